@@ -1,0 +1,31 @@
+"""Draw loss and accuracy of every epoch, for training and validation (R0, R2, R3)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytorch_lightning as pl
+
+from fer_lightning.plots.history import save_history
+from fer_lightning.tracking.metrics_csv import read_metrics
+
+
+class HistoryFigure(pl.Callback):
+    """Writes ``history.png`` from ``metrics.csv`` when training ends.
+
+    Parameters
+    ----------
+    folder
+        The run's folder.
+    title
+        Above the figure; says when the data are synthetic.
+    """
+
+    def __init__(self, folder: str | Path, title: str = "") -> None:
+        self.folder, self.title = Path(folder), title
+
+    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Draw the figure."""
+        table = self.folder / "metrics.csv"
+        if trainer.is_global_zero and table.exists():
+            save_history(read_metrics(table), self.folder / "history.png", self.title)

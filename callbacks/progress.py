@@ -1,0 +1,97 @@
+"""One bar for the whole run, with the time that is left."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from typing import Any
+
+import pytorch_lightning as pl
+from pytorch_lightning.callbacks import ProgressBar
+from tqdm import tqdm
+
+log = logging.getLogger(__name__)
+
+
+class RunProgress(ProgressBar):
+    """A bar over all steps of the run; without a terminal, one line an epoch.
+
+    Parameters
+    ----------
+    label
+        Stands before the bar, such as the trial of a study.
+    lines
+        Without a terminal, log a line for each epoch; a study of short runs switches this off.
+    """
+
+    def __init__(self, label: str = "", lines: bool = True) -> None:
+        super().__init__()
+        self.label, self.lines = label, lines
+        self.enabled = True
+        self.bar: tqdm[Any] | None = None
+
+    def disable(self) -> None:
+        """Draw nothing (Lightning calls this in every process but the first)."""
+        self.enabled = False
+
+    def enable(self) -> None:
+        """Draw again."""
+        self.enabled = True
+
+    def _description(self, trainer: pl.Trainer) -> str:
+        epoch = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"
+        return f"{self.label}  {epoch}" if self.label else epoch
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Open the bar at the step from which training goes on."""
+        if self.enabled and sys.stderr.isatty():
+            total = int(trainer.estimated_stepping_batches)
+            self.bar = tqdm(
+                total=total if total > 0 else None,
+                initial=trainer.global_step,
+                leave=False,
+                mininterval=0.3,
+                dynamic_ncols=True,
+                bar_format="{desc} |{bar}| {percentage:3.0f}%  {remaining} left  {postfix}",
+            )
+            self.bar.set_description_str(self._description(trainer), refresh=False)
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Show which epoch runs."""
+        if self.bar is not None:
+            self.bar.set_description_str(self._description(trainer), refresh=False)
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Move on by one step."""
+        if self.bar is not None:
+            self.bar.update(1)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Show the validation's result."""
+        measured = trainer.callback_metrics
+        parts = [
+            f"val acc {float(measured['val/acc']):.3f}" if "val/acc" in measured else "",
+            f"val loss {float(measured['val/loss']):.3f}" if "val/loss" in measured else "",
+        ]
+        text = "  ".join(part for part in parts if part)
+        if self.bar is not None:
+            self.bar.set_postfix_str(text, refresh=False)
+        elif self.enabled and self.lines:
+            log.info("%s  %s", self._description(trainer), text)
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Take the bar away."""
+        self._close()
+
+    def on_exception(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
+    ) -> None:
+        """Take the bar away before a message is shown."""
+        self._close()
+
+    def _close(self) -> None:
+        if self.bar is not None:
+            self.bar.close()
+            self.bar = None

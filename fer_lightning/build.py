@@ -1,0 +1,106 @@
+"""Build the parts of a run from its configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+from torch import Tensor, nn
+
+from fer_lightning.data.datamodule import FaceDataModule
+from fer_lightning.errors import ConfigError, UserError
+from fer_lightning.module import ExpressionClassifier
+
+
+def build(node: Any, **more: Any) -> Any:
+    """Instantiate a configuration node; a user's mistake stays one line.
+
+    Raises
+    ------
+    UserError
+        What the target itself said of its values.
+    """
+    from hydra.errors import InstantiationException
+
+    try:
+        return instantiate(node, **more)
+    except InstantiationException as error:
+        cause: BaseException | None = error
+        while cause is not None:
+            if isinstance(cause, UserError):
+                raise cause from None
+            cause = cause.__cause__
+        cause = error.__cause__ or error
+        if isinstance(cause, (ValueError, TypeError)) or "Misconfiguration" in type(cause).__name__:
+            where = node.get("_target_", "") if isinstance(node, Mapping) else ""
+            raise ConfigError(f"{where}: {' '.join(str(cause).split())}") from error
+        raise
+
+
+def build_data(config: DictConfig) -> FaceDataModule:
+    """Return the data module of ``config.data``."""
+    data = build(config.data)
+    assert isinstance(data, FaceDataModule)
+    return data
+
+
+def build_model(config: DictConfig | Mapping[str, Any], *, image_size: int, num_classes: int) -> nn.Module:
+    """Return the net of a model node for faces of this size and this many classes.
+
+    Raises
+    ------
+    ConfigError
+        The node fixes another size or number of classes than the data have.
+    """
+    for key, value in (("image_size", image_size), ("num_classes", num_classes)):
+        asked = config.get(key)
+        if asked is not None and asked != value:
+            raise ConfigError(f"model.{key}={asked}: the data have {value}")
+    model = build(config, image_size=image_size, num_classes=num_classes)
+    assert isinstance(model, nn.Module)
+    return model
+
+
+def class_weights(asked: str | list[float], counts: Tensor) -> Tensor | None:
+    """Return the loss's weight of each class, float ``[C]``, or ``None`` for all alike.
+
+    Raises
+    ------
+    ConfigError
+        As many weights were given as there are not classes.
+    """
+    if asked == "none":
+        return None
+    if asked == "balanced":
+        present = counts.clamp(min=1).float()
+        return present.sum() / (len(present) * present)
+    if len(asked) != len(counts):
+        raise ConfigError(f"loss.class_weights: {len(asked)} weights were given, expected {len(counts)}")
+    return torch.tensor([float(weight) for weight in asked])
+
+
+def build_module(config: DictConfig, data: FaceDataModule, record: dict[str, Any]) -> ExpressionClassifier:
+    """Return the module to train, its normalization fitted on the training faces."""
+    torch.manual_seed(config.seed)
+    model = build_model(config.model, image_size=data.image_size, num_classes=data.num_classes)
+    if config.channels_last:
+        model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    normalization = build(config.normalization)
+    normalization.fit(data.training_images())
+    counts = torch.from_numpy(data.class_counts())
+    weights = OmegaConf.to_container(config.loss)["class_weights"]  # type: ignore[index, call-overload]
+    return ExpressionClassifier(
+        model,
+        normalization,
+        build(config.augmentation),
+        optimizer=build(config.optimizer),
+        scheduler=build(config.scheduler) if config.get("scheduler") else None,
+        class_names=data.faces.class_names,
+        label_smoothing=config.loss.label_smoothing,
+        class_weights=class_weights(weights, counts),
+        seed=config.seed,
+        record=record,
+    )

@@ -1,0 +1,64 @@
+"""Read a trained classifier back from its checkpoint."""
+
+from __future__ import annotations
+
+import pickle
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from omegaconf import OmegaConf
+
+from fer_lightning.build import build, build_model
+from fer_lightning.errors import DataError
+from fer_lightning.module import CHECKPOINT_KEY, ExpressionClassifier
+
+
+def read_checkpoint(path: str | Path) -> dict[str, Any]:
+    """Return a checkpoint's contents on the CPU; only tensors and plain values are ever unpickled.
+
+    Raises
+    ------
+    DataError
+        The file is missing, damaged, or no checkpoint of this project.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise DataError(f"{path}: no such checkpoint")
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except (RuntimeError, pickle.UnpicklingError, zipfile.BadZipFile, EOFError, ValueError) as error:
+        raise DataError(f"{path}: not a readable checkpoint ({str(error).splitlines()[0]})") from error
+    if not isinstance(checkpoint, dict) or CHECKPOINT_KEY not in checkpoint:
+        raise DataError(f"{path}: a checkpoint, but not of fer_lightning")
+    return checkpoint
+
+
+def load_classifier(path: str | Path) -> ExpressionClassifier:
+    """Build the classifier of a checkpoint, ready to predict; its ``record`` says how it was trained.
+
+    Raises
+    ------
+    DataError
+        The file is missing, damaged, or does not fit what it says of itself.
+    """
+    checkpoint = read_checkpoint(path)
+    record = checkpoint[CHECKPOINT_KEY]
+    config = OmegaConf.create(record["config"])
+    model = build_model(config.model, image_size=record["image_size"], num_classes=len(record["class_names"]))
+    module = ExpressionClassifier(
+        model,
+        build(config.normalization),
+        torch.nn.Identity(),
+        class_names=record["class_names"],
+        record=record,
+    )
+    weights = {key: value for key, value in checkpoint["state_dict"].items() if not key.startswith("loss.")}
+    try:
+        module.load_state_dict(weights)
+    except RuntimeError as error:
+        raise DataError(
+            f"{path}: its weights do not fit its own model ({str(error).splitlines()[0]})"
+        ) from error
+    return module.eval()

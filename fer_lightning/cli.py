@@ -1,0 +1,75 @@
+"""The command line: what is an experiment goes to Hydra, the rest to its command; mistakes get one line."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from importlib import import_module
+
+from fer_lightning.errors import UserError
+
+# Name of each command: the module whose ``main(arguments)`` does it, and what it does.
+COMMANDS = {
+    "summary": ("fer_lightning.commands.summary", "every layer of a model with its size and parameters"),
+    "audit": ("fer_lightning.commands.audit", "class counts, copies, conflicts and blanks of a data set"),
+    "evaluate": ("fer_lightning.commands.evaluate", "one checkpoint, or the average of several, on a split"),
+}
+USAGE = """fer_lightning: why did the model get better?
+
+  python -m fer_lightning [key=value ...]          train and validate one model
+  python -m fer_lightning +experiment=ablation     the ablation study, from plan to table
+  python -m fer_lightning -m key=a,b,c ...         an ordinary Hydra multirun
+  python -m fer_lightning --cfg job [key=value ...]  show the configuration of a run
+  python -m fer_lightning --help-config            the configuration groups and their options
+
+Commands:
+"""
+
+
+def usage() -> str:
+    """Return the text of ``--help``."""
+    return USAGE + "\n".join(f"  {name:10} {text}" for name, (_, text) in COMMANDS.items()) + "\n"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run what the arguments ask for and return the exit status: 2 for a mistake, 130 when interrupted."""
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        return _dispatch(arguments)
+    except UserError as error:
+        return _complain(str(error))
+    except KeyboardInterrupt:
+        print("fer_lightning: interrupted", file=sys.stderr)
+        return 130
+
+
+def _complain(text: str) -> int:
+    from fer_lightning.tracking.redact import redact_text
+
+    print("fer_lightning: " + redact_text(" ".join(text.split())), file=sys.stderr)
+    return 2
+
+
+def _dispatch(arguments: list[str]) -> int:
+    if arguments in (["--help"], ["-h"], ["help"]):
+        print(usage())
+        return 0
+    if arguments == ["--help-config"]:
+        arguments = ["--help"]
+    first = arguments[0] if arguments else ""
+    if first in COMMANDS:
+        return _command(first)(arguments[1:])
+    if first and "=" not in first and not first.startswith(("-", "+", "~")):
+        from fer_lightning.config import nearest
+
+        raise UserError(f"{first}: no such command; {nearest(first, COMMANDS)}")
+    from fer_lightning.experiment import run_experiment
+
+    return run_experiment(arguments)
+
+
+def _command(name: str) -> Callable[[list[str]], int]:
+    os.environ.setdefault("MPLBACKEND", "Agg")
+    found: Callable[[list[str]], int] = import_module(COMMANDS[name][0]).main
+    return found

@@ -1,0 +1,1 @@
+"""The commands that are no experiment; each module has a ``main(arguments)``."""

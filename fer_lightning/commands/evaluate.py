@@ -1,0 +1,75 @@
+"""``python -m fer_lightning evaluate checkpoint=… split=…``: a checkpoint, or several averaged, on a split."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from fer_lightning.commands.arguments import parse_arguments
+from fer_lightning.data.faces import SPLITS
+from fer_lightning.errors import ConfigError
+from fer_lightning.evaluate import Evaluation, evaluate
+from fer_lightning.predictions import write_predictions
+from fer_lightning.tracking.files import write_json
+from fer_lightning.tracking.provenance import command_line, versions
+from fer_lightning.tracking.redact import redact_text
+
+KEYS: dict[str, Any] = {"checkpoint": None, "split": "val", "flip": False, "output": None}
+
+
+def main(arguments: list[str]) -> int:
+    """Print accuracy, macro-F1, calibration error and recalls; with ``output=DIR`` also write them."""
+    values, overrides = parse_arguments(arguments, KEYS, prefixes=["data."])
+    checkpoints = values["checkpoint"]
+    if not checkpoints:
+        raise ConfigError("checkpoint=…: expected a checkpoint, or several as checkpoint=[a,b]")
+    checkpoints = [checkpoints] if isinstance(checkpoints, str) else list(checkpoints)
+    if values["split"] not in SPLITS:
+        raise ConfigError(f"split={values['split']}: expected one of {', '.join(SPLITS)}")
+    found = evaluate(checkpoints, values["split"], overrides, flip=bool(values["flip"]))
+    print(table(found, len(checkpoints)))
+    if values["output"]:
+        write(found, checkpoints, Path(values["output"]))
+    return 0
+
+
+def table(found: Evaluation, models: int) -> str:
+    """Return the evaluation as text."""
+    what = "1 model" if models == 1 else f"average of {models} models"
+    lines = [
+        f"{found.split}: {what}",
+        f"{'':24}{'all faces':>12}{'no copy in training':>24}",
+        f"{'faces':24}{found.metrics['faces']:>12}{found.unleaked['faces']:>24}",
+    ]
+    for key, name in (
+        ("acc", "accuracy"),
+        ("f1", "macro-F1"),
+        ("ece", "calibration error"),
+        ("loss", "loss (nats)"),
+    ):
+        lines.append(f"{name:24}{found.metrics[key]:>12.4f}{found.unleaked.get(key, float('nan')):>24.4f}")
+    for key in found.metrics:
+        if key.startswith("recall/"):
+            name = key.replace("recall/", "recall ")
+            lines.append(
+                f"{name:24}{found.metrics[key]:>12.4f}{found.unleaked.get(key, float('nan')):>24.4f}"
+            )
+    return "\n".join(lines)
+
+
+def write(found: Evaluation, checkpoints: list[str], folder: Path) -> None:
+    """Write ``evaluation.json`` and ``<split>_logits.npz`` into ``folder``."""
+    write_json(
+        folder / "evaluation.json",
+        {
+            "command": command_line(),
+            "checkpoints": [redact_text(path) for path in checkpoints],
+            "split": found.split,
+            "all_faces": found.metrics,
+            "no_copy_in_training": found.unleaked,
+            "confusion": found.confusion.tolist(),
+            "class_names": list(found.predictions.class_names),
+            "versions": versions(),
+        },
+    )
+    write_predictions(folder / f"{found.split}_logits.npz", found.predictions)

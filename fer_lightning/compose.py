@@ -1,0 +1,91 @@
+"""Compose the configuration from ``conf/`` and say in one line what is wrong with an override."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from hydra import compose, initialize_config_module
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from fer_lightning.config import nearest
+from fer_lightning.errors import ConfigError
+
+CONFIG_MODULE = "fer_lightning.conf"
+
+
+def compose_config(overrides: Sequence[str]) -> DictConfig:
+    """Return the configuration with ``overrides`` as on the command line, without running anything.
+
+    Raises
+    ------
+    ConfigError
+        An override names no key or option, or cannot be read.
+    """
+    state = GlobalHydra.instance()
+    running = state.hydra
+    state.clear()
+    try:
+        with initialize_config_module(CONFIG_MODULE, version_base="1.3"):
+            return compose("config", overrides=list(overrides))
+    except (HydraException, OmegaConfBaseException) as error:
+        raise ConfigError(explain(error, overrides)) from error
+    finally:
+        state.clear()
+        if running is not None:
+            state.initialize(running)
+
+
+def known_keys(overrides: Sequence[str] = ()) -> list[str]:
+    """Return every dotted key of the composed configuration and of its groups."""
+    groups = [word for word in overrides if re.match(r"^\w+=\w+$", word)]
+    try:
+        config = compose_config(groups)
+    except ConfigError:
+        config = compose_config([])
+
+    def walk(node: object, path: str) -> list[str]:
+        if not isinstance(node, DictConfig):
+            return [path]
+        below = [
+            key
+            for name in node
+            for key in walk(node._get_node(name), f"{path}.{name}" if path else str(name))
+        ]
+        return [path, *below] if path else below
+
+    return walk(config, "")
+
+
+def explain(error: BaseException, overrides: Sequence[str]) -> str:
+    """Return one line that says which key, option or value was not understood, and the nearest that would be."""
+    text = str(error)
+    missing = re.search(r"Could not override '([^']+)'", text)
+    if missing:
+        key = missing.group(1)
+        if "no match in the defaults list" in text.lower() or "+experiment" in text:
+            return " ".join(text.split())
+        detail = str(error.__cause__ or "")
+        if "not in struct" in detail or "is not in struct" in text or not detail:
+            return f"{key}: no such key; {nearest(key, known_keys(overrides))}"
+        return f"{key}: {' '.join(detail.split('full_key')[0].split())}"
+    option = re.search(r"Could not find '([^']+)/([^'/]+)'", text)
+    if option:
+        group, name = option.groups()
+        choices = [line.strip() for line in text.splitlines() if line.startswith("\t")]
+        hint = nearest(name, choices) if choices else "no such option"
+        return f"{group}={name}: no such option; {hint}"
+    group_match = re.search(r"Could not find '([^']+)'", text)
+    if group_match:
+        return f"{group_match.group(1)}: no such group or option"
+    return " ".join(text.split("\nfull_key")[0].split())
+
+
+def plain(config: DictConfig) -> dict[str, object]:
+    """Return ``config`` as resolved plain values."""
+    values = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(values, dict)
+    return {str(key): value for key, value in values.items()}

@@ -1,0 +1,188 @@
+"""The schema of ``conf/``: every key known, of its type, and possible together, before any work begins."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any, get_type_hints
+
+from hydra.utils import get_object
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic.errors import PydanticSchemaGenerationError, PydanticUndefinedAnnotation, PydanticUserError
+
+from fer_lightning.errors import ConfigError
+
+
+@dataclass
+class LossConfig:
+    """The loss: cross-entropy, smoothed and weighted as asked."""
+
+    label_smoothing: float = 0.0
+    class_weights: str | list[float] = "none"
+
+
+@dataclass
+class StudyConfig:
+    """How a study is worked on."""
+
+    workers: int = 1
+
+
+@dataclass
+class RunConfig:
+    """The top level of ``conf/config.yaml``; a node with ``_target_`` is checked against its target's signature."""
+
+    data: dict[str, Any]
+    normalization: dict[str, Any]
+    augmentation: dict[str, Any]
+    model: dict[str, Any]
+    optimizer: dict[str, Any]
+    trainer: dict[str, Any]
+    scheduler: dict[str, Any] | None = None
+    callbacks: dict[str, Any] | None = None
+    logger: dict[str, Any] | None = None
+    ablation: dict[str, Any] | None = None
+    search_space: dict[str, Any] | None = None
+    study: StudyConfig = field(default_factory=StudyConfig)
+    seed: int = 0
+    seeds: list[int] = field(default_factory=lambda: [0, 1, 2])
+    note: str = ""
+    metric: str = "val/acc"
+    mode: str = "max"
+    loss: LossConfig = field(default_factory=LossConfig)
+    channels_last: bool = True
+    threads: int | None = None
+    resume: bool | str = False
+    output_dir: str | None = None
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return the hint that ends a message about an unknown name: the nearest known one, or all of them."""
+    names = sorted(map(str, known))
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    return f"did you mean {close[0]}?" if close else f"expected one of {', '.join(names)}"
+
+
+def check_config(config: DictConfig) -> None:
+    """Check a composed configuration without building anything.
+
+    Raises
+    ------
+    ConfigError
+        A key is unknown, a value has the wrong type, or values do not go together; the message names the key.
+    """
+    try:
+        plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    except OmegaConfBaseException as error:
+        raise ConfigError(str(error).replace("\n", "; ")) from error
+    assert isinstance(plain, dict)
+    plain.pop("hydra", None)
+    _check_mapping(plain, RunConfig, "")
+    for key, node in plain.items():
+        _check_targets(node, str(key))
+    _check_combinations(plain)
+
+
+def _check_mapping(values: Mapping[Any, Any], schema: type, path: str) -> None:
+    """Check ``values`` against the dataclass ``schema``."""
+    hints = get_type_hints(schema)
+    for key, value in values.items():
+        where = f"{path}{key}"
+        if key not in hints:
+            known = [f"{path}{item.name}" for item in fields(schema)]
+            raise ConfigError(f"{where}: no such key; {nearest(where, known)}")
+        if hasattr(hints[key], "__dataclass_fields__") and isinstance(value, Mapping):
+            _check_mapping(value, hints[key], f"{where}.")
+        else:
+            _check_type(value, hints[key], where)
+
+
+def _check_targets(node: Any, path: str) -> None:
+    """Check every mapping with a ``_target_`` at or below ``node`` against its target's signature."""
+    if isinstance(node, list):
+        for number, item in enumerate(node):
+            _check_targets(item, f"{path}[{number}]")
+    if not isinstance(node, dict):
+        return
+    if node.get("_target_"):
+        _check_signature(node, path)
+    for key, item in node.items():
+        _check_targets(item, f"{path}.{key}")
+
+
+def _check_signature(node: Mapping[str, Any], path: str) -> None:
+    name = node["_target_"]
+    try:
+        target = get_object(name)
+    except Exception as error:
+        raise ConfigError(f"{path}._target_={name}: cannot be imported ({error})") from error
+    parameters = inspect.signature(target).parameters
+    open_ended = any(item.kind is inspect.Parameter.VAR_KEYWORD for item in parameters.values())
+    hints = _type_hints(target)
+    for key, value in node.items():
+        if str(key).startswith("_"):
+            continue
+        if key not in parameters:
+            if open_ended:
+                continue
+            known = [f"{path}.{item}" for item in parameters if item not in ("self", "args")]
+            raise ConfigError(f"{path}.{key}: no such key; {nearest(f'{path}.{key}', known)}")
+        # A nested node with its own target is an object by the time it is passed.
+        if key in hints and not (isinstance(value, dict) and "_target_" in value):
+            _check_type(value, hints[key], f"{path}.{key}")
+
+
+def _type_hints(target: Any) -> dict[str, Any]:
+    try:
+        return get_type_hints(target.__init__ if inspect.isclass(target) else target)
+    except (NameError, TypeError):  # annotations that are not importable outside of type checking
+        return {}
+
+
+def _check_type(value: Any, expected: Any, path: str) -> None:
+    """Check one value against an annotation; annotations that pydantic cannot judge are left to the target."""
+    try:
+        adapter = TypeAdapter(expected, config=ConfigDict(arbitrary_types_allowed=True))
+    except PydanticUserError:
+        try:
+            adapter = TypeAdapter(expected)  # a dataclass brings its own configuration
+        except (PydanticUserError, PydanticSchemaGenerationError, PydanticUndefinedAnnotation, TypeError):
+            return
+    except (PydanticSchemaGenerationError, PydanticUndefinedAnnotation, TypeError, NameError):
+        return
+    try:
+        # YAML has lists where Python has tuples: only there a conversion is right.
+        adapter.validate_python(value, strict=not isinstance(value, list))
+    except ValidationError as error:
+        reasons = dict.fromkeys(item["msg"][0].lower() + item["msg"][1:] for item in error.errors())
+        raise ConfigError(f"{path}={value}: {'; or '.join(reasons)}") from error
+
+
+def _check_combinations(config: Mapping[str, Any]) -> None:
+    """Refuse values that are each right but not together."""
+    callbacks = config.get("callbacks") or {}
+    if config["data"].get("train_on") == "train_val" and callbacks.get("early_stopping"):
+        raise ConfigError(
+            "callbacks.early_stopping with data.train_on=train_val: expected validation faces that are not trained on"
+        )
+    if config["mode"] not in ("max", "min"):
+        raise ConfigError(f"mode={config['mode']}: expected max or min")
+    seeds = config.get("seeds", [])
+    if not seeds or len(set(seeds)) != len(seeds):
+        raise ConfigError(f"seeds={seeds}: expected at least one seed, each once")
+    smoothing = config["loss"]["label_smoothing"]
+    if not 0 <= smoothing < 1:
+        raise ConfigError(f"loss.label_smoothing={smoothing}: expected a share of at least 0 and below 1")
+    weights = config["loss"]["class_weights"]
+    if isinstance(weights, str) and weights not in ("none", "balanced"):
+        raise ConfigError(f"loss.class_weights={weights}: expected none, balanced, or one weight a class")
+    if config.get("threads") is not None and config["threads"] < 1:
+        raise ConfigError(f"threads={config['threads']}: expected at least 1")
+    for key in ("max_epochs", "max_steps"):
+        value = config["trainer"].get(key)
+        if value is not None and value != -1 and value < 1:
+            raise ConfigError(f"trainer.{key}={value}: expected at least 1")

@@ -1,0 +1,124 @@
+"""Exact copies, copies under different labels and blank images: found by pixels, left out on request."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import blake2b
+
+import numpy as np
+
+from fer_lightning.data.faces import SPLITS, Faces
+from fer_lightning.errors import ConfigError
+
+EXCLUSIONS = ("leaked", "duplicates", "conflicting", "blank")
+"""What `data.exclude` may name."""
+
+
+def pixel_groups(images: np.ndarray) -> np.ndarray:
+    """Number the distinct images: int64 [N], equal where all pixels are equal.
+
+    Parameters
+    ----------
+    images
+        uint8 [N, H, W]. They are compared by a 128-bit hash (BLAKE2b).
+    """
+    hashes = b"".join(blake2b(image.tobytes(), digest_size=16).digest() for image in images)
+    _, groups = np.unique(np.frombuffer(hashes, dtype="V16"), return_inverse=True)
+    return groups.astype(np.int64, copy=False)
+
+
+def is_blank(images: np.ndarray) -> np.ndarray:
+    """Say which images have one grey level only: bool [N]."""
+    flat = images.reshape(len(images), -1)
+    return (flat == flat[:, :1]).all(axis=1)
+
+
+def copies_among(groups: np.ndarray, among: np.ndarray) -> np.ndarray:
+    """Say which faces have another face with the same pixels in the set `among`: bool [N].
+
+    Parameters
+    ----------
+    groups
+        int64 [N], from :func:`pixel_groups`.
+    among
+        bool [N].
+    """
+    counts = np.bincount(groups[among], minlength=int(groups.max(initial=-1)) + 1)
+    return counts[groups] - among > 0
+
+
+def conflicting_among(groups: np.ndarray, labels: np.ndarray, among: np.ndarray) -> np.ndarray:
+    """Say which faces of the set `among` have a copy in it under another label: bool [N]."""
+    size = int(groups.max(initial=-1)) + 1
+    lowest, highest = np.full(size, np.iinfo(np.int64).max), np.full(size, -1)
+    np.minimum.at(lowest, groups[among], labels[among])
+    np.maximum.at(highest, groups[among], labels[among])
+    return among & (highest > lowest)[groups]
+
+
+def has_training_copy(faces: Faces, training: np.ndarray | None = None) -> np.ndarray:
+    """Say which faces have an exact copy, other than themselves, among the training faces: bool [N].
+
+    Parameters
+    ----------
+    faces
+        All faces of a source.
+    training
+        int64 [M], positions of the faces that were trained on; None stands for the whole training split.
+    """
+    among = faces.splits == SPLITS.index("train")
+    if training is not None:
+        among = np.zeros(len(faces), bool)
+        among[training] = True
+    return copies_among(pixel_groups(faces.images), among)
+
+
+def exclusion_mask(
+    faces: Faces, kinds: Sequence[str], training_splits: Sequence[str] = ("train",)
+) -> np.ndarray:
+    """Say which training faces to leave out: bool [N], False outside the training splits.
+
+    Labels of validation and test faces are never looked at, only their pixels.
+
+    Parameters
+    ----------
+    faces
+        All faces of a source.
+    kinds
+        Any of ``leaked`` (exact copies of a face outside the training splits), ``duplicates`` (all but the
+        first of the copies within training), ``conflicting`` (copies within training under different labels,
+        all of them) and ``blank`` (one grey level only).
+    training_splits
+        The splits that are trained on.
+
+    Raises
+    ------
+    ConfigError
+        If a kind is unknown.
+    """
+    for kind in kinds:
+        if kind not in EXCLUSIONS:
+            raise ConfigError(f"data.exclude names {kind!r}; expected any of {', '.join(EXCLUSIONS)}")
+    excluded = np.zeros(len(faces), bool)
+    if not kinds:
+        return excluded
+    training = np.isin(faces.splits, [SPLITS.index(split) for split in training_splits])
+    groups = pixel_groups(faces.images)
+    if "leaked" in kinds:
+        excluded |= copies_among(groups, ~training)
+    if "duplicates" in kinds:
+        excluded |= repeats_among(groups, training)
+    if "conflicting" in kinds:
+        excluded |= conflicting_among(groups, faces.labels, training)
+    if "blank" in kinds:
+        excluded |= is_blank(faces.images)
+    return excluded & training
+
+
+def repeats_among(groups: np.ndarray, among: np.ndarray) -> np.ndarray:
+    """Say which faces of the set `among` come after a copy of themselves in it: bool [N]."""
+    positions = np.flatnonzero(among)
+    _, first = np.unique(groups[positions], return_index=True)
+    repeats = among.copy()
+    repeats[positions[first]] = False
+    return repeats

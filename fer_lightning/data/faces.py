@@ -1,0 +1,111 @@
+"""Faces as every part of the project sees them: pixels, labels, splits and ids of one data set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+SPLITS = ("train", "val", "test")
+"""The three splits; in FER2013 they are called Training, PublicTest and PrivateTest."""
+
+FER_CLASSES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
+"""The seven expressions of FER2013, in the order of its ``emotion`` column."""
+
+
+@dataclass(frozen=True)
+class RawFaces:
+    """Faces in memory, as a reader makes them, before they go through the cache.
+
+    Attributes
+    ----------
+    images
+        uint8 [N, H, W], grey levels 0..255.
+    labels
+        int [N], index into ``class_names``.
+    splits
+        int [N], index into :data:`SPLITS`.
+    ids
+        str [N], where each face comes from, e.g. ``Training_10131363`` or ``train/happy/a.png``.
+    class_names
+        One name for each label.
+    name
+        ``fer2013``, ``synthetic``, or the folder's name.
+    synthetic
+        True when the faces were drawn and not photographed.
+
+    Raises
+    ------
+    ValueError
+        If the arrays do not fit together.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    splits: np.ndarray
+    ids: np.ndarray
+    class_names: tuple[str, ...]
+    name: str
+    synthetic: bool = False
+
+    def __post_init__(self) -> None:
+        if self.images.dtype != np.uint8 or self.images.ndim != 3:
+            raise ValueError(f"images are {self.images.dtype} {self.images.shape}; expected uint8 [N, H, W]")
+        n = len(self.images)
+        for what in ("labels", "splits", "ids"):
+            if getattr(self, what).shape != (n,):
+                raise ValueError(f"{what} have shape {getattr(self, what).shape}; expected ({n},)")
+        for what, limit in (("labels", len(self.class_names)), ("splits", len(SPLITS))):
+            values = getattr(self, what)
+            if n and not (int(values.min()) >= 0 and int(values.max()) < limit):
+                raise ValueError(f"{what} run from {values.min()} to {values.max()}; expected 0..{limit - 1}")
+
+
+@dataclass(frozen=True)
+class Faces:
+    """Faces opened from the cache.
+
+    Attributes
+    ----------
+    images
+        uint8 [N, H, W], grey levels 0..255, C order. Mapped copy-on-write from the cache file, so that
+        processes share its pages and `torch.from_numpy` takes it without a copy.
+    labels
+        int64 [N], index into ``class_names``.
+    splits
+        uint8 [N], index into :data:`SPLITS`.
+    ids
+        Fixed-width str [N], e.g. ``Training_10131363``, ``line 18`` or ``train/happy/a.png``.
+    class_names
+        One name for each label; for FER2013 :data:`FER_CLASSES`.
+    fingerprint
+        Hex digest of the content (pixels, labels, splits, class names), whatever its order or file format.
+    name
+        ``fer2013``, ``synthetic``, or the folder's name.
+    synthetic
+        True when the faces were drawn and not photographed.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    splits: np.ndarray
+    ids: np.ndarray
+    class_names: tuple[str, ...]
+    fingerprint: str
+    name: str
+    synthetic: bool
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def indices(self, split: str) -> np.ndarray:
+        """Give the positions of a split's faces, int64 [n], ascending.
+
+        Raises
+        ------
+        ValueError
+            If `split` is not one of :data:`SPLITS`.
+        """
+        if split not in SPLITS:
+            raise ValueError(f"split is {split!r}; expected one of {', '.join(SPLITS)}")
+        return np.flatnonzero(self.splits == SPLITS.index(split))

@@ -1,0 +1,83 @@
+"""The one way to faces: looks at what a path holds, reads it once, and opens it from the cache ever after."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from fer_lightning.data.cache import cached
+from fer_lightning.data.detection import find_fer_source, find_image_source
+from fer_lightning.data.faces import Faces, RawFaces
+from fer_lightning.data.fingerprint import digest
+from fer_lightning.data.splits import Splitting
+from fer_lightning.errors import ConfigError, DataError
+
+_FINDERS = {"fer2013": find_fer_source, "image_folder": find_image_source}
+
+
+def load_faces(
+    name: str,
+    path: str | Path | None = None,
+    *,
+    image_size: int = 48,
+    cache_dir: str | Path | None = None,
+    val_fraction: float = 0.15,
+    test_fraction: float = 0.15,
+    split_seed: int = 0,
+) -> Faces:
+    """Give the faces of a source, from the cache if they were read before and the source has not changed.
+
+    Parameters
+    ----------
+    name
+        ``fer2013`` or ``image_folder``.
+    path
+        The folder, csv or zip. FER2013 may be any of fer2013.csv, icml_face_data.csv, the competition's
+        train.csv, Kaggle's folders, a folder that holds one of these, or a zip of one.
+    image_size
+        Height and width to which faces are brought, in pixels.
+    cache_dir
+        Folder of the cache; None stands for the user's, see
+        :func:`~fer_lightning.data.cache.default_cache_dir`.
+    val_fraction, test_fraction, split_seed
+        Of the stratified split, where the source has none of its own.
+
+    Raises
+    ------
+    ConfigError
+        If an option is out of range.
+    DataError
+        If the data are missing or are not what was expected.
+    """
+    if name not in _FINDERS:
+        raise ConfigError(f"data.name={name!r}: expected one of {', '.join(_FINDERS)}")
+    if image_size < 1:
+        raise ConfigError(f"data.image_size={image_size}: expected a whole number of at least 1")
+    splitting = Splitting(val_fraction, test_fraction, split_seed)
+    if path is None:
+        raise DataError(f"data={name} needs data.path=…: the place of the faces on this machine")
+    place = Path(path).expanduser()
+    if not place.exists():
+        raise DataError(f"data.path={path}: no such file or folder")
+    with _readable():
+        source = _FINDERS[name](place)
+        fingerprint = source.fingerprint(source.path)
+    # A folder's name is part of its faces, and so of the key; of FER2013 it says nothing.
+    named = "" if name == "fer2013" else place.resolve().name
+    key = f"{name}-{digest(fingerprint, named, image_size, splitting)}"
+
+    def build() -> RawFaces:
+        with _readable():
+            return source.read(source.path, image_size, splitting)
+
+    return cached(key, build, cache_dir)
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    """Turn an operating-system error (no permission, a broken link) into the user's one line."""
+    try:
+        yield
+    except OSError as error:
+        raise DataError(f"{error.filename}: cannot be read ({error.strerror})") from error

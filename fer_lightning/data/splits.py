@@ -1,0 +1,152 @@
+"""Splits: seeded, stratified by class, and the check that every class is in every split."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from fer_lightning.data.faces import SPLITS
+from fer_lightning.errors import ConfigError, DataError
+
+TRAIN, VAL, TEST = range(3)
+
+UNSPLIT = 255
+"""Marks a face, in an array of splits, that has not been given to a split yet."""
+
+
+@dataclass(frozen=True)
+class Splitting:
+    """How faces are dealt to splits where their source does not say.
+
+    Parameters
+    ----------
+    val_fraction, test_fraction
+        Shares of each class, in [0, 1), together below 1.
+    seed
+        The same faces and seed give the same splits.
+
+    Raises
+    ------
+    ConfigError
+        If the shares leave nothing to train on.
+    """
+
+    val_fraction: float = 0.15
+    test_fraction: float = 0.15
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, value in (("val_fraction", self.val_fraction), ("test_fraction", self.test_fraction)):
+            if not 0 <= value < 1:
+                raise ConfigError(f"data.{name}={value}: expected a share from 0 up to but not including 1")
+        if self.val_fraction + self.test_fraction >= 1:
+            raise ConfigError(
+                f"data.val_fraction={self.val_fraction} and data.test_fraction={self.test_fraction} leave "
+                "nothing to train on: expected a sum below 1"
+            )
+
+    def complete(
+        self, where: str, splits: np.ndarray, labels: np.ndarray, class_names: Sequence[str]
+    ) -> np.ndarray:
+        """Give every face a split, take a validation split where there is none, and check the result.
+
+        Faces marked UNSPLIT are dealt to train, val and test. Where the source has splits but no validation
+        faces, they are taken from its training faces. Nothing that is given is otherwise changed.
+
+        Parameters
+        ----------
+        where
+            Name of the source, for messages.
+        splits
+            uint8 [N], index into SPLITS, or UNSPLIT.
+        labels
+            int [N], index into `class_names`.
+
+        Returns
+        -------
+        uint8 [N], index into SPLITS.
+
+        Raises
+        ------
+        DataError
+            As :func:`check_classes`.
+        """
+        splits = splits.copy()
+        unsplit = np.flatnonzero(splits == UNSPLIT)
+        if len(unsplit):
+            fractions = (self.val_fraction, self.test_fraction)
+            splits[unsplit] = stratified_parts(labels[unsplit], fractions, self.seed)
+        elif not (splits == VAL).any():
+            train = np.flatnonzero(splits == TRAIN)
+            splits[train] = stratified_parts(labels[train], (self.val_fraction,), self.seed)
+        check_classes(where, splits, labels, class_names)
+        return splits
+
+
+def stratified_parts(labels: np.ndarray, fractions: Sequence[float], seed: int) -> np.ndarray:
+    """Deal faces to parts so that each class is dealt in the same proportions.
+
+    Parameters
+    ----------
+    labels
+        int [N].
+    fractions
+        Share of part 1, 2, …; what remains is part 0. Of each class of n faces, a part whose fraction is over
+        0 gets ``round(fraction * n)`` faces but at least one.
+    seed
+        The same labels and seed give the same parts.
+
+    Returns
+    -------
+    int64 [N], the number of each face's part.
+    """
+    rng = np.random.default_rng(seed)
+    parts = np.zeros(len(labels), np.int64)
+    for label in np.unique(labels):
+        members = rng.permutation(np.flatnonzero(labels == label))
+        start = 0
+        for part, fraction in enumerate(fractions, start=1):
+            count = max(1, round(fraction * len(members))) if fraction > 0 else 0
+            parts[members[start : start + count]] = part
+            start += count
+    return parts
+
+
+def stratified_fraction(indices: np.ndarray, labels: np.ndarray, fraction: float, seed: int) -> np.ndarray:
+    """Choose a share of the faces, the same of each class.
+
+    Parameters
+    ----------
+    indices
+        int64 [M], positions to choose from.
+    labels
+        int [N], of all faces.
+    fraction
+        In (0, 1]. Of each class of m faces ``round(fraction * m)`` are chosen, but at least one.
+    seed
+        With the same seed a smaller share is contained in a larger one.
+
+    Returns
+    -------
+    int64, ascending.
+    """
+    chosen = stratified_parts(labels[indices], (fraction,), seed) == 1
+    return np.sort(indices[chosen])
+
+
+def check_classes(where: str, splits: np.ndarray, labels: np.ndarray, class_names: Sequence[str]) -> None:
+    """Raise DataError unless every class is in the training split and in every other split that has faces."""
+    counts = np.zeros((len(SPLITS), len(class_names)), np.int64)
+    np.add.at(counts, (splits, labels), 1)
+    for label, class_name in enumerate(class_names):
+        in_all = int(counts[:, label].sum())
+        if in_all == 0:
+            raise DataError(f"{where}: class {class_name!r} is empty: expected at least one face")
+        for split in range(len(SPLITS)):
+            if counts[split, label] == 0 and (split == TRAIN or counts[split].any()):
+                raise DataError(
+                    f"{where}: class {class_name!r} has no face in split {SPLITS[split]!r} ({in_all} in all): "
+                    "expected at least one of each class in each split"
+                )

@@ -1,0 +1,135 @@
+"""Measure trained classifiers on a split: one, or the average of several, and without the faces that leak."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from omegaconf import OmegaConf
+
+from fer_lightning.build import build_data
+from fer_lightning.checkpoints import load_classifier
+from fer_lightning.data.datamodule import FaceDataModule
+from fer_lightning.errors import ConfigError, DataError
+from fer_lightning.metrics import classification_metrics, confusion_matrix
+from fer_lightning.module import ExpressionClassifier
+from fer_lightning.predictions import Predictions, average
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What an evaluation found.
+
+    Attributes
+    ----------
+    split
+        ``train``, ``val`` or ``test``.
+    predictions
+        Logits of the model, or of the average of all models.
+    metrics
+        On all faces of the split.
+    unleaked
+        The same on the faces that are no exact copy of a face in the training split; the count is ``faces``.
+    confusion
+        int ``[C, C]`` counts; rows are true classes.
+    """
+
+    split: str
+    predictions: Predictions
+    metrics: dict[str, float]
+    unleaked: dict[str, float]
+    confusion: np.ndarray
+
+
+def data_of(module: ExpressionClassifier, overrides: dict[str, Any]) -> FaceDataModule:
+    """Return the data that a classifier was trained on, with ``data.…`` keys changed as given."""
+    config = OmegaConf.create(module.record["config"])
+    for key, value in overrides.items():
+        if key.removeprefix("data.") not in config.data:
+            from fer_lightning.config import nearest
+
+            raise ConfigError(f"{key}: no such key; {nearest(key, [f'data.{name}' for name in config.data])}")
+        OmegaConf.update(config, key, value)
+    if config.data.get("path"):
+        config.data.path = str(Path(config.data.path).expanduser())
+    return build_data(config)
+
+
+@torch.inference_mode()
+def predict_split(
+    module: ExpressionClassifier, data: FaceDataModule, split: str, *, flip: bool = False
+) -> Predictions:
+    """Return the logits of every face of ``split``.
+
+    Parameters
+    ----------
+    module, data
+        The classifier and the faces; their classes must be the same.
+    split
+        ``train``, ``val`` or ``test``.
+    flip
+        Average the log-probabilities of a face and its mirror image.
+
+    Raises
+    ------
+    DataError
+        The classes differ, or the split is empty.
+    """
+    faces = data.faces
+    if module.class_names != faces.class_names:
+        raise DataError(
+            f"the model knows {', '.join(module.class_names)}; the data {', '.join(faces.class_names)}"
+        )
+    chosen = faces.indices(split)
+    if len(chosen) == 0:
+        raise DataError(f"{faces.name} has no {split} faces")
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    module = module.eval().to(device)
+    parts = []
+    for images, _, _ in data.split_dataloader(split):
+        images = images.to(device)
+        logits = module(images).log_softmax(1)
+        if flip:
+            logits = (logits + module(images.flip(-1)).log_softmax(1)) / 2
+        parts.append(logits.float().cpu().numpy())
+    return Predictions(
+        np.concatenate(parts), faces.labels[chosen], np.asarray(faces.ids)[chosen], faces.class_names
+    )
+
+
+def measure(predictions: Predictions, copied: np.ndarray, split: str) -> Evaluation:
+    """Measure ``predictions``; ``copied``, bool ``[N]``, marks faces that have an exact copy in training."""
+    logits, labels = torch.from_numpy(predictions.logits), torch.from_numpy(np.array(predictions.labels))
+    names = predictions.class_names
+    kept = torch.from_numpy(~copied)
+    unleaked = classification_metrics(logits[kept], labels[kept], names) if kept.any() else {}
+    return Evaluation(
+        split=split,
+        predictions=predictions,
+        metrics={"faces": len(labels)} | classification_metrics(logits, labels, names),
+        unleaked={"faces": int(kept.sum())} | unleaked,
+        confusion=confusion_matrix(logits, labels).numpy(),
+    )
+
+
+def evaluate(
+    checkpoints: Sequence[str | Path],
+    split: str,
+    overrides: dict[str, Any] | None = None,
+    *,
+    flip: bool = False,
+) -> Evaluation:
+    """Evaluate one checkpoint, or the average of the class probabilities of several (R2's ensemble)."""
+    parts, data = [], None
+    for path in checkpoints:
+        module = load_classifier(path)
+        data = data or data_of(module, overrides or {})
+        parts.append(predict_split(module, data, split, flip=flip))
+    if data is None:
+        raise ConfigError("checkpoint=…: expected at least one checkpoint")
+    copied = np.zeros(len(parts[0].labels), bool) if split == "train" else data.copied_from_training(split)
+    return measure(average(parts) if len(parts) > 1 else parts[0], copied, split)

@@ -1,0 +1,64 @@
+"""How large a feature map comes out of convolutions and pools."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from fer_lightning.errors import ConfigError
+
+_LARGEST_MINIMUM = 4096
+
+
+def conv_output_size(size: int, kernel: int, stride: int = 1, padding: int = 0) -> int:
+    """Return the output size of a convolution or pool in one direction, in pixels.
+
+    `floor((size + 2·padding − kernel) / stride) + 1`, as R3 derives it; 0 or less if the kernel does not fit.
+    """
+    return (size + 2 * padding - kernel) // stride + 1
+
+
+def layer_output_size(layer: nn.Module, size: int) -> int:
+    """Return the height (= width) of the maps that `layer` makes of square maps of `size`."""
+    if isinstance(layer, nn.ZeroPad2d):
+        return size + layer.padding[0] + layer.padding[1]
+    if isinstance(layer, (nn.Conv2d, nn.MaxPool2d, nn.AvgPool2d)):
+        kernel, stride, padding = (_one(v) for v in (layer.kernel_size, layer.stride, layer.padding))
+        return conv_output_size(size, kernel, stride, padding)
+    return size
+
+
+def _one(value: object) -> int:
+    first = value[0] if isinstance(value, tuple) else value
+    if not isinstance(first, int):
+        raise TypeError(f"expected a size in pixels, not {first!r}")
+    return first
+
+
+def feature_map_size(features: nn.Module, image_size: int) -> int:
+    """Return the height (= width) of the maps that `features` makes; 0 if a layer does not fit the image.
+
+    `features` is a chain: its layers are applied in the order of `modules()`.
+    """
+    size = image_size
+    for layer in features.modules():
+        size = layer_output_size(layer, size)
+        if size < 1:
+            return 0
+    return size
+
+
+def check_image_size(features: nn.Module, image_size: int) -> int:
+    """Return `feature_map_size`.
+
+    Raises
+    ------
+    ConfigError
+        If the image is too small for the layers; names the smallest that is not.
+    """
+    size = feature_map_size(features, image_size)
+    if size < 1:
+        smallest = next(s for s in range(image_size, _LARGEST_MINIMUM) if feature_map_size(features, s))
+        raise ConfigError(
+            f"model.image_size={image_size}: too small for this model, expected at least {smallest}"
+        )
+    return size

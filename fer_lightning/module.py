@@ -1,0 +1,153 @@
+"""The LightningModule that trains every model of the project."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from fer_lightning.data.loader import Batch
+from fer_lightning.metrics import classification_metrics
+
+CHECKPOINT_KEY = "fer_lightning"
+
+
+class ExpressionClassifier(pl.LightningModule):
+    """Augmentation, normalization, net and loss; grey faces in, logits out.
+
+    Parameters
+    ----------
+    model
+        The net: float32 ``[B, 1, H, W]`` to logits ``[B, C]``.
+    normalization
+        Grey levels 0–255 to the net's input; its statistics are stored with the weights.
+    augmentation
+        Changes training faces; works on grey levels 0–255.
+    optimizer
+        Called with the parameters, gives the optimizer.
+    scheduler
+        Called with the optimizer and ``total_steps``, gives the schedule of each step.
+    class_names
+        In the order of the logits.
+    label_smoothing
+        Share of the target spread over all classes (Szegedy et al. 2016).
+    class_weights
+        float ``[C]``: the loss's weight of each class; ``None`` weighs all alike.
+    seed
+        Every epoch's random numbers follow from it and the epoch's number, so that a resumed run draws what
+        an uninterrupted one draws, whatever callbacks did between.
+    record
+        Plain values stored in every checkpoint: what is needed to build this module again.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        normalization: nn.Module,
+        augmentation: nn.Module,
+        *,
+        optimizer: Callable[..., Optimizer] | None = None,
+        scheduler: Callable[..., Any] | None = None,
+        class_names: Sequence[str],
+        label_smoothing: float = 0.0,
+        class_weights: Tensor | None = None,
+        seed: int = 0,
+        record: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__()
+        self.model, self.normalization, self.augmentation = model, normalization, augmentation
+        self.make_optimizer, self.make_scheduler = optimizer, scheduler
+        self.class_names = tuple(class_names)
+        self.seed, self.record = seed, dict(record or {})
+        self.loss = nn.CrossEntropyLoss(weight=class_weights, label_smoothing=label_smoothing)
+        self.train_sums: Tensor | None = None
+        self.outputs: list[tuple[Tensor, Tensor, Tensor]] = []
+        self.predictions: dict[str, Tensor] = {}
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return logits ``[B, C]`` of grey faces ``[B, 1, H, W]`` with levels 0–255."""
+        return self.model(self.normalization(images))
+
+    def on_train_epoch_start(self) -> None:
+        """Draw this epoch's random numbers from the seed and the epoch alone."""
+        torch.manual_seed(self.seed * 1_000_003 + self.current_epoch * 1_009 + self.global_rank)
+        self.train_sums = torch.zeros(3, device=self.device)
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Return the loss of a batch; sums stay on the device until the epoch ends."""
+        images, labels, _ = batch
+        logits = self(self.augmentation(images.float()))
+        loss = self.loss(logits, labels)
+        with torch.no_grad():
+            right = (logits.argmax(1) == labels).sum()
+            count = torch.full_like(loss, len(labels))
+            self.train_sums += torch.stack([loss.detach() * count, right.to(loss.dtype), count])
+        return loss
+
+    def on_train_epoch_end(self) -> None:
+        """Log the epoch's mean training loss (as trained on) and accuracy."""
+        assert self.train_sums is not None
+        sums = self.trainer.strategy.reduce(self.train_sums, reduce_op="sum")
+        assert isinstance(sums, Tensor)
+        values = {"train/loss": sums[0] / sums[2], "train/acc": sums[1] / sums[2]}
+        rate = self.trainer.optimizers[0].param_groups[0]["lr"]
+        self.log_dict(values | {"lr": float(rate)}, rank_zero_only=True)
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Keep a batch's logits until the split is complete."""
+        images, labels, positions = batch
+        self.outputs.append((self(images), labels, positions))
+
+    test_step = validation_step
+    predict_step = validation_step
+
+    def _collect(self) -> dict[str, Tensor]:
+        """Gather the split's outputs over all processes, ordered by position, each face once."""
+        logits, labels, positions = (torch.cat(column) for column in zip(*self.outputs, strict=True))
+        self.outputs.clear()
+        if self.trainer.world_size > 1:
+            gathered = self.all_gather((logits, labels, positions))
+            logits, labels, positions = (part.flatten(0, 1) for part in gathered)
+        order = torch.argsort(positions, stable=True)
+        positions = positions[order]
+        first = torch.ones_like(positions, dtype=torch.bool)
+        first[1:] = positions[1:] != positions[:-1]
+        order = order[first]
+        return {"logits": logits[order], "labels": labels[order], "positions": positions[first]}
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the validation metrics; the predictions stay available to callbacks."""
+        if self.outputs:
+            self.predictions = self._collect()
+            self._log_split("val")
+
+    def on_test_epoch_end(self) -> None:
+        """Log the test metrics."""
+        if self.outputs:
+            self.predictions = self._collect()
+            self._log_split("test")
+
+    def _log_split(self, split: str) -> None:
+        measured = classification_metrics(
+            self.predictions["logits"], self.predictions["labels"], self.class_names
+        )
+        # Every process holds the whole gathered split, so the values are already the same everywhere.
+        self.log_dict({f"{split}/{key}": value for key, value in measured.items()}, rank_zero_only=True)
+
+    def configure_optimizers(self) -> Any:
+        """Return the optimizer and, where there is one, the schedule of its learning rate."""
+        assert self.make_optimizer is not None, "this module was built for prediction"
+        optimizer = self.make_optimizer(self.parameters())
+        if self.make_scheduler is None:
+            return optimizer
+        steps = max(1, int(self.trainer.estimated_stepping_batches))
+        schedule = self.make_scheduler(optimizer, total_steps=steps)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Store what is needed to build this module again, as plain values."""
+        checkpoint[CHECKPOINT_KEY] = self.record

@@ -1,0 +1,58 @@
+"""Learning-rate schedules over the steps of a run; the peak is the optimizer's own rate."""
+
+from __future__ import annotations
+
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import ConstantLR, CosineAnnealingLR, LRScheduler, OneCycleLR
+
+from fer_lightning.errors import ConfigError
+
+
+def constant(optimizer: Optimizer, total_steps: int) -> LRScheduler:
+    """Keep the learning rate as it is."""
+    return ConstantLR(optimizer, factor=1.0, total_iters=0)
+
+
+def cosine(optimizer: Optimizer, total_steps: int, *, final_fraction: float = 0.0) -> LRScheduler:
+    """Lower the learning rate along half a cosine to ``final_fraction`` of itself (Loshchilov & Hutter 2017)."""
+    if not 0 <= final_fraction <= 1:
+        raise ConfigError(f"scheduler.final_fraction={final_fraction}: expected a share from 0 to 1")
+    peak = float(optimizer.param_groups[0]["lr"])
+    return CosineAnnealingLR(optimizer, T_max=total_steps, eta_min=peak * final_fraction)
+
+
+def one_cycle(
+    optimizer: Optimizer,
+    total_steps: int,
+    *,
+    warmup: float = 0.3,
+    initial_divisor: float = 25.0,
+    final_divisor: float = 1e4,
+    cycle_momentum: bool = False,
+) -> LRScheduler:
+    """Raise the learning rate to its peak, then lower it to almost nothing (Smith 2018).
+
+    Parameters
+    ----------
+    optimizer
+        Its learning rate is the peak.
+    total_steps
+        Optimizer steps of the whole run.
+    warmup
+        Share of the steps in which the rate rises, in (0, 1).
+    initial_divisor, final_divisor
+        Peak over the first rate; first rate over the last.
+    cycle_momentum
+        Lower the momentum (or Adam's first beta) while the rate is high.
+    """
+    if not 0 < warmup < 1:
+        raise ConfigError(f"scheduler.warmup={warmup}: expected a share between 0 and 1")
+    return OneCycleLR(
+        optimizer,
+        max_lr=float(optimizer.param_groups[0]["lr"]),
+        total_steps=total_steps,
+        pct_start=warmup,
+        div_factor=initial_divisor,
+        final_div_factor=final_divisor,
+        cycle_momentum=cycle_momentum,
+    )

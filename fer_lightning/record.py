@@ -1,0 +1,98 @@
+"""``run.json``: what was run, on what, where, and what came of it."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+from torch import nn
+
+from fer_lightning.data.datamodule import FaceDataModule
+from fer_lightning.data.faces import SPLITS
+from fer_lightning.models.counting import count_parameters
+from fer_lightning.tracking.files import write_json
+from fer_lightning.tracking.provenance import command_line, git_state, machine, versions
+from fer_lightning.tracking.redact import redact_text
+
+
+def describe_data(data: FaceDataModule) -> dict[str, Any]:
+    """Return what identifies the faces: name, fingerprint, whether synthetic, and how many were used."""
+    faces = data.faces
+    return {
+        "name": faces.name,
+        "synthetic": faces.synthetic,
+        "fingerprint": faces.fingerprint,
+        "faces": {split: len(faces.indices(split)) for split in SPLITS},
+        "trained_on": len(data.train_indices),
+    }
+
+
+class RunRecord:
+    """Writes ``run.json`` when a run starts and again when it ends, so that a killed run has one too.
+
+    Parameters
+    ----------
+    folder
+        The run's folder.
+    config
+        The composed configuration.
+    data
+        Of :func:`describe_data`.
+    model
+        The net, for its size.
+    continued_after
+        Epochs that an interrupted run had behind it.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        config: DictConfig,
+        data: dict[str, Any],
+        model: nn.Module,
+        *,
+        continued_after: int = 0,
+    ) -> None:
+        self.path = folder / "run.json"
+        self.metric, self.sign = config.metric, 1.0 if config.mode == "max" else -1.0
+        self.started = time.perf_counter()
+        counted = count_parameters(model)
+        self.values: dict[str, Any] = {
+            "status": "running",
+            "command": command_line(),
+            "note": redact_text(config.note),
+            "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "seed": config.seed,
+            "data": data,
+            "parameters": {"total": counted[0], "trainable": counted[1]},
+            "continued_after_epochs": continued_after,
+            "versions": versions(),
+            "git": git_state(),
+            "machine": machine(),
+            "seconds": 0.0,
+            "metric": self.metric,
+            "best": None,
+        }
+        write_json(self.path, self.values)
+
+    @property
+    def value(self) -> float | None:
+        """The metric of the best epoch."""
+        best = self.values["best"]
+        return None if best is None else best.get(self.metric)
+
+    def finish(self, status: str, rows: Mapping[int, Mapping[str, float]]) -> None:
+        """Write how the run ended, its time, and the metrics of its best epoch (its last, if none is validated)."""
+        self.values["status"] = status
+        self.values["seconds"] = round(time.perf_counter() - self.started, 3)
+        self.values["train_seconds"] = round(sum(row.get("seconds/train", 0.0) for row in rows.values()), 3)
+        measured = [row for row in rows.values() if not math.isnan(row.get(self.metric, math.nan))]
+        if measured:
+            best = max(measured, key=lambda row: self.sign * row[self.metric])
+            self.values["best"] = {**best, "epoch": int(best["epoch"])}
+        self.values["epochs"] = len(rows)
+        write_json(self.path, self.values)

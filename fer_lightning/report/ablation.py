@@ -1,0 +1,177 @@
+"""The result of an ablation study, made from its runs; tables, files and figures show nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from fer_lightning.errors import DataError
+from fer_lightning.report.rows import ArmSummary, seeds_to_call, summarize_arms
+from fer_lightning.stats.paired import PairedEffect, paired_effect
+from fer_lightning.stats.power import Spread, spread_of
+from fer_lightning.stats.records import ArmRun, complete_by_seed
+from fer_lightning.stats.rules import Rules
+
+ACCURACIES = ("val/acc", "test/acc")
+
+
+@dataclass(frozen=True)
+class AblationReport:
+    """Everything that the tables, the files and the figure show.
+
+    Attributes
+    ----------
+    title, metric, baseline, data_name : names
+    synthetic : whether the data were drawn by a program; every output says so
+    arms : the rows, the best first
+    n_images : images that each run was judged on; 0 where no logits are stored
+    rules : the settings of the verdicts
+    total_seconds : time of all runs, whatever became of them
+    spread : of the paired differences, over all arms; None where no arm has two seeds
+    seeds : seeds of the study
+    seeds_needed : seeds in all that call the rules' smallest effect at that spread; None where 200 do not
+    command : the command line of the study, if known
+    notes : what a reader must know to read the numbers right
+    tuned : the same arms, each at its own tuned settings, where that was asked for
+    """
+
+    title: str
+    metric: str
+    baseline: str
+    data_name: str
+    synthetic: bool
+    arms: tuple[ArmSummary, ...]
+    n_images: int
+    rules: Rules
+    total_seconds: float
+    spread: Spread | None
+    seeds: tuple[int, ...]
+    seeds_needed: int | None
+    command: str | None = None
+    notes: tuple[str, ...] = ()
+    tuned: AblationReport | None = None
+
+    @property
+    def is_accuracy(self) -> bool:
+        """Whether the metric is an accuracy, shown in per cent."""
+        return self.metric in ACCURACIES
+
+    def arm(self, name: str) -> ArmSummary:
+        """The row of one arm; KeyError where there is none."""
+        for row in self.arms:
+            if row.arm == name:
+                return row
+        raise KeyError(name)
+
+
+def ablation_report(
+    runs: Sequence[ArmRun],
+    baseline: str,
+    metric: str = "val/acc",
+    *,
+    data_name: str = "",
+    synthetic: bool = False,
+    title: str = "Ablation",
+    rules: Rules | None = None,
+    command: str | None = None,
+    tuned: Sequence[ArmRun] | None = None,
+) -> AblationReport:
+    """Compare every arm with the baseline.
+
+    Parameters
+    ----------
+    runs : all runs of the study in any state; only complete ones enter the inference
+    baseline : name of the arm that the others are compared with
+    metric : what `value` is; logits are used only where it is an accuracy ("val/acc", "test/acc")
+    data_name, synthetic, title : shown in every output
+    rules : when an arm is called better or worse
+    command : the command line of this study, to tell how to add seeds
+    tuned : runs of the same arms, each at its own tuned settings; gives `report.tuned`
+
+    Raises
+    ------
+    DataError
+        No run at all, no run of the baseline, or two complete runs of an arm with one seed.
+    """
+    rules = rules or Rules()
+    names = list(dict.fromkeys(run.arm for run in runs))
+    if baseline not in names:
+        raise DataError(f"baseline {baseline!r} has no run; the arms are: {', '.join(names) or 'none'}")
+    done = {name: complete_by_seed(runs, name) for name in names}
+    effects = _effects(done, baseline, metric, rules)
+    found = [effect for effect in effects.values() if effect is not None]
+    spread = spread_of(found)
+    tuned_report = None
+    if tuned is not None:
+        title_tuned = f"{title}, each arm at its own tuned settings"
+        tuned_report = ablation_report(
+            tuned, baseline, metric, data_name=data_name, synthetic=synthetic, title=title_tuned, rules=rules
+        )
+    return AblationReport(
+        title=title,
+        metric=metric,
+        baseline=baseline,
+        data_name=data_name,
+        synthetic=synthetic,
+        arms=_ranked(summarize_arms(runs, baseline, done, effects, rules), rules.higher_is_better),
+        n_images=max((effect.n_images for effect in found), default=0),
+        rules=rules,
+        total_seconds=float(sum(run.seconds for run in runs if run.seconds is not None)),
+        spread=spread,
+        seeds=tuple(sorted({run.seed for run in runs})),
+        seeds_needed=seeds_to_call(spread, rules, len(effects)),
+        command=command,
+        notes=_notes(done, effects) if metric in ACCURACIES else (),
+        tuned=tuned_report,
+    )
+
+
+def _effects(
+    done: Mapping[str, Mapping[int, ArmRun]], baseline: str, metric: str, rules: Rules
+) -> dict[str, PairedEffect | None]:
+    return {
+        name: paired_effect(
+            complete,
+            done[baseline],
+            confidence=rules.confidence,
+            n_resamples=rules.n_resamples,
+            use_logits=metric in ACCURACIES,
+        )
+        for name, complete in done.items()
+        if name != baseline
+    }
+
+
+def _ranked(rows: list[ArmSummary], higher_is_better: bool) -> tuple[ArmSummary, ...]:
+    """Best first, by the paired difference (the baseline's is 0); arms without one go last."""
+    sign = -1 if higher_is_better else 1
+
+    def key(row: ArmSummary) -> tuple[bool, float]:
+        if row.effect is None:
+            return row.verdict != "baseline", 0.0
+        return False, sign * row.effect.mean
+
+    return tuple(sorted(rows, key=key))
+
+
+def _notes(
+    done: Mapping[str, Mapping[int, ArmRun]], effects: Mapping[str, PairedEffect | None]
+) -> tuple[str, ...]:
+    notes = [
+        f"{name}: the interval counts seeds only ({effect.note})"
+        for name, effect in effects.items()
+        if effect is not None and effect.note
+    ]
+    gaps = [
+        abs(float(run.predictions.correct.mean()) - run.value)
+        for complete in done.values()
+        for run in complete.values()
+        if run.predictions is not None and run.value is not None
+    ]
+    differing = [gap for gap in gaps if gap > 1e-4]
+    if differing:
+        notes.append(
+            f"in {len(differing)} of {len(gaps)} runs the stored logits give another accuracy than the recorded "
+            f"value (by up to {100 * max(gaps):.2f} points); the differences are those of the logits"
+        )
+    return tuple(notes)

@@ -1,0 +1,170 @@
+"""How the numbers of a report read: the same words in the terminal, in Markdown and in the figure."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from collections.abc import Iterable
+
+from fer_lightning.report.ablation import AblationReport
+from fer_lightning.report.rows import ArmSummary
+from fer_lightning.stats.power import MAX_SEEDS, detectable
+
+NONE = "–"
+SYNTHETIC = "SYNTHETIC DATA"
+
+
+def number(report: AblationReport, value: float, *, signed: bool = False) -> str:
+    """Show a value of the metric: an accuracy in per cent with two decimals, anything else with four."""
+    if math.isnan(value):
+        return NONE
+    scale, digits = (100, 2) if report.is_accuracy else (1, 4)
+    return f"{scale * value:{'+' if signed else ''}.{digits}f}"
+
+
+def mean_sd(report: AblationReport, row: ArmSummary) -> str:
+    """Mean ± standard deviation over seeds."""
+    if not row.seeds:
+        return NONE
+    mean = number(report, row.mean)
+    return mean if math.isnan(row.sd) else f"{mean} ± {number(report, row.sd)}"
+
+
+def difference(report: AblationReport, row: ArmSummary) -> str:
+    """Paired difference and its interval, e.g. ``+1.20 [-0.30, +2.70]``."""
+    if row.effect is None:
+        return NONE
+    mean = number(report, row.effect.mean, signed=True)
+    if math.isnan(row.effect.low):
+        return mean
+    low, high = (number(report, bound, signed=True) for bound in (row.effect.low, row.effect.high))
+    return f"{mean} [{low}, {high}]"
+
+
+def p_value(p: float) -> str:
+    """Show a p-value with three decimals."""
+    if math.isnan(p):
+        return NONE
+    return "<0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def seconds(value: float) -> str:
+    """Seconds of one run."""
+    if math.isnan(value):
+        return NONE
+    return f"{value:.1f}" if value < 100 else f"{value:.0f}"
+
+
+def left_out(row: ArmSummary) -> str:
+    """Runs that no number counts: pruned (P), failed (F), unfinished (U)."""
+    counts = ((row.n_pruned, "P"), (row.n_failed, "F"), (row.n_unfinished, "U"))
+    return " ".join(f"{n}{letter}" for n, letter in counts if n) or NONE
+
+
+def duration(value: float) -> str:
+    """A span of time for a person."""
+    if value < 60:
+        return f"{value:.1f} s"
+    minutes = value / 60
+    return f"{minutes:.1f} min" if minutes < 60 else f"{minutes / 60:.1f} h"
+
+
+def unit(report: AblationReport) -> str:
+    """Name of the unit of differences, with a leading space; none for a metric that is no accuracy."""
+    return " points" if report.is_accuracy else ""
+
+
+def data_line(report: AblationReport) -> str:
+    """What the study was done on; synthetic data are named as such."""
+    name = report.data_name or "not named"
+    images = f", {report.n_images} images judged in each run" if report.n_images else ""
+    if not report.synthetic:
+        return f"Data: {name}{images}."
+    return (
+        f"{SYNTHETIC} ({name}{images}): faces drawn by a program; nothing here is a finding about real faces."
+    )
+
+
+def how_to_read(report: AblationReport) -> str:
+    """What the numbers are."""
+    rules = report.rules
+    level = f"{100 * rules.confidence:g} %"
+    over = "new seeds and new images" if report.n_images else "new seeds"
+    tested = sum(not math.isnan(row.p_holm) for row in report.arms)
+    return (
+        f"{report.metric}{' in %' if report.is_accuracy else ''}: mean ± standard deviation over seeds. "
+        f"Difference: arm minus {report.baseline!r}, paired by seed, with its {level} interval for {over}. "
+        f"Verdict: Holm-corrected over {tested} arm{'s' * (tested != 1)} at {100 * rules.alpha:.3g} %; "
+        f"none with fewer than {rules.min_seeds} common seeds."
+    )
+
+
+def cost_line(report: AblationReport) -> str:
+    """Runs, their time, and those that are left out."""
+    rows = report.arms
+    complete = sum(len(row.seeds) for row in rows)
+    lost = {
+        "pruned": sum(row.n_pruned for row in rows),
+        "failed": sum(row.n_failed for row in rows),
+        "unfinished": sum(row.n_unfinished for row in rows),
+    }
+    counted = ", ".join(f"{n} {word}" for word, n in lost.items() if n) or "none"
+    total = complete + sum(lost.values())
+    return f"Cost: {total} runs, {duration(report.total_seconds)}. Left out of every other number: {counted}."
+
+
+def failure_lines(report: AblationReport) -> list[str]:
+    """Why runs failed."""
+    return [f"Failed in {row.arm}: {reason}" for row in report.arms for reason in row.failures]
+
+
+def single_run_lines(report: AblationReport) -> list[str]:
+    """McNemar's test where an arm and the baseline share one seed only."""
+    return [
+        f"{row.arm}, seed {row.effect.seeds[0]} alone: {difference(report, row)}{unit(report)}, exact McNemar test "
+        f"p {p_value(row.mcnemar)} (Holm); this is about these two trained models only"
+        for row in report.arms
+        if row.effect is not None and not math.isnan(row.mcnemar)
+    ]
+
+
+def add_seeds_command(command: str, seeds: Iterable[int], total: int) -> str:
+    """The study's command line with `total` seeds: the present ones and the next whole numbers."""
+    chosen = sorted(set(seeds))
+    while len(chosen) < total:
+        chosen.append(chosen[-1] + 1 if chosen else 0)
+    words = [word for word in shlex.split(command) if not word.startswith("seeds=")]
+    return shlex.join([*words, f"seeds=[{','.join(map(str, chosen))}]"])
+
+
+def _images_limit(report: AblationReport) -> str:
+    assert report.spread is not None
+    seeds, images = report.spread.error_parts(MAX_SEEDS)
+    return "; the number of images is the limit" if images > seeds else ""
+
+
+def seeds_lines(report: AblationReport) -> list[str]:
+    """What the present seeds can show, how many a smaller difference would take, and the command."""
+    rules, have = report.rules, len(report.seeds)
+    arms = max(len(report.arms) - 1, 1)
+    lines = []
+    target = have + 2
+    if report.spread is not None:
+        size = detectable(report.spread, max(have, 2), alpha=rules.alpha / arms, target=rules.power)
+        lines.append(
+            f"With {have} seeds this study calls a true difference of {number(report, size)}{unit(report)} or more "
+            f"with {100 * rules.power:g} % power."
+        )
+        wanted = f"{number(report, rules.smallest_effect)}{unit(report)}"
+        if report.seeds_needed is None:
+            lines.append(
+                f"A difference of {wanted} is out of reach of 200 seeds; more images would help more."
+            )
+        elif report.seeds_needed > have:
+            target = report.seeds_needed
+            lines.append(f"A difference of {wanted} would take {target} seeds, {target - have} more.")
+    elif have < rules.min_seeds:
+        target = rules.min_seeds
+    if report.command and target <= 40:
+        lines.append(f"To run {target} seeds: {add_seeds_command(report.command, report.seeds, target)}")
+    return lines

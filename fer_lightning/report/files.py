@@ -1,0 +1,119 @@
+"""The ablation report as files: CSV, JSON, Markdown, text and the figure."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+import json
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+from fer_lightning.plots.effects import effects_data, plot_effects
+from fer_lightning.plots.style import save_figure
+from fer_lightning.report.ablation import AblationReport
+from fer_lightning.report.markdown import to_markdown
+from fer_lightning.report.rows import ArmSummary
+from fer_lightning.report.text import to_text
+
+_FROM_EFFECT = {
+    "difference": "mean",
+    "difference_sd": "sd",
+    "low": "low",
+    "high": "high",
+    "p": "p",
+    "method": "method",
+    "bootstrap_low": "bootstrap_low",
+    "bootstrap_high": "bootstrap_high",
+}
+
+
+def _row(report: AblationReport, rank: int, row: ArmSummary, settings: str) -> dict[str, Any]:
+    effect = row.effect
+    return {
+        "data": report.data_name,
+        "synthetic": report.synthetic,
+        "settings": settings,
+        "rank": rank,
+        "arm": row.arm,
+        **{f"level.{factor}": level for factor, level in row.levels.items()},
+        "metric": report.metric,
+        "n_seeds": len(row.seeds),
+        "seeds": " ".join(map(str, row.seeds)),
+        "mean": row.mean,
+        "sd": row.sd,
+        "n_common_seeds": len(effect.seeds) if effect else 0,
+        **{name: getattr(effect, field) if effect else "" for name, field in _FROM_EFFECT.items()},
+        "p_holm": row.p_holm,
+        "p_mcnemar_holm": row.mcnemar,
+        "verdict": row.verdict,
+        "seeds_needed": row.seeds_needed,
+        "seconds": row.seconds,
+        "n_pruned": row.n_pruned,
+        "n_failed": row.n_failed,
+        "n_unfinished": row.n_unfinished,
+        "failures": "; ".join(row.failures),
+    }
+
+
+def to_csv(report: AblationReport) -> str:
+    """One line an arm, accuracies as fractions, empty where there is no number; tuned arms follow."""
+    parts = [(report, "baseline's" if report.tuned else "as given")]
+    if report.tuned is not None:
+        parts.append((report.tuned, "tuned"))
+    rows = [_row(part, i, row, name) for part, name in parts for i, row in enumerate(part.arms, start=1)]
+    # Arms may know different factors; the longest row sets the order.
+    order = sorted(rows, key=lambda row: -len(row))
+    columns = list(dict.fromkeys(name for row in order for name in row))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        empty = {k: "" for k, v in row.items() if v is None or (isinstance(v, float) and math.isnan(v))}
+        writer.writerow(row | empty)
+    return text.getvalue()
+
+
+def _plain(value: Any) -> Any:
+    """Containers and numbers that JSON knows: NaN becomes null."""
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def to_json(report: AblationReport) -> str:
+    """Every number of the report, with the fields' names of the dataclasses."""
+    return json.dumps(_plain(dataclasses.asdict(report)), indent=2, ensure_ascii=False) + "\n"
+
+
+def _write(path: Path, text: str) -> Path:
+    """Write through a second file, so that a reader or a full disk never meets half a report."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return path
+
+
+def write_report(report: AblationReport, folder: Path | str) -> dict[str, Path]:
+    """Write ``report.txt``, ``.md``, ``.csv``, ``.json`` and ``effects.png`` (and ``effects_tuned.png``).
+
+    Returns
+    -------
+    The paths by "txt", "md", "csv", "json", "effects" and "effects_tuned".
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    texts = {"txt": to_text, "md": to_markdown, "csv": to_csv, "json": to_json}
+    paths = {kind: _write(folder / f"report.{kind}", render(report)) for kind, render in texts.items()}
+    paths["effects"] = save_figure(plot_effects(effects_data(report)), folder / "effects.png")
+    if report.tuned is not None:
+        figure = plot_effects(effects_data(report.tuned))
+        paths["effects_tuned"] = save_figure(figure, folder / "effects_tuned.png")
+    return paths

@@ -1,0 +1,37 @@
+"""The ablation table as Markdown."""
+
+from __future__ import annotations
+
+from fer_lightning.report import cells
+from fer_lightning.report.ablation import AblationReport
+from fer_lightning.report.text import table_cells
+
+
+def escaped(text: str) -> str:
+    """A name as Markdown text that cannot break the table."""
+    for character in "\\`*_|<[":
+        text = text.replace(character, f"\\{character}")
+    return " ".join(text.split())
+
+
+def to_markdown(report: AblationReport) -> str:
+    """The report as a Markdown section; each arm's verdict in bold where it is better or worse."""
+    header, rows = table_cells(report)
+    lines = [f"## {escaped(report.title)}", ""]
+    data = cells.data_line(report)
+    lines += [f"**{data}**" if report.synthetic else data, ""]
+    align = [":--" if title in ("arm", "verdict", "left out") else "--:" for title in header]
+    lines += [f"| {' | '.join(header)} |", f"| {' | '.join(align)} |"]
+    for row in rows:
+        name, verdict = escaped(row[0]), row[5]
+        shown = f"**{verdict}**" if verdict in ("better", "worse") else verdict
+        lines.append(f"| {' | '.join([name, *row[1:5], shown, *row[6:]])} |")
+    lines += ["", cells.how_to_read(report), "", cells.cost_line(report), ""]
+    details = cells.failure_lines(report) + cells.single_run_lines(report)
+    lines += [f"- {escaped(line)}" for line in details]
+    lines += [f"- {escaped(note)}" for note in report.notes]
+    for line in cells.seeds_lines(report):
+        label, _, command = line.partition(": ")
+        lines.append(f"- {label}: `{command}`" if line.startswith("To run ") else f"- {line}")
+    text = "\n".join(lines) + "\n"
+    return text if report.tuned is None else f"{text}\n{to_markdown(report.tuned)}"

@@ -1,0 +1,101 @@
+"""The ablation table for the terminal, at most 110 columns wide."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Sequence
+
+from fer_lightning.report import cells
+from fer_lightning.report.ablation import AblationReport
+
+WIDTH = 110
+_GAP = "  "
+
+
+def wrap_name(name: str, width: int) -> list[str]:
+    """Break a long arm name into lines, after one of ``, + = / _ .`` or a space; all but the first are indented."""
+    lines: list[str] = []
+    rest, indent = name, ""
+    while len(indent + rest) > width:
+        room = width - len(indent)
+        # The best break is after a whole factor; one in the first third would leave a ragged stub.
+        ends = [[m.end() for m in re.finditer(kind, rest[:room])][-1:] for kind in (r"[,+ ]", r"[=/_.]")]
+        at = next((end[0] for end in ends if end and end[0] > room // 3), room)
+        lines.append(indent + rest[:at].rstrip())
+        rest, indent = rest[at:], "  "
+    return [*lines, indent + rest]
+
+
+def table_cells(report: AblationReport) -> tuple[list[str], list[list[str]]]:
+    """Header and rows of the table as text."""
+    level = f"{100 * report.rules.confidence:g} %"
+    header = [
+        "arm",
+        "seeds",
+        f"{report.metric}{' %' if report.is_accuracy else ''}",
+        f"difference [{level}]",
+        "p (Holm)",
+        "verdict",
+        "s/run",
+    ]
+    rows = [
+        [
+            row.arm,
+            str(len(row.seeds)),
+            cells.mean_sd(report, row),
+            cells.difference(report, row),
+            cells.p_value(row.p_holm),
+            row.verdict,
+            cells.seconds(row.seconds),
+        ]
+        for row in report.arms
+    ]
+    if any(cells.left_out(row) != cells.NONE for row in report.arms):
+        header.append("left out")
+        for line, row in zip(rows, report.arms, strict=True):
+            line.append(cells.left_out(row))
+    return header, rows
+
+
+def aligned(header: Sequence[str], rows: Sequence[Sequence[str]], width: int = WIDTH) -> list[str]:
+    """Lines of an aligned table: the first column takes what room is left and is wrapped."""
+    widths = [max(len(line[i]) for line in (header, *rows)) for i in range(len(header))]
+    room = width - sum(widths[1:]) - len(_GAP) * (len(header) - 1)
+    widths[0] = min(widths[0], max(room, 12))
+    # Words are set left, numbers right.
+    left = {i for i, title in enumerate(header) if title in ("arm", "verdict", "left out")}
+
+    def line(values: Sequence[str]) -> str:
+        parts = [
+            v.ljust(w) if i in left else v.rjust(w)
+            for i, (v, w) in enumerate(zip(values, widths, strict=True))
+        ]
+        return _GAP.join(parts).rstrip()
+
+    lines = [line(header), _GAP.join("-" * w for w in widths)]
+    for row in rows:
+        first, *more = wrap_name(row[0], widths[0])
+        lines.append(line([first, *row[1:]]))
+        lines.extend(more)
+    return lines
+
+
+def to_text(report: AblationReport, width: int = WIDTH) -> str:
+    """The report for the terminal; commands stand on a line of their own and are not broken."""
+    lines = [f"{report.title} · {cells.data_line(report)}", ""]
+    lines += aligned(*table_cells(report), width=width)
+    lines += ["", cells.how_to_read(report), cells.cost_line(report)]
+    if any(row.n_pruned or row.n_failed or row.n_unfinished for row in report.arms):
+        lines.append("Left out: P pruned, F failed, U unfinished.")
+    lines += cells.failure_lines(report) + cells.single_run_lines(report)
+    lines += [f"Note: {note}." for note in report.notes] + cells.seeds_lines(report)
+    out: list[str] = []
+    for line in lines:
+        if line.startswith("To run "):
+            label, command = line.split(": ", 1)
+            out += [f"{label}:", f"  {command}"]
+        else:
+            out += textwrap.wrap(line, width, break_on_hyphens=False) if len(line) > width else [line]
+    text = "\n".join(out) + "\n"
+    return text if report.tuned is None else f"{text}\n{to_text(report.tuned, width)}"

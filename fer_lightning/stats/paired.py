@@ -1,0 +1,203 @@
+"""The difference of an arm from the baseline, paired by seed and by image, with its interval and p-value."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from fer_lightning.stats.bootstrap import hierarchical_bootstrap
+from fer_lightning.stats.crossed import components, interval_half_width, mean_squares, p_value
+from fer_lightning.stats.records import ArmRun
+
+SEEDS_AND_IMAGES = "seeds and images"
+SEEDS_ONLY = "seeds only"
+
+
+@dataclass(frozen=True)
+class PairedEffect:
+    """Arm minus baseline over the seeds that both completed. Accuracies are fractions (0.01 is one point).
+
+    Attributes
+    ----------
+    arm : name
+    seeds : the common seeds
+    differences : arm minus baseline for each of them
+    mean, sd : mean and standard deviation of the differences (sd is NaN for one seed)
+    low, high : confidence interval; NaN with fewer than two seeds
+    p : two-sided p-value of "no difference"; NaN with fewer than two seeds
+    method : "seeds and images" (crossed random effects) or "seeds only" (paired t; no logits)
+    seed_sd : spread of the difference between seeds beyond what the finite set of images makes
+    image_sd : spread of the difference between images that all seeds share
+    rest_sd : spread left over; NaN (and seed_sd = sd) where there are no logits
+    n_images : images a run; 0 without logits
+    bootstrap_low, bootstrap_high : percentiles of the hierarchical bootstrap, for comparison (too narrow with
+        few seeds, see ``docs/statistics.md``); NaN without logits
+    note : why the images could not be counted, or None
+    """
+
+    arm: str
+    seeds: tuple[int, ...]
+    differences: tuple[float, ...]
+    mean: float
+    sd: float
+    low: float
+    high: float
+    p: float
+    method: str
+    seed_sd: float
+    image_sd: float
+    rest_sd: float
+    n_images: int
+    bootstrap_low: float = math.nan
+    bootstrap_high: float = math.nan
+    note: str | None = None
+
+
+def aligned_correctness(runs: list[ArmRun]) -> tuple[np.ndarray | None, str | None]:
+    """Which images each run classifies right, float32 [R, N] with images in one common order.
+
+    Returns
+    -------
+    The table, or None and the reason why there is none.
+    """
+    rows: list[np.ndarray] = []
+    reference: np.ndarray | None = None
+    for run in runs:
+        predictions = run.predictions
+        if predictions is None:
+            return None, f"no logits of arm {run.arm!r}, seed {run.seed}"
+        correct = predictions.correct
+        if predictions.ids is None:
+            key = predictions.labels
+        else:
+            order = np.argsort(predictions.ids, kind="stable")
+            key, correct = predictions.ids[order], correct[order]
+        if reference is None:
+            reference = key
+        if not np.array_equal(reference, key):
+            return None, f"arm {run.arm!r}, seed {run.seed} was validated on other images"
+        rows.append(correct)
+    return np.stack(rows).astype(np.float32), None
+
+
+def paired_effect(
+    arm: Mapping[int, ArmRun],
+    baseline: Mapping[int, ArmRun],
+    *,
+    confidence: float = 0.95,
+    n_resamples: int = 2000,
+    use_logits: bool = True,
+) -> PairedEffect | None:
+    """Difference of an arm from the baseline over their common seeds.
+
+    The estimand is the expected difference over new training seeds and new images of the same kind. The
+    interval and the p-value come from the crossed random-effects analysis of the stored per-image results;
+    where logits are missing, from scipy's paired t-test over seeds, which says nothing of other images.
+
+    Parameters
+    ----------
+    arm, baseline : complete runs by seed (see :func:`~fer_lightning.stats.records.complete_by_seed`)
+    confidence : of the interval
+    n_resamples : resamples of the bootstrap shown beside the interval; 0 leaves it out
+    use_logits : False where the metric is no accuracy
+
+    Returns
+    -------
+    None where the two have no seed in common.
+    """
+    seeds = tuple(sorted(set(arm) & set(baseline)))
+    if not seeds:
+        return None
+    pairs = [arm[s] for s in seeds] + [baseline[s] for s in seeds]
+    table, note = aligned_correctness(pairs) if use_logits else (None, "the metric is no accuracy")
+    name = arm[seeds[0]].arm
+    if table is None:
+        values = np.array([run.value for run in pairs], dtype=np.float64)
+        return _from_values(name, seeds, values[: len(seeds)], values[len(seeds) :], confidence, note)
+    return _from_images(name, seeds, table[: len(seeds)] - table[len(seeds) :], confidence, n_resamples)
+
+
+def _sd(differences: np.ndarray) -> float:
+    return float(differences.std(ddof=1)) if differences.size > 1 else math.nan
+
+
+def _from_values(
+    name: str, seeds: tuple[int, ...], arm: np.ndarray, base: np.ndarray, confidence: float, note: str | None
+) -> PairedEffect:
+    differences = arm - base
+    mean, sd = float(differences.mean()), _sd(differences)
+    low = high = p = math.nan
+    if len(seeds) > 1 and sd > 0:
+        result = stats.ttest_rel(arm, base)
+        bounds = result.confidence_interval(confidence)
+        low, high, p = float(bounds.low), float(bounds.high), float(result.pvalue)
+    elif len(seeds) > 1:
+        # No spread at all: either the arms are the same model (p = 1) or the metric is too coarse to say.
+        low, high, p = mean, mean, 1.0 if mean == 0 else 0.0
+    return PairedEffect(
+        name,
+        seeds,
+        tuple(map(float, differences)),
+        mean,
+        sd,
+        low,
+        high,
+        p,
+        SEEDS_ONLY,
+        sd,
+        math.nan,
+        math.nan,
+        0,
+        note=note,
+    )
+
+
+def _from_images(
+    name: str, seeds: tuple[int, ...], table: np.ndarray, confidence: float, n_resamples: int
+) -> PairedEffect:
+    differences = table.mean(axis=1, dtype=np.float64)
+    mean = float(differences.mean())
+    if len(seeds) < 2 or table.shape[1] < 2:
+        nan = math.nan
+        return PairedEffect(
+            name,
+            seeds,
+            tuple(map(float, differences)),
+            mean,
+            _sd(differences),
+            nan,
+            nan,
+            nan,
+            SEEDS_AND_IMAGES,
+            nan,
+            nan,
+            nan,
+            table.shape[1],
+        )
+    ms = mean_squares(table)
+    half = float(interval_half_width(ms, confidence))
+    seed_sd, image_sd, rest_sd = (float(x) for x in components(ms))
+    tail = 50 * (1 - confidence)
+    resampled = hierarchical_bootstrap(table, n_resamples) if n_resamples else np.array([math.nan])
+    bounds = np.percentile(resampled, [tail, 100 - tail])
+    return PairedEffect(
+        arm=name,
+        seeds=seeds,
+        differences=tuple(map(float, differences)),
+        mean=mean,
+        sd=_sd(differences),
+        low=mean - half,
+        high=mean + half,
+        p=float(p_value(ms)),
+        method=SEEDS_AND_IMAGES,
+        seed_sd=seed_sd,
+        image_sd=image_sd,
+        rest_sd=rest_sd,
+        n_images=table.shape[1],
+        bootstrap_low=float(bounds[0]),
+        bootstrap_high=float(bounds[1]),
+    )

@@ -1,0 +1,113 @@
+"""How many seeds it takes to call a difference of a given size."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import optimize
+from statsmodels.stats.power import TTestPower
+
+from fer_lightning.stats.paired import PairedEffect
+
+MAX_SEEDS = 200
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Standard deviations of a paired difference: between seeds, between images, and the rest (per image)."""
+
+    seed: float
+    image: float
+    rest: float
+    n_images: int
+
+    def error_parts(self, n_seeds: int) -> tuple[float, float]:
+        """Seeds' and images' part of the standard error of the mean over `n_seeds` seeds."""
+        if self.n_images == 0:
+            return self.seed / math.sqrt(n_seeds), 0.0
+        rest = self.rest**2 / (n_seeds * self.n_images)
+        return math.sqrt(self.seed**2 / n_seeds + rest), self.image / math.sqrt(self.n_images)
+
+
+def spread_of(effects: Sequence[PairedEffect]) -> Spread | None:
+    """Root mean square of the arms' spreads; None where no arm has two seeds.
+
+    One arm's spread over three seeds is a poor guide to the spread of the next ones; planning takes them all.
+    """
+    usable = [e for e in effects if len(e.seeds) > 1]
+    with_images = [e for e in usable if e.n_images]
+    usable = with_images or usable
+    if not usable:
+        return None
+
+    def rms(values: Sequence[float]) -> float:
+        return float(np.sqrt(np.mean(np.square(values))))
+
+    if not with_images:
+        return Spread(rms([e.sd for e in usable]), 0.0, 0.0, 0)
+    return Spread(
+        rms([e.seed_sd for e in usable]),
+        rms([e.image_sd for e in usable]),
+        rms([e.rest_sd for e in usable]),
+        min(e.n_images for e in usable),
+    )
+
+
+def power(spread: Spread, size: float, n_seeds: int, alpha: float = 0.05) -> float:
+    """Chance that a true difference of `size` is called, in its direction, with `n_seeds` seeds.
+
+    `alpha` is the level of the two-sided test.
+    """
+    seeds, images = spread.error_parts(n_seeds)
+    error = math.hypot(seeds, images)
+    if error == 0:
+        return 1.0
+    # The images' part is as good as known: Satterthwaite's degrees of freedom of the sum.
+    df = (n_seeds - 1) * (error / seeds) ** 4 if seeds > 0 else 1e6
+    effect = abs(size) / (error * math.sqrt(n_seeds))
+    # "larger" at half the level: the other tail is below 1e-6 wherever it matters, and scipy's is NaN at
+    # times.
+    return float(TTestPower().power(effect, n_seeds, alpha / 2, df=min(df, 1e6), alternative="larger"))
+
+
+def seeds_needed(
+    spread: Spread, size: float, *, alpha: float = 0.05, target: float = 0.8, min_seeds: int = 3
+) -> int | None:
+    """Fewest seeds that call a true difference of `size` with probability `target`.
+
+    Returns
+    -------
+    None where 200 seeds are not enough; then the images, not the seeds, are the limit.
+
+    Raises
+    ------
+    ValueError
+        A size of 0, an alpha or target outside (0, 1).
+    """
+    if size == 0 or not 0 < alpha < 1 or not 0 < target < 1:
+        raise ValueError(
+            f"size {size}, alpha {alpha}, target {target}: expected size ≠ 0 and the others in (0, 1)"
+        )
+    low, high = max(min_seeds, 2), MAX_SEEDS
+    if power(spread, size, high, alpha) < target:
+        return None
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if power(spread, size, middle, alpha) >= target else (middle + 1, high)
+    return low
+
+
+def detectable(spread: Spread, n_seeds: int, *, alpha: float = 0.05, target: float = 0.8) -> float:
+    """Smallest true difference that `n_seeds` seeds call with probability `target`; 0 where there is no spread."""
+    error = math.hypot(*spread.error_parts(n_seeds))
+    if error == 0:
+        return 0.0
+    high = error
+    while power(spread, high, n_seeds, alpha) < target:
+        high *= 2
+    return float(
+        optimize.brentq(lambda size: power(spread, size, n_seeds, alpha) - target, high * 1e-3, high)
+    )

@@ -1,0 +1,135 @@
+"""One training run of an ablation as the statistics see it, and where its per-image results lie."""
+
+from __future__ import annotations
+
+import math
+import zipfile
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from fer_lightning.errors import DataError
+
+LOGITS_FILE = "val_logits.npz"
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """Validation logits of one run.
+
+    Attributes
+    ----------
+    logits : float32 [N, C]
+    labels : int64 [N]
+    ids : str [N] or None; which image each row is
+    """
+
+    logits: np.ndarray
+    labels: np.ndarray
+    ids: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse arrays that do not belong together."""
+        if self.logits.ndim != 2 or self.labels.shape != self.logits.shape[:1]:
+            raise DataError(
+                f"logits of shape {self.logits.shape} with labels of shape {self.labels.shape}: "
+                "expected [N, C] and [N]"
+            )
+        if self.ids is not None and self.ids.shape != self.labels.shape:
+            raise DataError(
+                f"{self.ids.shape} ids for labels of shape {self.labels.shape}: expected one each"
+            )
+
+    @property
+    def correct(self) -> np.ndarray:
+        """Whether each image is classified right, bool [N]; a row with a NaN logit counts as wrong."""
+        right = self.logits.argmax(axis=1) == self.labels
+        return np.asarray(right & ~np.isnan(self.logits).any(axis=1))
+
+
+def read_predictions(directory: Path | str) -> Predictions:
+    """Read ``val_logits.npz`` (``logits`` [N, C], ``labels`` [N], ``ids`` [N]) of a run folder.
+
+    Raises
+    ------
+    DataError
+        The file is missing, damaged or lacks an array.
+    """
+    path = Path(directory) / LOGITS_FILE
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return Predictions(file["logits"], file["labels"], file.get("ids"))
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file; expected the validation logits of a finished run") from None
+    except KeyError as error:
+        raise DataError(f"{path}: {error.args[0]}; expected the arrays logits and labels") from None
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path}: cannot be read ({error})") from None
+
+
+@dataclass(frozen=True, eq=False)
+class ArmRun:
+    """One run of one arm of an ablation.
+
+    Attributes
+    ----------
+    arm : name of the arm; the runs of an arm differ by their seed alone
+    seed : the seed that the arm shares with the same-numbered run of the baseline
+    state : Optuna's name of the trial's state: COMPLETE, PRUNED, FAIL, RUNNING, WAITING
+    levels : factor → level, e.g. ``{"activation": "selu", "dropout": "0.5"}``
+    value : the metric; for an accuracy within 0..1
+    seconds : what the run took
+    logits, labels, ids : float32 [N, C], int64 [N], str [N]; read from ``directory`` when first needed
+        if they are not given
+    reason : why the run failed or was pruned
+    directory : the run folder
+    """
+
+    arm: str
+    seed: int
+    state: str = "COMPLETE"
+    levels: dict[str, str] = field(default_factory=dict)
+    value: float | None = None
+    seconds: float | None = None
+    logits: np.ndarray | None = None
+    labels: np.ndarray | None = None
+    ids: np.ndarray | None = None
+    reason: str | None = None
+    directory: Path | str | None = None
+
+    @property
+    def complete(self) -> bool:
+        """Finished with a finite value: only such runs enter the inference."""
+        return self.state == "COMPLETE" and self.value is not None and math.isfinite(self.value)
+
+    @cached_property
+    def predictions(self) -> Predictions | None:
+        """The validation logits, given or read from the run folder; None where there are none."""
+        if self.logits is not None and self.labels is not None:
+            return Predictions(self.logits, self.labels, self.ids)
+        if self.directory is None or not (Path(self.directory) / LOGITS_FILE).is_file():
+            return None
+        return read_predictions(self.directory)
+
+
+def complete_by_seed(runs: Iterable[ArmRun], arm: str) -> dict[int, ArmRun]:
+    """Complete runs of an arm by seed, in the order of the seeds.
+
+    Raises
+    ------
+    DataError
+        Two complete runs of the arm have the same seed: which one counts must not be left to chance.
+    """
+    found: dict[int, ArmRun] = {}
+    for run in runs:
+        if run.arm != arm or not run.complete:
+            continue
+        if run.seed in found:
+            raise DataError(
+                f"arm {arm!r}: two complete runs with seed {run.seed}; expected one for each seed"
+            )
+        found[run.seed] = run
+    return dict(sorted(found.items()))

@@ -1,0 +1,51 @@
+"""The settings by which a study is judged, stated before its results are seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fer_lightning.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Rules:
+    """When an arm is called better or worse.
+
+    Attributes
+    ----------
+    confidence : of the intervals; 1 - confidence is the level of the verdicts after Holm's correction
+    min_seeds : fewer common seeds give "not enough seeds"
+    smallest_effect : the difference that the question "how many seeds?" is asked for (0.01 = one point)
+    power : the wanted chance of calling it
+    higher_is_better : False for a loss or an error
+    n_resamples : of the hierarchical bootstrap that is shown for comparison; 0 leaves it out
+
+    Raises
+    ------
+    ConfigError
+        A value out of its range.
+    """
+
+    confidence: float = 0.95
+    min_seeds: int = 3
+    smallest_effect: float = 0.01
+    power: float = 0.8
+    higher_is_better: bool = True
+    n_resamples: int = 2000
+
+    def __post_init__(self) -> None:
+        """Refuse values that make no sense."""
+        for name in ("confidence", "power"):
+            if not 0 < getattr(self, name) < 1:
+                raise ConfigError(f"{name}={getattr(self, name)}: expected a number between 0 and 1")
+        if self.min_seeds < 2:
+            raise ConfigError(f"min_seeds={self.min_seeds}: expected at least 2, one seed shows no spread")
+        if not self.smallest_effect > 0:
+            raise ConfigError(f"smallest_effect={self.smallest_effect}: expected a number above 0")
+        if self.n_resamples < 0:
+            raise ConfigError(f"n_resamples={self.n_resamples}: expected 0 or more")
+
+    @property
+    def alpha(self) -> float:
+        """Level of the family of verdicts."""
+        return 1 - self.confidence

@@ -1,0 +1,95 @@
+"""``metrics.csv``: one row an epoch, whole at every moment, continued after an interruption."""
+
+from __future__ import annotations
+
+import csv
+import io
+from argparse import Namespace
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pytorch_lightning.loggers.logger import Logger, rank_zero_experiment
+from pytorch_lightning.utilities import rank_zero_only
+
+from fer_lightning.tracking.files import write_text
+
+FIRST = ("epoch", "step", "train/loss", "train/acc", "val/loss", "val/acc")
+
+
+def read_metrics(path: Path) -> list[dict[str, float]]:
+    """Return the rows of a ``metrics.csv``; cells that are empty are left out."""
+    with path.open(encoding="utf-8", newline="") as stream:
+        return [{key: float(cell) for key, cell in row.items() if cell} for row in csv.DictReader(stream)]
+
+
+class MetricsCsv(Logger):
+    """Collects what Lightning logs during an epoch into that epoch's row.
+
+    Parameters
+    ----------
+    folder
+        The run's folder.
+    """
+
+    def __init__(self, folder: str | Path) -> None:
+        super().__init__()
+        self.path = Path(folder) / "metrics.csv"
+        self.rows: dict[int, dict[str, float]] = {}
+
+    @property
+    def name(self) -> str:
+        """Lightning's name of the logger."""
+        return "metrics"
+
+    @property
+    def version(self) -> str:
+        """Lightning's version of the logger: the run's folder is its own."""
+        return ""
+
+    @property
+    def save_dir(self) -> str:
+        """The run's folder."""
+        return str(self.path.parent)
+
+    @property
+    @rank_zero_experiment
+    def experiment(self) -> MetricsCsv:
+        """The logger itself."""
+        return self
+
+    def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any) -> None:
+        """Do nothing: the run's ``config.yaml`` holds them."""
+
+    def restore(self, epochs: int) -> None:
+        """Take over the first ``epochs`` rows of an interrupted run; later ones will be trained again."""
+        if self.path.exists():
+            for row in read_metrics(self.path):
+                if row["epoch"] < epochs:
+                    self.rows[int(row["epoch"])] = row
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Add ``metrics`` to their epoch's row and write the file."""
+        values = dict(metrics)
+        epoch = values.pop("epoch", None)
+        if epoch is None:
+            return
+        row = self.rows.setdefault(int(epoch), {"epoch": int(epoch)})
+        row |= values
+        if step is not None:
+            row["step"] = step + 1
+        self.write()
+
+    def write(self) -> None:
+        """Write all rows, whole or not at all."""
+        seen = {key for row in self.rows.values() for key in row}
+        columns = [key for key in FIRST if key in seen] + sorted(seen - set(FIRST))
+        text = io.StringIO()
+        writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(
+            {key: f"{value:.7g}" if isinstance(value, float) else value for key, value in row.items()}
+            for _, row in sorted(self.rows.items())
+        )
+        write_text(self.path, text.getvalue())

@@ -1,0 +1,85 @@
+"""Where a run's numbers come from: versions, machine, code state."""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from fer_lightning.tracking.redact import redact_text
+
+PACKAGES = (
+    "torch",
+    "pytorch-lightning",
+    "hydra-core",
+    "optuna",
+    "torchmetrics",
+    "wandb",
+    "numpy",
+    "fer-lightning",
+)
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the packages that a result depends on."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            found[package] = "not installed"
+    return found
+
+
+def git_state() -> dict[str, Any] | None:
+    """Return the commit of the code and whether it was changed since; ``None`` outside a checkout."""
+    here = Path(__file__).resolve().parent
+
+    def ask(*words: str) -> str:
+        return subprocess.run(
+            ["git", "-C", str(here), *words], capture_output=True, text=True, check=True, timeout=10
+        ).stdout.strip()
+
+    try:
+        return {"commit": ask("rev-parse", "HEAD"), "changed": bool(ask("status", "--porcelain", "-uno"))}
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def machine() -> dict[str, Any]:
+    """Return what the speed of a run depends on."""
+    described: dict[str, Any] = {
+        "processor": _processor_name(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "system": platform.system(),
+    }
+    if torch.cuda.is_available():
+        described["gpus"] = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+    return described
+
+
+def _processor_name() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def command_line() -> str:
+    """Return the command that started this process, redacted, as a person would type it."""
+    words = list(sys.argv)
+    if words and words[0].endswith("__main__.py"):
+        words[:1] = ["python", "-m", "fer_lightning"]
+    elif words:
+        words[0] = Path(words[0]).name
+    return redact_text(" ".join(f"'{word}'" if " " in word or "[" in word else word for word in words))

@@ -1,0 +1,212 @@
+"""Train and validate one model, and leave a folder that says everything about it."""
+
+from __future__ import annotations
+
+import logging
+import time
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.loggers.logger import Logger
+
+from fer_lightning.build import build, build_data, build_module
+from fer_lightning.checkpoints import read_checkpoint
+from fer_lightning.config import check_config
+from fer_lightning.errors import ConfigError
+from fer_lightning.module import CHECKPOINT_KEY, ExpressionClassifier
+from fer_lightning.record import RunRecord, describe_data
+from fer_lightning.tracking.files import write_text
+from fer_lightning.tracking.metrics_csv import MetricsCsv
+from fer_lightning.tracking.redact import redact
+from fer_lightning.tracking.wandb_run import WandbRun
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a finished run found.
+
+    Attributes
+    ----------
+    folder
+        Where it is written.
+    value
+        The monitored metric of the best epoch; ``None`` when nothing was validated.
+    epochs
+        Epochs trained, those before an interruption included.
+    record
+        The content of ``run.json``.
+    """
+
+    folder: Path
+    value: float | None
+    epochs: int
+    record: dict[str, Any]
+
+
+def quiet_libraries() -> None:
+    """Silence what libraries say to their developers; what concerns a user is said in our own words."""
+    for name in ("pytorch_lightning", "lightning_fabric", "lightning.pytorch"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    for pattern in (
+        ".*does not have many workers.*",
+        ".*The '.*_dataloader' does not have many workers.*",
+        ".*`isinstance.treespec, LeafSpec.` is deprecated.*",
+        ".*Checkpoint directory .* exists and is not empty.*",
+        ".*Found .* module.*in eval mode at the start of training.*",
+        ".*GPU available but not used.*",
+        ".*Trying to infer the `batch_size`.*",
+        ".*does not have a deterministic implementation.*",
+        ".*lr_scheduler.step.*before.*optimizer.step.*",
+    ):
+        warnings.filterwarnings("ignore", pattern)
+
+
+def find_checkpoint(resume: bool | str, folder: Path) -> Path | None:
+    """Return the checkpoint from which to go on, if any.
+
+    Raises
+    ------
+    ConfigError
+        A path was given and is not there.
+    """
+    if isinstance(resume, str):
+        path = Path(resume).expanduser()
+        path = path / "checkpoints" / "last.ckpt" if path.is_dir() else path
+        if not path.is_file():
+            raise ConfigError(f"resume={resume}: no such checkpoint or run folder")
+        return path
+    last = folder / "checkpoints" / "last.ckpt"
+    return last if resume and last.is_file() else None
+
+
+def _check_continuation(path: Path, record: dict[str, Any]) -> int:
+    """Return the number of epochs behind ``path``; refuse to go on with other data or another model."""
+    stored = read_checkpoint(path)
+    before, now = stored[CHECKPOINT_KEY], record
+    if before["data"]["fingerprint"] != now["data"]["fingerprint"]:
+        raise ConfigError(
+            f"{path}: was trained on other data ({before['data']['name']}); expected the same faces"
+        )
+    for key in ("model", "normalization", "optimizer", "scheduler"):
+        if before["config"].get(key) != now["config"].get(key):
+            raise ConfigError(
+                f"{path}: was trained with another {key} configuration; expected the same to go on"
+            )
+    return int(stored["epoch"]) + 1
+
+
+def _loggers(config: DictConfig, folder: Path, record: dict[str, Any]) -> list[Logger]:
+    loggers: list[Logger] = [MetricsCsv(folder)]
+    if config.get("logger") and config.logger.get("_target_"):
+        options: dict[str, Any] = {"folder": str(folder)}
+        if config.logger["_target_"].endswith("WandbRun"):
+            options |= {"run_config": record["config"], "notes": config.note or None}
+        loggers.append(build(config.logger, **options))
+    return loggers
+
+
+def _callbacks(config: DictConfig) -> list[pl.Callback]:
+    nodes = dict(config.get("callbacks") or {})
+    if config.data.train_on == "train_val" and "checkpoint" in nodes:
+        # Nothing is validated, so there is no best epoch: the last one is kept.
+        nodes["checkpoint"] = OmegaConf.merge(nodes["checkpoint"], {"monitor": None})
+    return [build(node) for node in nodes.values() if node and node.get("_target_")]
+
+
+def train(config: DictConfig, folder: Path, *, extra_callbacks: list[pl.Callback] | None = None) -> RunResult:
+    """Train and validate the model that ``config`` describes.
+
+    Parameters
+    ----------
+    config
+        The composed configuration.
+    folder
+        Where everything about the run is written.
+    extra_callbacks
+        Callbacks of a study, beside those of the configuration.
+
+    Raises
+    ------
+    UserError
+        Something in the configuration or the data is not as expected.
+    """
+    quiet_libraries()
+    OmegaConf.update(config, "output_dir", str(folder), force_add=True)
+    check_config(config)
+    if config.get("threads"):
+        torch.set_num_threads(config.threads)
+    data = build_data(config)
+    plain = OmegaConf.to_container(config, resolve=True)
+    assert isinstance(plain, dict)
+    plain.pop("output_dir", None)
+    stored = {
+        "config": redact(plain),
+        "class_names": list(data.faces.class_names),
+        "image_size": data.image_size,
+        "data": describe_data(data),
+    }
+    module = build_module(config, data, stored)
+    checkpoint = find_checkpoint(config.resume, folder)
+    done = _check_continuation(checkpoint, stored) if checkpoint else 0
+
+    loggers = _loggers(config, folder, stored)
+    if isinstance(loggers[0], MetricsCsv):
+        loggers[0].restore(done)
+    trainer = build(
+        config.trainer,
+        logger=loggers,
+        callbacks=_callbacks(config) + list(extra_callbacks or []),
+        default_root_dir=str(folder),
+    )
+    folder.mkdir(parents=True, exist_ok=True)
+    write_text(folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(stored["config"])))
+    record = RunRecord(folder, config, stored["data"], module.model, continued_after=done)
+    status = "failed"
+    try:
+        _fit(trainer, module, data, checkpoint)
+        status = "complete"
+    except (KeyboardInterrupt, SystemExit):
+        status = "interrupted"
+        raise
+    finally:
+        record.finish(status, loggers[0].rows if isinstance(loggers[0], MetricsCsv) else {})
+        _close(loggers, record.values, status)
+    return RunResult(folder, record.value, trainer.current_epoch, record.values)
+
+
+def _fit(
+    trainer: pl.Trainer, module: ExpressionClassifier, data: pl.LightningDataModule, start: Path | None
+) -> None:
+    try:
+        trainer.fit(module, datamodule=data, ckpt_path=str(start) if start else None, weights_only=True)
+    except RuntimeError as error:
+        if start and "loading state_dict" in str(error):
+            raise ConfigError(f"{start}: its weights do not fit this model") from error
+        raise
+
+
+def _close(loggers: list[Logger], values: dict[str, Any], status: str) -> None:
+    for logger in loggers:
+        if isinstance(logger, WandbRun):
+            best = {f"best/{key}": value for key, value in (values.get("best") or {}).items()}
+            logger.summarize({"state": status, "seconds": values["seconds"]} | best)
+            logger.close(exit_code=0 if status == "complete" else 1)
+
+
+def run_folder() -> Path:
+    """Return Hydra's output folder of the running job."""
+    from hydra.core.hydra_config import HydraConfig
+
+    return Path(HydraConfig.get().runtime.output_dir)
+
+
+def timestamp() -> str:
+    """Return the time now as text, in UTC."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

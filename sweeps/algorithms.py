@@ -1,0 +1,66 @@
+"""The study's sampler and pruner, built from their configuration."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+from hydra.utils import instantiate
+from optuna.exceptions import ExperimentalWarning
+from optuna.pruners import BasePruner, NopPruner
+from optuna.samplers import BaseSampler
+
+from fer_lightning.errors import ConfigError
+from fer_lightning.sweeps.space import SearchSpace
+
+
+def build_pruner(config: dict[str, Any] | None) -> BasePruner:
+    """Build a pruner from ``{"_target_": …}``; None prunes nothing.
+
+    Raises
+    ------
+    ConfigError
+        If the class or one of its values is not accepted.
+    """
+    return NopPruner() if config is None else _build(config, "pruner")
+
+
+def build_sampler(config: dict[str, Any], space: SearchSpace | None, seed: int | None) -> BaseSampler:
+    """Build a sampler from ``{"_target_": …}``.
+
+    Parameters
+    ----------
+    space
+        What the grid sampler's grid is made of.
+    seed
+        Passed on where the sampler takes one; None draws anew each time.
+
+    Raises
+    ------
+    ConfigError
+        If the class or one of its values is not accepted.
+    """
+    target = str(config.get("_target_", ""))
+    extra: dict[str, Any] = {"seed": seed}
+    if target.endswith(".GridSampler"):
+        if space is None:
+            raise ConfigError("hydra.sweeper.sampler: a grid needs a search space")
+        extra["search_space"] = space.grid()
+    return _build({**extra, **config}, "sampler")
+
+
+def _build(config: dict[str, Any], what: str) -> Any:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            return instantiate(config, _convert_="all")
+    except ImportError as error:
+        raise ConfigError(
+            f"hydra.sweeper.{what}: {config.get('_target_')} needs a package: {error}"
+        ) from error
+    except Exception as error:
+        cause = error.__cause__ or error
+        text = str(cause).splitlines()[0]
+        raise ConfigError(
+            f"hydra.sweeper.{what}: {config.get('_target_')} cannot be built: {text}"
+        ) from error

@@ -1,0 +1,187 @@
+"""Claiming trials: exactly the study's budget, however many peers share it and whenever one of them dies."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
+from optuna.exceptions import ExperimentalWarning
+from optuna.trial import FrozenTrial, TrialState
+
+from fer_lightning.errors import UserError
+from fer_lightning.sweeps.owner import OWNER, Owner
+from fer_lightning.sweeps.plan import Plan
+from fer_lightning.sweeps.resume import ATTEMPTS, Recovery, requeue, seconds_since_start
+from fer_lightning.sweeps.storage import claim_lock, record_beat
+from fer_lightning.sweeps.study import StudySpec, cell_of
+
+_MAX_SEED = 2**31 - 1
+
+
+class TooManyFailures(UserError):
+    """The study has reached `max_failures`."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A trial that this process holds and is about to run."""
+
+    trial_id: int
+    number: int
+    token: str
+    overrides: list[str]
+    resume: bool
+
+    @property
+    def directory(self) -> str:
+        """The trial's folder in the sweep's; the same for every attempt."""
+        return f"trial_{self.number:04d}"
+
+
+class Claims:
+    """The study's trials seen as work: what is waiting, running and done."""
+
+    def __init__(self, study: optuna.Study, spec: StudySpec) -> None:
+        self._study = study
+        self._storage = study._storage
+        self._spec = spec
+        self._budget = spec.budget
+        self._recovery = Recovery(grace=spec.options.grace, max_deaths=spec.options.max_deaths)
+        self._cells = None if spec.plan is None else {(cell.arm.name, cell.seed) for cell in spec.plan.cells}
+
+    @property
+    def budget(self) -> int:
+        """The study's total number of trials."""
+        return self._budget
+
+    def take(self, count: int) -> list[Claim]:
+        """Claim up to `count` trials: what waits (the interrupted and the plan's) first, then new ones.
+
+        Raises
+        ------
+        TooManyFailures
+            If `max_failures` trials have failed.
+        """
+        claims: list[Claim] = []
+        with claim_lock(self._spec.url, self._spec.name):
+            self._recovery.run(self._storage, self._study._study_id, self._spec.sweep_dir)
+            while len(claims) < count:
+                trial = self._next(self.trials())
+                if trial is None:
+                    break
+                claims.append(self._own(trial))
+        return claims
+
+    def trials(self) -> list[FrozenTrial]:
+        """The study's trials that belong to this command: of a plan, the latest of each arm and seed it names."""
+        trials = self._storage.get_all_trials(self._study._study_id, deepcopy=False)
+        if self._cells is None:
+            return trials
+        latest = {cell: trial for trial in trials if (cell := cell_of(trial)) in self._cells}
+        return sorted(latest.values(), key=lambda trial: trial.number)
+
+    def _next(self, trials: list[FrozenTrial]) -> optuna.Trial | None:
+        self._stop_if_hopeless(trials)
+        waiting = [trial for trial in trials if trial.state == TrialState.WAITING]
+        begun = [trial for trial in waiting if ATTEMPTS in trial.system_attrs]
+        started = len(trials) - len(waiting) + len(begun)
+        if begun:
+            return self._resume(begun[0])
+        if started >= self._budget:
+            return None
+        if waiting:
+            return self._resume(waiting[0])
+        if self._spec.plan is not None:
+            return None
+        return self._ask()
+
+    def _stop_if_hopeless(self, trials: list[FrozenTrial]) -> None:
+        limit = self._spec.options.max_failures
+        failed = [trial for trial in trials if trial.state == TrialState.FAIL]
+        if limit is not None and len(failed) >= limit:
+            last = failed[-1]
+            raise TooManyFailures(
+                f"study {self._spec.name} stopped: {len(failed)} of {len(trials)} trials failed (max_failures={limit}); "
+                f"the last, trial {last.number}: {last.user_attrs.get('reason', 'no reason is known')}"
+            )
+
+    def _resume(self, trial: FrozenTrial) -> optuna.Trial:
+        self._storage.set_trial_state_values(trial._trial_id, TrialState.RUNNING)
+        self._study._thread_local.cached_all_trials = None
+        return optuna.Trial(self._study, trial._trial_id)
+
+    def _ask(self) -> optuna.Trial:
+        with warnings.catch_warnings():
+            # Optuna warns that its heartbeats need `optimize`; here the job itself sends them.
+            warnings.simplefilter("ignore")
+            self._study._thread_local.cached_all_trials = None
+            return optuna.Trial(self._study, self._storage.create_new_trial(self._study._study_id))
+
+    def _own(self, trial: optuna.Trial) -> Claim:
+        overrides = self._overrides(trial)
+        frozen = self._storage.get_trial(trial._trial_id)
+        attempts = int(frozen.system_attrs.get(ATTEMPTS, 0))
+        owner = Owner.this_process()
+        claim = Claim(trial._trial_id, trial.number, owner.token, overrides, resume=attempts > 0)
+        if attempts == 0:
+            trial.set_user_attr("directory", claim.directory)
+            trial.set_user_attr("overrides", overrides)
+        self._storage.set_trial_system_attr(trial._trial_id, ATTEMPTS, attempts + 1)
+        record_beat(self._storage, trial._trial_id)
+        # Last, because a running trial without an owner counts as one whose claim was not finished.
+        self._storage.set_trial_system_attr(trial._trial_id, OWNER, owner.as_attr())
+        return claim
+
+    def _overrides(self, trial: optuna.Trial) -> list[str]:
+        plan = self._spec.plan
+        if plan is not None:
+            fixed = self._storage.get_trial(trial._trial_id).system_attrs["fixed_params"]
+            for name in fixed:
+                trial._suggest(name, plan_distribution(plan, name))
+            return list(trial.user_attrs["overrides"])
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ExperimentalWarning)
+            return self._spec.space.suggest(trial, self._spec.lookup)
+
+    def release(self, claims: list[Claim]) -> None:
+        """Put trials that this process holds and has not finished back into the queue."""
+        with claim_lock(self._spec.url, self._spec.name):
+            for claim in claims:
+                trial = self._held(claim)
+                if trial is not None:
+                    requeue(self._storage, trial, seconds=seconds_since_start(trial))
+
+    def settle(self, claim: Claim, state: TrialState, value: Any = None, reason: str | None = None) -> None:
+        """Tell the result of a job that ended without telling it; nothing if it did, or if another process holds it."""
+        with claim_lock(self._spec.url, self._spec.name):
+            trial = self._held(claim)
+            if trial is None:
+                return
+            if reason is not None:
+                self._storage.set_trial_user_attr(claim.trial_id, "reason", reason)
+            values = (
+                None
+                if value is None
+                else [float(v) for v in (value if isinstance(value, (list, tuple)) else [value])]
+            )
+            self._storage.set_trial_user_attr(claim.trial_id, "seconds", round(seconds_since_start(trial), 3))
+            self._storage.set_trial_state_values(claim.trial_id, state, values)
+
+    def _held(self, claim: Claim) -> FrozenTrial | None:
+        """The claimed trial if it is unfinished and this very process holds it."""
+        trial = self._storage.get_trial(claim.trial_id)
+        owner = Owner.of(trial.system_attrs)
+        if trial.state != TrialState.RUNNING or owner is None or owner.token != claim.token:
+            return None
+        return trial if owner.is_this_process() else None
+
+
+def plan_distribution(plan: Plan, name: str) -> BaseDistribution:
+    """The distribution of a plan's parameter; the seed's is wide, so that seeds can be added later."""
+    if name == "seed":
+        return IntDistribution(0, _MAX_SEED)
+    factor = next(factor for factor in plan.factors if factor.name == name)
+    return CategoricalDistribution(tuple(factor.levels))

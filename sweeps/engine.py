@@ -1,0 +1,111 @@
+"""The controller's loop: claim, run, go on until the study's budget is spent, and stop in a way that can be resumed."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+import optuna
+from optuna.exceptions import StorageInternalError
+from optuna.trial import TrialState
+from sqlalchemy.exc import SQLAlchemyError
+
+from fer_lightning.sweeps.claim import Claim, Claims
+from fer_lightning.sweeps.interrupts import shielded, sigterm_raises
+from fer_lightning.sweeps.progress import Progress
+from fer_lightning.sweeps.storage import record_beat
+from fer_lightning.sweeps.study import StudySpec
+
+log = logging.getLogger(__name__)
+
+_POLL_SECONDS = 0.5
+RunBatch = Callable[[Claims, list[Claim]], object]
+
+
+class Engine:
+    """Runs a study's trials until none is left.
+
+    Parameters
+    ----------
+    run_batch
+        Runs claimed trials to their end, in this process or elsewhere.
+    may_go_on
+        Asked before each claim; False ends the loop early (a worker whose starter is gone).
+    """
+
+    def __init__(
+        self,
+        study: optuna.Study,
+        spec: StudySpec,
+        run_batch: RunBatch,
+        may_go_on: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self._study = study
+        self._spec = spec
+        self._run_batch = run_batch
+        self._may_go_on = may_go_on
+        self._claims = Claims(study, spec)
+        self._progress = Progress(spec, self._claims.budget)
+
+    def run(self) -> None:
+        """Run the study to the end of its budget.
+
+        Raises
+        ------
+        TooManyFailures
+            If `max_failures` trials have failed.
+        StudyHalted
+            If the disk is full or the database is gone.
+        KeyboardInterrupt, SystemExit
+            As they came, after the trials held here were put back.
+        """
+        self._progress.begin(self._claims.trials())
+        with sigterm_raises():
+            while self._may_go_on():
+                batch: list[Claim] = []
+                try:
+                    batch = self._claims.take(self._spec.options.n_jobs)
+                    if batch:
+                        with self._beating(batch):
+                            self._run_batch(self._claims, batch)
+                    elif self._is_done():
+                        break
+                    else:
+                        # A peer still runs; should it die, its trial is ours.
+                        time.sleep(_POLL_SECONDS)
+                        continue
+                except (KeyboardInterrupt, SystemExit):
+                    self._stop(batch)
+                    raise
+                self._progress.after(self._claims.trials(), batch)
+        self._progress.end(self._claims.trials())
+
+    def _is_done(self) -> bool:
+        return not any(trial.state == TrialState.RUNNING for trial in self._claims.trials())
+
+    def _stop(self, batch: list[Claim]) -> None:
+        with shielded(), suppress(StorageInternalError, SQLAlchemyError, OSError):
+            self._claims.release(batch)
+            self._progress.interrupted(self._claims.trials())
+
+    @contextmanager
+    def _beating(self, batch: list[Claim]) -> Iterator[None]:
+        """Give signs of life for trials that wait in a launcher's queue, until their own processes do."""
+        ended = threading.Event()
+
+        def beat() -> None:
+            while not ended.wait(self._spec.options.heartbeat):
+                for claim in batch:
+                    with suppress(StorageInternalError, SQLAlchemyError, OSError):
+                        record_beat(self._study._storage, claim.trial_id)
+
+        thread = threading.Thread(target=beat, name="heartbeat of the sweep", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join(timeout=5)

@@ -1,0 +1,97 @@
+"""Handing claimed trials to Hydra's launcher, and reading what became of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from hydra.core.utils import JobReturn, JobStatus
+from optuna.trial import TrialState
+
+from fer_lightning.sweeps.claim import Claim, Claims
+from fer_lightning.sweeps.job import THREADS, Job
+from fer_lightning.sweeps.override import override
+from fer_lightning.sweeps.storage import first_line
+from fer_lightning.sweeps.study import StudySpec
+from fer_lightning.sweeps.trial import StudyHalted
+
+
+class HydraLauncher(Protocol):
+    """Any of Hydra's launchers: basic, joblib, submitit, Ray."""
+
+    def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
+        """Run the jobs to their end."""
+        ...
+
+
+def job_overrides(spec: StudySpec, fixed: Sequence[str], claim: Claim) -> list[str]:
+    """The overrides of one job: the command's, the trial's, and those that only Hydra's own part sees."""
+    options = spec.options
+    job = Job(
+        study=spec.name,
+        storage=spec.url,
+        trial_id=claim.trial_id,
+        number=claim.number,
+        token=claim.token,
+        directory=spec.sweep_dir / claim.directory,
+        resume=claim.resume,
+        heartbeat=options.heartbeat,
+    )
+    variables = {**job.variables(), THREADS: str(options.threads)}
+    return [
+        *fixed,
+        *claim.overrides,
+        override("hydra.sweep.dir", str(spec.sweep_dir)),
+        override("hydra.sweep.subdir", claim.directory),
+        override("hydra.sweeper.study_name", spec.name),
+        *(override(f"hydra.job.env_set.{name}", value) for name, value in variables.items()),
+    ]
+
+
+def run_jobs(
+    launcher: HydraLauncher, claims: Claims, batch: list[Claim], overrides: list[list[str]]
+) -> Sequence[JobReturn] | None:
+    """Run a batch; what it could not tell itself is told here.
+
+    Raises
+    ------
+    StudyHalted
+        If a job met a full disk or lost the database.
+    """
+    try:
+        returns = launcher.launch(overrides, initial_job_idx=batch[0].number)
+    except Exception as error:
+        # The launcher itself failed: a configuration that cannot be composed, or a worker process that died.
+        for claim in batch:
+            claims.settle(claim, TrialState.FAIL, reason=first_line(error))
+        return None
+    for claim, result in zip(batch, returns, strict=True):
+        _settle(claims, claim, result)
+    for result in returns:
+        if isinstance(result._return_value, StudyHalted):
+            raise result._return_value
+    return returns
+
+
+def _settle(claims: Claims, claim: Claim, result: JobReturn) -> None:
+    value = result._return_value
+    if result.status != JobStatus.COMPLETED:
+        reason = first_line(value) if isinstance(value, BaseException) else "the job failed"
+        claims.settle(claim, TrialState.FAIL, reason=reason)
+    elif _is_result(value):
+        claims.settle(claim, TrialState.COMPLETE, value=value)
+    else:
+        claims.settle(claim, TrialState.FAIL, reason=f"the job returned no result but {value!r}")
+
+
+def _is_result(value: Any) -> bool:
+    values = value if isinstance(value, (list, tuple)) else [value]
+    return bool(values) and all(isinstance(v, (int, float)) and v == v for v in values)
+
+
+def write_once(path: Path, text: str) -> None:
+    """Write a file that several peers may write at once."""
+    temporary = path.with_name(f".{path.name}.{id(text):x}")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)

@@ -1,0 +1,88 @@
+"""What is fixed in a study, the study's name made from it, and the check that a study is taken up unchanged."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from fer_lightning.errors import ConfigError
+
+# What may differ between two commands that work on the same study.
+FREE_KEYS = (
+    "seed",
+    "seeds",
+    "note",
+    "logger",
+    "study",
+    "ablation",
+    "search_space",
+    "hydra",
+    "callbacks.progress",
+    "trainer.default_root_dir",
+    "trainer.enable_model_summary",
+    "trainer.enable_progress_bar",
+    "trainer.log_every_n_steps",
+    "data.cache_dir",
+    "data.num_workers",
+)
+
+
+def fixed_part(config: Mapping[str, Any], varied: Iterable[str]) -> dict[str, Any]:
+    """Flatten a configuration to dotted keys, without those that are free or varied by the study.
+
+    Parameters
+    ----------
+    config
+        The job's configuration as plain containers.
+    varied
+        Keys that the search space or the plan sets; a key takes everything below it along.
+    """
+    left_out = {*FREE_KEYS, *(key.replace("/", ".") for key in varied)}
+    flat = _flatten(config)
+    return {key: value for key, value in flat.items() if not _is_below(key, left_out)}
+
+
+def _flatten(node: Any, prefix: str = "") -> dict[str, Any]:
+    if isinstance(node, Mapping) and node:
+        flat: dict[str, Any] = {}
+        for key, value in node.items():
+            flat |= _flatten(value, f"{prefix}{key}.")
+        return flat
+    # Through JSON, so that what was stored and what is read now are alike (a tuple is a list).
+    return {prefix.removesuffix("."): json.loads(json.dumps(node, default=str))}
+
+
+def _is_below(key: str, keys: set[str]) -> bool:
+    parts = key.split(".")
+    return any(".".join(parts[: end + 1]) in keys for end in range(len(parts)))
+
+
+def study_name(label: str, data: str, fixed: Mapping[str, Any]) -> str:
+    """Name a study ``<label>-<data>-<8 hex digits of everything that is fixed>``."""
+    digest = hashlib.sha256(json.dumps(fixed, sort_keys=True, default=str).encode()).hexdigest()
+    words = [re.sub(r"[^A-Za-z0-9_.]+", "_", word).strip("_") for word in (label, data) if word]
+    return "-".join([*words, digest[:8]])
+
+
+def require_same(name: str, stored: Mapping[str, Any], present: Mapping[str, Any]) -> None:
+    """Refuse to go on with a study whose fixed part has changed.
+
+    Raises
+    ------
+    ConfigError
+        Naming the first differing key, both values and the way out.
+    """
+    before, now = _flatten(stored), _flatten(present)
+    for key in sorted({*before, *now}):
+        if before.get(key) != now.get(key) or (key in before) != (key in now):
+            raise ConfigError(
+                f"study {name} exists with {key}={_shown(before, key)}, this command has {key}={_shown(now, key)}: "
+                "repeat the command that began it, or give hydra.sweeper.study_name=<another name>"
+            )
+
+
+def _shown(values: Mapping[str, Any], key: str) -> str:
+    return json.dumps(values[key]) if key in values else "nothing"

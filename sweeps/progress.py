@@ -1,0 +1,113 @@
+"""What a person is told while a study runs: one line after each trial."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+
+from optuna.trial import FrozenTrial, TrialState
+
+from fer_lightning.sweeps.claim import Claim
+from fer_lightning.sweeps.study import StudySpec
+
+log = logging.getLogger(__name__)
+
+_DONE = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
+
+
+class Progress:
+    """Counts a study's trials and estimates how long the rest takes."""
+
+    def __init__(self, spec: StudySpec, budget: int) -> None:
+        self._spec = spec
+        self._budget = budget
+        self._began = time.monotonic()
+        self._done_before = 0
+
+    def begin(self, trials: list[FrozenTrial]) -> None:
+        """Say what is taken up."""
+        self._done_before = _count(trials, *_DONE)
+        if self._done_before >= self._budget:
+            return
+        kept = f", {self._done_before} of them done already" if self._done_before else ""
+        log.info(
+            "study %s: %d trials%s; kept in %s", self._spec.name, self._budget, kept, self._spec.sweep_dir
+        )
+
+    def after(self, trials: list[FrozenTrial], batch: list[Claim]) -> None:
+        """Say what the trials that just ended came to, and how the study stands."""
+        by_id = {trial._trial_id: trial for trial in trials}
+        for claim in batch:
+            if claim.trial_id in by_id:
+                log.info("trial %d %s", claim.number, _outcome(by_id[claim.trial_id]))
+        log.info("%s", self.line(trials))
+
+    def line(self, trials: list[FrozenTrial]) -> str:
+        """The study's state in one line."""
+        done = _count(trials, *_DONE)
+        parts = [f"{done} of {self._budget} trials done"]
+        for state, word in (
+            (TrialState.PRUNED, "pruned"),
+            (TrialState.FAIL, "failed"),
+            (TrialState.RUNNING, "running"),
+        ):
+            if count := _count(trials, state):
+                parts.append(f"{count} {word}")
+        best = self._best(trials)
+        if best is not None:
+            parts.append(f"best {self._spec.options.objective[0]} {best.values[0]:.4g} (trial {best.number})")
+        remaining = self._remaining_seconds(done)
+        if remaining is not None:
+            parts.append(f"about {_duration(remaining)} left")
+        return ", ".join(parts)
+
+    def _best(self, trials: list[FrozenTrial]) -> FrozenTrial | None:
+        complete = [trial for trial in trials if trial.state == TrialState.COMPLETE and trial.values]
+        if not complete or len(self._spec.options.objective) > 1:
+            return None
+        sign = 1 if self._spec.options.direction[0] == "maximize" else -1
+        return max(complete, key=lambda trial: sign * trial.values[0])
+
+    def _remaining_seconds(self, done: int) -> float | None:
+        lately = done - self._done_before
+        if lately <= 0 or done >= self._budget:
+            return None
+        return (time.monotonic() - self._began) / lately * (self._budget - done)
+
+    def interrupted(self, trials: list[FrozenTrial]) -> None:
+        """Say that the study can be taken up again, and how."""
+        log.info(
+            "study %s interrupted: %s; the same command goes on with it", self._spec.name, self.line(trials)
+        )
+
+    def end(self, trials: list[FrozenTrial]) -> None:
+        """Say that the study is done."""
+        log.info("study %s: %s", self._spec.name, self.line(trials))
+
+
+def _count(trials: list[FrozenTrial], *states: TrialState) -> int:
+    counts = Counter(trial.state for trial in trials)
+    return sum(counts[state] for state in states)
+
+
+def _outcome(trial: FrozenTrial) -> str:
+    match trial.state:
+        case TrialState.COMPLETE:
+            values = ", ".join(f"{value:.4g}" for value in trial.values)
+            return f"done: {values} in {_duration(float(trial.user_attrs.get('seconds', 0.0)))}"
+        case TrialState.PRUNED:
+            return str(trial.user_attrs.get("reason", "pruned"))
+        case TrialState.FAIL:
+            return f"failed: {trial.user_attrs.get('reason', 'no reason is known')}"
+        case TrialState.WAITING:
+            return "was interrupted and waits for its continuation"
+    return "still runs"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.3g} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"

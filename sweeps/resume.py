@@ -1,0 +1,97 @@
+"""Trials that were interrupted: they go back to the queue with their parameters, their steps and their folder."""
+
+from __future__ import annotations
+
+import datetime
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from optuna.storages import BaseStorage
+from optuna.trial import FrozenTrial, TrialState
+
+from fer_lightning.sweeps.owner import OWNER, Owner
+from fer_lightning.sweeps.storage import silent_trial_ids
+
+log = logging.getLogger(__name__)
+
+ATTEMPTS = "fer:attempts"
+SPENT = "fer:spent"
+_DEATHS = "fer:deaths"
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """When a running trial counts as dead, and how often it may die."""
+
+    grace: int
+    max_deaths: int
+
+    def run(self, storage: BaseStorage, study_id: int, sweep_dir: Path) -> list[int]:
+        """Put the trials of dead processes back into the queue; return their numbers. Needs the claim lock."""
+        running = storage.get_all_trials(study_id, deepcopy=False, states=(TrialState.RUNNING,))
+        silent = silent_trial_ids(storage, study_id, self.grace) if running else set()
+        dead = [trial for trial in running if _is_dead(trial, silent)]
+        for trial in dead:
+            self._bury(storage, trial, sweep_dir)
+        return [trial.number for trial in dead]
+
+    def _bury(self, storage: BaseStorage, trial: FrozenTrial, sweep_dir: Path) -> None:
+        if Owner.of(trial.system_attrs) is None:  # it never ran
+            requeue(storage, trial, seconds=0.0)
+            return
+        steps = len(trial.intermediate_values)
+        earlier: dict[str, Any] = trial.system_attrs.get(_DEATHS, {"count": 0, "steps": 0})
+        # A trial that got further than last time was interrupted; one that did not may be what kills its process.
+        count = 1 if steps > earlier["steps"] else earlier["count"] + 1
+        if count > self.max_deaths:
+            reason = f"its process died {count} times without getting any further (out of memory?)"
+            storage.set_trial_user_attr(trial._trial_id, "reason", reason)
+            storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+            log.warning("trial %d failed: %s", trial.number, reason)
+            return
+        storage.set_trial_system_attr(trial._trial_id, _DEATHS, {"count": count, "steps": steps})
+        requeue(storage, trial, seconds=_seconds_until_last_write(trial, sweep_dir))
+        log.info(
+            "trial %d was left by a process that is gone; it goes on from its last checkpoint", trial.number
+        )
+
+
+def requeue(storage: BaseStorage, trial: FrozenTrial, seconds: float) -> None:
+    """Let a running trial wait for its continuation. Needs the claim lock.
+
+    It stays the same trial, so that nothing can be lost or counted twice however the process ends: its number, folder,
+    parameters and reported steps are kept, and the change of state is one transaction.
+    """
+    spent = float(trial.system_attrs.get(SPENT, 0.0)) + seconds
+    storage.set_trial_system_attr(trial._trial_id, SPENT, spent)
+    storage.set_trial_system_attr(trial._trial_id, OWNER, None)
+    storage.set_trial_state_values(trial._trial_id, TrialState.WAITING)
+
+
+def seconds_since_start(trial: FrozenTrial) -> float:
+    """Seconds since this attempt began."""
+    if trial.datetime_start is None:
+        return 0.0
+    return max(0.0, (datetime.datetime.now() - trial.datetime_start).total_seconds())
+
+
+def _is_dead(trial: FrozenTrial, silent: set[int]) -> bool:
+    owner = Owner.of(trial.system_attrs)
+    if owner is None:
+        # Claims are made under the lock that we hold now: whoever made this one died before it was done.
+        return True
+    if owner.is_here():
+        return not owner.is_alive()
+    return trial._trial_id in silent
+
+
+def _seconds_until_last_write(trial: FrozenTrial, sweep_dir: Path) -> float:
+    """How long a killed attempt ran, judged by the newest file in its folder."""
+    folder = sweep_dir / trial.user_attrs.get("directory", "")
+    if trial.datetime_start is None or not trial.user_attrs.get("directory") or not folder.is_dir():
+        return 0.0
+    started = trial.datetime_start.timestamp()
+    newest = max((path.stat().st_mtime for path in folder.rglob("*") if path.is_file()), default=started)
+    return max(0.0, newest - started)

@@ -1,0 +1,159 @@
+"""Between Hydra and the study: from a composed configuration to a study that is named, opened and run."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.plugins import Plugins
+from hydra.errors import HydraException
+from hydra.plugins.launcher import Launcher
+from hydra.types import HydraContext, TaskFunction
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+from omegaconf.errors import OmegaConfBaseException
+
+from fer_lightning.errors import ConfigError
+from fer_lightning.sweeps.claim import Claim, Claims
+from fer_lightning.sweeps.command_line import split_overrides
+from fer_lightning.sweeps.engine import Engine
+from fer_lightning.sweeps.launch import job_overrides, run_jobs, write_once
+from fer_lightning.sweeps.naming import fixed_part, study_name
+from fer_lightning.sweeps.options import SweepOptions
+from fer_lightning.sweeps.override import key_of
+from fer_lightning.sweeps.plan import Plan, parse_plan
+from fer_lightning.sweeps.space import SearchSpace, parse_space
+from fer_lightning.sweeps.storage import storage_url
+from fer_lightning.sweeps.study import StudySpec, open_study
+from fer_lightning.sweeps.workers import Workers, given_place, starter_lives
+
+log = logging.getLogger(__name__)
+
+
+class StudySweep:
+    """One command's sweep: reads the configuration once, then runs the study."""
+
+    def __init__(self, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
+        self._context = hydra_context
+        self._config = config
+        parser = OverridesParser.create(config_loader=hydra_context.config_loader)
+        task = parser.parse_overrides(list(config.hydra.overrides.task))
+        self._fixed_overrides, swept = split_overrides(task)
+        self._job_config = self._compose(self._fixed_overrides, "the configuration")
+        sweeper = OmegaConf.to_container(config.hydra.sweeper, resolve=True)
+        assert isinstance(sweeper, dict)
+        self._options = SweepOptions.from_config({str(key): value for key, value in sweeper.items()})
+        self._plan = self._read_plan()
+        self._space = self._read_space(swept)
+        self._spec = self._name_study()
+        self._launcher: Launcher = Plugins.instance().instantiate_launcher(
+            hydra_context=hydra_context, task_function=task_function, config=config
+        )
+
+    def _compose(self, overrides: Sequence[str], what: str) -> DictConfig:
+        try:
+            return self._context.config_loader.load_sweep_config(self._config, list(overrides))
+        except (HydraException, OmegaConfBaseException) as error:
+            cause = error.__cause__ or error
+            text = " ".join(line.strip() for line in str(cause).splitlines()[:2])
+            raise ConfigError(f"{what} cannot be composed: {text}") from error
+
+    def _lookup(self, key: str) -> Any:
+        """A key's value in the fixed configuration; for a group, the option that is chosen."""
+        choices = self._job_config.hydra.runtime.choices
+        return choices[key] if key in choices else OmegaConf.select(self._job_config, key, default=None)
+
+    def _read_plan(self) -> Plan | None:
+        if self._options.plan is None:
+            return None
+        plan = parse_plan(self._options.plan, self._options.seeds, self._lookup)
+        for text in self._fixed_overrides:
+            key = key_of(text)
+            if key in plan.keys and "=" in text and text.split("=", 1)[1]:
+                raise ConfigError(
+                    f"{text}: {key} is varied by the plan; set its baseline under ablation.factors instead"
+                )
+            if key == "seed":
+                raise ConfigError(f"{text}: the plan runs every arm over `seeds`; give seeds=[…] instead")
+        for arm in plan.arms:
+            self._compose([*self._fixed_overrides, *arm.overrides], f"arm {arm.name}")
+        return plan
+
+    def _read_space(self, swept: SearchSpace) -> SearchSpace:
+        configured = parse_space(self._options.search_space)
+        fixed = {key_of(text) for text in self._fixed_overrides}
+        space = SearchSpace((*configured.without({*fixed, *swept.keys}).parameters, *swept.parameters))
+        if self._plan is not None:
+            if len(space):
+                raise ConfigError(
+                    f"search_space has {space.keys[0]}, but there is an ablation plan as well: give one of them"
+                )
+            return space
+        if not len(space):
+            raise ConfigError(
+                "nothing to search: give a search_space, an ablation plan, or overrides such as key=a,b"
+            )
+        first = {p.key: p.override(_some_value(p.candidates(), p.distribution)) for p in space.parameters}
+        self._compose([*self._fixed_overrides, *first.values()], "the search space")
+        return space
+
+    def _name_study(self) -> StudySpec:
+        options = self._options
+        varied = self._plan.keys if self._plan is not None else set(self._space.keys)
+        config = OmegaConf.to_container(self._job_config, resolve=False)
+        assert isinstance(config, dict)
+        fixed = {
+            **fixed_part({str(key): value for key, value in config.items()}, varied),
+            "hydra.sweeper.objective": list(options.objective),
+            "hydra.sweeper.direction": list(options.direction),
+            "hydra.sweeper.sampler": dict(options.sampler) if self._plan is None else None,
+            "hydra.sweeper.pruner": None if options.pruner is None else dict(options.pruner),
+            "search_space": self._space.as_config(),
+            "ablation": None if self._plan is None else self._plan.as_config(),
+        }
+        place = given_place()
+        name = options.study_name if place is None else place[0]
+        if name == "auto":
+            data = str(
+                OmegaConf.select(self._job_config, "data.name", default=None) or self._lookup("data") or ""
+            )
+            name = study_name(options.label, data, fixed)
+        sweep_dir = self._settle_directory(name, None if place is None else place[1])
+        return StudySpec(
+            name=name,
+            url=storage_url(options.storage, sweep_dir),
+            sweep_dir=sweep_dir,
+            options=options,
+            fixed=fixed,
+            space=self._space,
+            plan=self._plan,
+            lookup=self._lookup,
+        )
+
+    def _settle_directory(self, name: str, given: Path | None) -> Path:
+        with read_write(self._config.hydra), open_dict(self._config.hydra):
+            self._config.hydra.sweeper.study_name = name
+            sweep_dir = given or Path(str(self._config.hydra.sweep.dir)).absolute()
+            self._config.hydra.sweep.dir = str(sweep_dir)
+        return sweep_dir
+
+    def run(self) -> str:
+        """Run the study to the end of its budget; return its name."""
+        spec = self._spec
+        study = open_study(spec)
+        spec.sweep_dir.mkdir(parents=True, exist_ok=True)
+        write_once(spec.sweep_dir / "multirun.yaml", OmegaConf.to_yaml(self._config))
+        with Workers(spec) as workers:
+            Engine(study, spec, self._run_batch, may_go_on=starter_lives).run()
+            workers.wait()
+        return spec.name
+
+    def _run_batch(self, claims: Claims, batch: list[Claim]) -> None:
+        overrides = [job_overrides(self._spec, self._fixed_overrides, claim) for claim in batch]
+        run_jobs(self._launcher, claims, batch, overrides)
+
+
+def _some_value(candidates: list[Any] | None, distribution: Any) -> Any:
+    return candidates[0] if candidates else distribution.low

@@ -1,0 +1,290 @@
+"""A trial as its job sees it: it reports, is pruned, and tells its own result, whatever becomes of the sweep."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import math
+import threading
+import traceback
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from types import TracebackType
+from typing import Any
+
+import optuna
+from optuna import TrialPruned
+from optuna.exceptions import ExperimentalWarning, StorageInternalError, UpdateFinishedTrialError
+from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy.exc import SQLAlchemyError
+
+from fer_lightning.errors import UserError
+from fer_lightning.sweeps.interrupts import shielded, sigterm_raises
+from fer_lightning.sweeps.job import Job
+from fer_lightning.sweeps.owner import OWNER, Owner
+from fer_lightning.sweeps.algorithms import build_pruner
+from fer_lightning.sweeps.resume import SPENT, requeue, seconds_since_start
+from fer_lightning.sweeps.storage import claim_lock, first_line, open_storage, record_beat
+
+log = logging.getLogger(__name__)
+
+Values = float | Sequence[float] | Mapping[str, Any]
+
+
+class TrialTaken(UserError):
+    """The trial was given to another process, because this one gave no sign of life for too long."""
+
+
+class StudyHalted(UserError):
+    """The machine, not the trial, is at fault (a full disk, no database): the sweep stops and can be resumed."""
+
+
+def attach() -> TrialSession | None:
+    """The trial that this process was started for; None in a run that is no part of a study.
+
+    Raises
+    ------
+    TrialTaken
+        If the trial went to another process before this one began.
+    """
+    job = Job.current()
+    return None if job is None else TrialSession(job)
+
+
+class TrialSession:
+    """One attempt at one trial; used as a context manager around the training.
+
+    Leaving it without a word told to it is told as well: `optuna.TrialPruned` becomes PRUNED and is swallowed, any
+    other Exception becomes FAIL with its one-line reason and goes on, and what ends the process (Ctrl-C, SIGTERM,
+    `sys.exit`) puts the trial back into the queue, to be continued from its last checkpoint.
+    """
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.number = job.number
+        self.directory = job.directory
+        self.resumed = job.resume
+        self.study_name = job.study
+        self._storage = open_storage(job.storage, heartbeat=job.heartbeat)
+        study = optuna.load_study(
+            study_name=job.study,
+            storage=self._storage,
+            sampler=optuna.samplers.RandomSampler(),
+        )
+        study.pruner = build_pruner(study.user_attrs.get("pruner"))
+        self._objectives: list[str] = study.user_attrs.get("objectives") or ["value"]
+        self._storage = study._storage
+        self._study = study
+        self._take()
+        self._trial = optuna.Trial(study, job.trial_id)
+        self._lost = threading.Event()
+        self._ended = threading.Event()
+        self._heart: threading.Thread | None = None
+        self._told = False
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The trial's parameters by name."""
+        return self._trial.params
+
+    @property
+    def reported_steps(self) -> frozenset[int]:
+        """Steps that were reported already, by this attempt or an earlier one."""
+        return frozenset(self._trial._cached_frozen_trial.intermediate_values)
+
+    def _take(self) -> None:
+        with claim_lock(self.job.storage, self.job.study):
+            self._require_ownership(self._frozen())
+            owner = Owner.this_process(self.job.token)
+            self._storage.set_trial_system_attr(self.job.trial_id, OWNER, owner.as_attr())
+            record_beat(self._storage, self.job.trial_id)
+
+    def _frozen(self) -> FrozenTrial:
+        return self._storage.get_trial(self.job.trial_id)
+
+    def _owns(self, trial: FrozenTrial) -> bool:
+        owner = Owner.of(trial.system_attrs)
+        return trial.state == TrialState.RUNNING and owner is not None and owner.token == self.job.token
+
+    def _require_ownership(self, trial: FrozenTrial) -> None:
+        if not self._owns(trial):
+            raise TrialTaken(f"trial {self.number} of study {self.study_name} was given to another process")
+
+    def __enter__(self) -> TrialSession:
+        self._signals = sigterm_raises()
+        self._signals.__enter__()
+        self._heart = threading.Thread(
+            target=self._beat, name=f"heartbeat of trial {self.number}", daemon=True
+        )
+        self._heart.start()
+        return self
+
+    def _beat(self) -> None:
+        while not self._ended.wait(self.job.heartbeat):
+            # A database that is locked or away for a while is no reason to die: the next beat may reach it.
+            with suppress(StorageInternalError, SQLAlchemyError, OSError):
+                if not self._owns(self._frozen()):
+                    self._lost.set()
+                    return
+                record_beat(self._storage, self.job.trial_id)
+
+    def report(self, value: float, step: int) -> None:
+        """Report the objective at a step (an epoch, from 0); a step that was reported before is left as it is."""
+        self._check_not_lost()
+        if len(self._objectives) > 1 or step in self.reported_steps:
+            return
+        with self._storage_errors():
+            self._trial.report(float(value), step)
+
+    def should_prune(self) -> bool:
+        """Whether the study's pruner gives the trial up; always False with several objectives."""
+        self._check_not_lost()
+        if len(self._objectives) > 1:
+            return False
+        with self._storage_errors():
+            return self._trial.should_prune()
+
+    def set_attr(self, key: str, value: Any) -> None:
+        """Keep a JSON value with the trial."""
+        with self._storage_errors():
+            self._trial.set_user_attr(key, value)
+
+    def complete(self, values: Values, attrs: Mapping[str, Any] | None = None) -> None:
+        """Tell the result.
+
+        Parameters
+        ----------
+        values
+            The objective, the list of objectives, or a mapping that holds each objective of the study by name
+            (``{"val/acc": 0.7, …}``). One that is missing or not a number makes the trial FAIL.
+        attrs
+            JSON values to be kept with the trial.
+        """
+        for key, value in (attrs or {}).items():
+            self.set_attr(key, value)
+        try:
+            chosen = self._chosen(values)
+        except ValueError as error:
+            self.fail(str(error))
+            return
+        self._tell(TrialState.COMPLETE, values=chosen)
+
+    def _chosen(self, values: Values) -> list[float]:
+        if isinstance(values, Mapping):
+            missing = [name for name in self._objectives if name not in values]
+            if missing:
+                raise ValueError(f"objective {missing[0]} is not among the metrics {sorted(values)}")
+            values = [values[name] for name in self._objectives]
+        chosen = [float(v) for v in values] if isinstance(values, Sequence) else [float(values)]
+        if len(chosen) != len(self._objectives):
+            raise ValueError(f"{len(chosen)} objective values were given for {self._objectives}")
+        if any(math.isnan(value) for value in chosen):
+            raise ValueError("objective is nan")
+        return chosen
+
+    def prune(self, reason: str | None = None) -> None:
+        """Tell that the trial was given up early; its value is the last one reported."""
+        last = max(self.reported_steps, default=None)
+        self._tell(TrialState.PRUNED, reason=reason or f"pruned after step {last}")
+
+    def fail(self, reason: str) -> None:
+        """Tell that the trial failed, and why, in one line."""
+        self._tell(TrialState.FAIL, reason=reason)
+
+    def interrupt(self) -> None:
+        """Put the trial back into the queue: same parameters, same folder, nothing lost from the budget."""
+        with shielded(), claim_lock(self.job.storage, self.job.study):
+            trial = self._frozen()
+            if self._owns(trial):
+                requeue(self._storage, trial, seconds=seconds_since_start(trial))
+        self._told = True
+
+    def _tell(self, state: TrialState, values: list[float] | None = None, reason: str | None = None) -> None:
+        with (
+            self._storage_errors(),
+            shielded(deliver=True),
+            claim_lock(self.job.storage, self.job.study),
+        ):
+            trial = self._frozen()
+            self._require_ownership(trial)
+            seconds = float(trial.system_attrs.get(SPENT, 0.0)) + seconds_since_start(trial)
+            self._storage.set_trial_user_attr(self.job.trial_id, "seconds", round(seconds, 3))
+            if reason is not None:
+                self._storage.set_trial_user_attr(self.job.trial_id, "reason", reason)
+            self._study.tell(self._trial, values, state=state)
+            self._told = True
+
+    def _check_not_lost(self) -> None:
+        if self._lost.is_set():
+            raise TrialTaken(f"trial {self.number} of study {self.study_name} was given to another process")
+
+    @contextmanager
+    def _storage_errors(self) -> Iterator[None]:
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ExperimentalWarning)
+                yield
+        except UpdateFinishedTrialError as error:
+            raise TrialTaken(
+                f"trial {self.number} of study {self.study_name} was finished by another process"
+            ) from error
+        except (StorageInternalError, SQLAlchemyError) as error:
+            raise StudyHalted(
+                f"the study's storage {self.job.storage} failed: {first_line(error)}"
+            ) from error
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool:
+        self._ended.set()
+        try:
+            return self._conclude(error)
+        finally:
+            if self._heart is not None:
+                self._heart.join(timeout=5)
+            self._signals.__exit__(None, None, None)
+
+    def _conclude(self, error: BaseException | None) -> bool:
+        """Tell what was not told yet; return whether the error is dealt with."""
+        if isinstance(error, TrialPruned):
+            if not self._told:
+                self.prune(str(error) or None)
+            return True
+        if self._told or isinstance(error, TrialTaken):
+            return False
+        if error is None:
+            self.fail("the job ended without a result")
+            return False
+        if not isinstance(error, Exception):
+            self.interrupt()
+            return False
+        if isinstance(error, StudyHalted) or _disk_is_full(error):
+            # Its own record may be what cannot be written; then the trial is found and continued at the next start.
+            with suppress(StorageInternalError, SQLAlchemyError, OSError):
+                self.interrupt()
+            if isinstance(error, StudyHalted):
+                return False
+            raise StudyHalted(
+                f"no space left on the disk of {self.directory}: {first_line(error)}"
+            ) from error
+        self._keep_traceback(error)
+        self.fail(first_line(error))
+        return False
+
+    def _keep_traceback(self, error: Exception) -> None:
+        with suppress(OSError):
+            self.directory.mkdir(parents=True, exist_ok=True)
+            text = "".join(traceback.format_exception(error))
+            (self.directory / "error.txt").write_text(text, encoding="utf-8")
+
+
+def _disk_is_full(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
