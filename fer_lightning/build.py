@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -26,14 +27,20 @@ def build(node: Any, **more: Any) -> Any:
     from hydra.errors import InstantiationException
 
     try:
-        return instantiate(node, **more)
-    except InstantiationException as error:
+        if not more:
+            return instantiate(node, _convert_="all")
+        # Objects given here must reach the target as they are; instantiate would turn them into configuration.
+        made = instantiate(node, _convert_="all", _partial_=True)
+        return partial(made, **more) if node.get("_partial_") else made(**more)
+    except UserError:
+        raise
+    except (InstantiationException, TypeError, ValueError) as error:
         cause: BaseException | None = error
         while cause is not None:
             if isinstance(cause, UserError):
                 raise cause from None
             cause = cause.__cause__
-        cause = error.__cause__ or error
+        cause = (error.__cause__ or error) if isinstance(error, InstantiationException) else error
         if isinstance(cause, (ValueError, TypeError)) or "Misconfiguration" in type(cause).__name__:
             where = node.get("_target_", "") if isinstance(node, Mapping) else ""
             raise ConfigError(f"{where}: {' '.join(str(cause).split())}") from error
@@ -62,6 +69,28 @@ def build_model(config: DictConfig | Mapping[str, Any], *, image_size: int, num_
     model = build(config, image_size=image_size, num_classes=num_classes)
     assert isinstance(model, nn.Module)
     return model
+
+
+def check_parts(config: DictConfig) -> None:
+    """Build every part that needs no data, on no device, so that an impossible one is met before any work.
+
+    Raises
+    ------
+    UserError
+        What the part itself said of its values.
+    """
+    build_data(config)
+    build(config.normalization)
+    build(config.augmentation)
+    size = config.model.get("image_size") or config.data.image_size
+    with torch.device("meta"):
+        build(config.model, image_size=size, num_classes=config.model.get("num_classes") or 7)
+        try:
+            optimizer = build(config.optimizer)([nn.Parameter(torch.zeros(1))])
+        except (ValueError, RuntimeError) as error:
+            raise ConfigError(f"optimizer: {error}") from error
+        if config.get("scheduler"):
+            build(config.scheduler)(optimizer, total_steps=10)
 
 
 def class_weights(asked: str | list[float], counts: Tensor) -> Tensor | None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import difflib
 import inspect
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
@@ -75,6 +76,10 @@ def check_config(config: DictConfig) -> None:
     ConfigError
         A key is unknown, a value has the wrong type, or values do not go together; the message names the key.
     """
+    if config.get("output_dir") is None:
+        # Known when the run starts; until then any folder will do.
+        config = copy.deepcopy(config)
+        OmegaConf.update(config, "output_dir", ".", force_add=True)
     try:
         plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
@@ -120,16 +125,21 @@ def _check_signature(node: Mapping[str, Any], path: str) -> None:
         target = get_object(name)
     except Exception as error:
         raise ConfigError(f"{path}._target_={name}: cannot be imported ({error})") from error
-    parameters = inspect.signature(target).parameters
-    open_ended = any(item.kind is inspect.Parameter.VAR_KEYWORD for item in parameters.values())
+    parameters = set(inspect.signature(target).parameters) - {"self", "args"}
     hints = _type_hints(target)
+    rest = [item for item in inspect.signature(target).parameters.values() if item.kind is item.VAR_KEYWORD]
+    if rest:
+        # **options: Unpack[Options] names its keys in a TypedDict; any other **options takes whatever comes.
+        named = get_args(hints.get(rest[0].name))
+        if not named:
+            return
+        parameters = parameters - {rest[0].name} | set(get_type_hints(named[0]))
+        hints = hints | get_type_hints(named[0])
     for key, value in node.items():
         if str(key).startswith("_"):
             continue
         if key not in parameters:
-            if open_ended:
-                continue
-            known = [f"{path}.{item}" for item in parameters if item not in ("self", "args")]
+            known = [f"{path}.{item}" for item in parameters]
             raise ConfigError(f"{path}.{key}: no such key; {nearest(f'{path}.{key}', known)}")
         # A nested node with its own target is an object by the time it is passed.
         if key in hints and not (isinstance(value, dict) and "_target_" in value):

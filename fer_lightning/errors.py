@@ -16,3 +16,7 @@ class DataError(UserError):
 
 class ConfigError(UserError):
     """The configuration is not what was expected."""
+
+
+class TrainingDivergedError(UserError):
+    """The loss is no longer a number."""

@@ -8,19 +8,27 @@ from collections.abc import Sequence
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from fer_lightning.compose import explain
+from fer_lightning.build import build_data, check_parts
+from fer_lightning.compose import compose_config, explain
+from fer_lightning.config import check_config
 from fer_lightning.errors import ConfigError, UserError
+from fer_lightning.sweeps.job import Job
 
 
 def run_job(config: DictConfig) -> float | None:
-    """Train one model in Hydra's output folder and return its monitored metric."""
+    """Train one model in Hydra's output folder, as a trial if a study runs, and return its monitored metric."""
     from fer_lightning.train import run_folder, train
 
+    if Job.current() is not None:
+        from fer_lightning.trial import run_trial
+
+        return run_trial(config, run_folder())
     return train(config, run_folder()).value
 
 
@@ -40,6 +48,48 @@ class _Job:
             return None
 
 
+def _alternatives(overrides: Sequence[str]) -> list[list[str]]:
+    """Return override lists that between them hold every value that a sweep will set, each list without sweeps."""
+    parser = OverridesParser.create()
+    fixed: list[str] = []
+    swept: list[list[str]] = []
+    for word in overrides:
+        override = parser.parse_override(word)
+        if override.is_hydra_override():
+            continue
+        if not override.is_discrete_sweep():
+            # A continuous range has no values to try beforehand.
+            if not override.is_sweep_override():
+                fixed.append(word)
+            continue
+        key = override.get_key_element()
+        swept.append([f"{key}={value}" for value in override.sweep_string_iterator()])
+    base = [*fixed, *(values[0] for values in swept)]
+    others = [[*base, value] for values in swept for value in values[1:]]
+    return [base, *others]
+
+
+def preflight(overrides: Sequence[str]) -> None:
+    """Check everything that the command will run before any of it runs, and prepare the data of a study.
+
+    Raises
+    ------
+    UserError
+        A key, a value, a combination or the data are not as expected.
+    """
+    try:
+        alternatives = _alternatives(overrides)
+    except HydraException as error:
+        raise ConfigError(explain(error, overrides)) from error
+    for words in alternatives:
+        config = compose_config(words)
+        check_config(config)
+        check_parts(config)
+    if config.get("ablation") or config.get("search_space") or len(alternatives) > 1:
+        # Once here, rather than in every worker at the same moment; and a mistake in the data is met at once.
+        _ = build_data(config).faces
+
+
 def run_experiment(arguments: Sequence[str]) -> int:
     """Give ``arguments`` to Hydra and return the exit status.
 
@@ -51,6 +101,8 @@ def run_experiment(arguments: Sequence[str]) -> int:
     # Hydra would print a traceback and exit by itself; with this it leaves errors to us.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     os.environ.setdefault("MPLBACKEND", "Agg")
+    if not any(word.startswith("-") and word not in ("-m", "--multirun") for word in arguments):
+        preflight([word for word in arguments if not word.startswith("-")])
     program, before = sys.argv[0], sys.argv
     sys.argv = [program, *arguments]
     try:

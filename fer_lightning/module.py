@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from fer_lightning.data.loader import Batch
+from fer_lightning.errors import TrainingDivergedError
 from fer_lightning.metrics import classification_metrics
 
 CHECKPOINT_KEY = "fer_lightning"
@@ -94,6 +95,11 @@ class ExpressionClassifier(pl.LightningModule):
         sums = self.trainer.strategy.reduce(self.train_sums, reduce_op="sum")
         assert isinstance(sums, Tensor)
         values = {"train/loss": sums[0] / sums[2], "train/acc": sums[1] / sums[2]}
+        if not torch.isfinite(sums[0]):
+            raise TrainingDivergedError(
+                f"the training loss is {sums[0].item()} in epoch {self.current_epoch + 1}: expected a number; "
+                "lower optimizer.lr or set trainer.gradient_clip_val"
+            )
         rate = self.trainer.optimizers[0].param_groups[0]["lr"]
         self.log_dict(values | {"lr": float(rate)}, rank_zero_only=True)
 

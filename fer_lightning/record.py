@@ -75,6 +75,7 @@ class RunRecord:
             "machine": machine(),
             "seconds": 0.0,
             "metric": self.metric,
+            "mode": config.mode,
             "best": None,
         }
         write_json(self.path, self.values)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,12 +101,14 @@ def _check_continuation(path: Path, record: dict[str, Any]) -> int:
     return int(stored["epoch"]) + 1
 
 
-def _loggers(config: DictConfig, folder: Path, record: dict[str, Any]) -> list[Logger]:
+def _loggers(
+    config: DictConfig, folder: Path, record: dict[str, Any], wandb_options: dict[str, Any]
+) -> list[Logger]:
     loggers: list[Logger] = [MetricsCsv(folder)]
     if config.get("logger") and config.logger.get("_target_"):
         options: dict[str, Any] = {"folder": str(folder)}
         if config.logger["_target_"].endswith("WandbRun"):
-            options |= {"run_config": record["config"], "notes": config.note or None}
+            options |= {"run_config": record["config"], "notes": config.note or None, **wandb_options}
         loggers.append(build(config.logger, **options))
     return loggers
 
@@ -120,7 +121,13 @@ def _callbacks(config: DictConfig) -> list[pl.Callback]:
     return [build(node) for node in nodes.values() if node and node.get("_target_")]
 
 
-def train(config: DictConfig, folder: Path, *, extra_callbacks: list[pl.Callback] | None = None) -> RunResult:
+def train(
+    config: DictConfig,
+    folder: Path,
+    *,
+    extra_callbacks: list[pl.Callback] | None = None,
+    wandb_options: dict[str, Any] | None = None,
+) -> RunResult:
     """Train and validate the model that ``config`` describes.
 
     Parameters
@@ -131,6 +138,8 @@ def train(config: DictConfig, folder: Path, *, extra_callbacks: list[pl.Callback
         Where everything about the run is written.
     extra_callbacks
         Callbacks of a study, beside those of the configuration.
+    wandb_options
+        What a study knows of the W&B run: its group, id and name.
 
     Raises
     ------
@@ -156,7 +165,7 @@ def train(config: DictConfig, folder: Path, *, extra_callbacks: list[pl.Callback
     checkpoint = find_checkpoint(config.resume, folder)
     done = _check_continuation(checkpoint, stored) if checkpoint else 0
 
-    loggers = _loggers(config, folder, stored)
+    loggers = _loggers(config, folder, stored, wandb_options or {})
     if isinstance(loggers[0], MetricsCsv):
         loggers[0].restore(done)
     trainer = build(
@@ -171,7 +180,8 @@ def train(config: DictConfig, folder: Path, *, extra_callbacks: list[pl.Callback
     status = "failed"
     try:
         _fit(trainer, module, data, checkpoint)
-        status = "complete"
+        pruned = any(getattr(callback, "pruned_after", None) for callback in trainer.callbacks)
+        status = "pruned" if pruned else "complete"
     except (KeyboardInterrupt, SystemExit):
         status = "interrupted"
         raise
@@ -197,7 +207,7 @@ def _close(loggers: list[Logger], values: dict[str, Any], status: str) -> None:
         if isinstance(logger, WandbRun):
             best = {f"best/{key}": value for key, value in (values.get("best") or {}).items()}
             logger.summarize({"state": status, "seconds": values["seconds"]} | best)
-            logger.close(exit_code=0 if status == "complete" else 1)
+            logger.close(exit_code=0 if status in ("complete", "pruned") else 1)
 
 
 def run_folder() -> Path:
@@ -205,8 +215,3 @@ def run_folder() -> Path:
     from hydra.core.hydra_config import HydraConfig
 
     return Path(HydraConfig.get().runtime.output_dir)
-
-
-def timestamp() -> str:
-    """Return the time now as text, in UTC."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

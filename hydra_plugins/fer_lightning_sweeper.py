@@ -1,4 +1,4 @@
-"""Where Hydra finds the Optuna sweeper; it stays light because every Hydra program imports it at its start."""
+"""Where Hydra finds the Optuna sweeper; light, because every Hydra program imports it at its start."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 from hydra.plugins.sweeper import Sweeper
 
 if TYPE_CHECKING:
-    from fer_lightning.sweeps.sweeper import StudySweep
     from hydra.types import HydraContext, TaskFunction
     from omegaconf import DictConfig
+
+    from fer_lightning.sweeps.sweeper import StudySweep
 
 
 class FerOptunaSweeper(Sweeper):

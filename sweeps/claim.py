@@ -12,16 +12,17 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.trial import FrozenTrial, TrialState
 
 from fer_lightning.errors import UserError
+from fer_lightning.sweeps.heartbeat import record_beat
+from fer_lightning.sweeps.lock import claim_lock
 from fer_lightning.sweeps.owner import OWNER, Owner
 from fer_lightning.sweeps.plan import Plan
 from fer_lightning.sweeps.resume import ATTEMPTS, Recovery, requeue, seconds_since_start
-from fer_lightning.sweeps.storage import claim_lock, record_beat
 from fer_lightning.sweeps.study import StudySpec, cell_of
 
 _MAX_SEED = 2**31 - 1
 
 
-class TooManyFailures(UserError):
+class TooManyFailuresError(UserError):
     """The study has reached `max_failures`."""
 
 
@@ -62,7 +63,7 @@ class Claims:
 
         Raises
         ------
-        TooManyFailures
+        TooManyFailuresError
             If `max_failures` trials have failed.
         """
         claims: list[Claim] = []
@@ -76,7 +77,7 @@ class Claims:
         return claims
 
     def trials(self) -> list[FrozenTrial]:
-        """The study's trials that belong to this command: of a plan, the latest of each arm and seed it names."""
+        """The study's trials that belong to this command: of a plan, the latest of each arm and seed."""
         trials = self._storage.get_all_trials(self._study._study_id, deepcopy=False)
         if self._cells is None:
             return trials
@@ -103,8 +104,9 @@ class Claims:
         failed = [trial for trial in trials if trial.state == TrialState.FAIL]
         if limit is not None and len(failed) >= limit:
             last = failed[-1]
-            raise TooManyFailures(
-                f"study {self._spec.name} stopped: {len(failed)} of {len(trials)} trials failed (max_failures={limit}); "
+            raise TooManyFailuresError(
+                f"study {self._spec.name} stopped: {len(failed)} of {len(trials)} trials failed "
+                f"(max_failures={limit}); "
                 f"the last, trial {last.number}: {last.user_attrs.get('reason', 'no reason is known')}"
             )
 
@@ -155,7 +157,7 @@ class Claims:
                     requeue(self._storage, trial, seconds=seconds_since_start(trial))
 
     def settle(self, claim: Claim, state: TrialState, value: Any = None, reason: str | None = None) -> None:
-        """Tell the result of a job that ended without telling it; nothing if it did, or if another process holds it."""
+        """Tell the result of a job that did not tell it itself, if this process still holds it."""
         with claim_lock(self._spec.url, self._spec.name):
             trial = self._held(claim)
             if trial is None:

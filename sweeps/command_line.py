@@ -14,7 +14,8 @@ from hydra.core.override_parser.types import (
 )
 
 from fer_lightning.errors import ConfigError
-from fer_lightning.sweeps.space import Parameter, SearchSpace, parse_parameter
+from fer_lightning.sweeps.space import Parameter, SearchSpace
+from fer_lightning.sweeps.space_config import parse_parameter
 
 
 def split_overrides(overrides: Sequence[Override]) -> tuple[list[str], SearchSpace]:
@@ -54,7 +55,8 @@ def _plain(value: Any) -> Any:
 
 
 def _range(key: str, value: RangeSweep) -> dict[str, Any]:
-    # Hydra's range leaves its end out, Optuna's distributions include it: the values themselves say what is meant.
+    # Hydra's range leaves its end out, Optuna's distributions include it: the values themselves say what is
+    # meant.
     values = list(value.range())
     if not values:
         raise ConfigError(f"{key}: the range is empty")
@@ -63,6 +65,7 @@ def _range(key: str, value: RangeSweep) -> dict[str, Any]:
 
 def _interval(value: IntervalSweep) -> dict[str, Any]:
     low, high = value.start, value.end
-    whole = isinstance(low, int) and isinstance(high, int) and "int" in value.tags
+    # Hydra makes both ends floats; int(interval(1,8)) asks for whole numbers.
+    whole = isinstance(low, int) and isinstance(high, int)
     log = {"log": True} if "log" in value.tags else {}
     return {"type": "int" if whole else "float", "low": low, "high": high, **log}

@@ -1,12 +1,11 @@
-"""The controller's loop: claim, run, go on until the study's budget is spent, and stop in a way that can be resumed."""
+"""The controller's loop: claim, run, go on until the study's budget is spent; stopped, it can be resumed."""
 
 from __future__ import annotations
 
 import logging
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 
 import optuna
 from optuna.exceptions import StorageInternalError
@@ -14,9 +13,9 @@ from optuna.trial import TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
 from fer_lightning.sweeps.claim import Claim, Claims
+from fer_lightning.sweeps.heartbeat import Heartbeat, record_beat
 from fer_lightning.sweeps.interrupts import shielded, sigterm_raises
 from fer_lightning.sweeps.progress import Progress
-from fer_lightning.sweeps.storage import record_beat
 from fer_lightning.sweeps.study import StudySpec
 
 log = logging.getLogger(__name__)
@@ -55,9 +54,9 @@ class Engine:
 
         Raises
         ------
-        TooManyFailures
+        TooManyFailuresError
             If `max_failures` trials have failed.
-        StudyHalted
+        StudyHaltedError
             If the disk is full or the database is gone.
         KeyboardInterrupt, SystemExit
             As they came, after the trials held here were put back.
@@ -91,21 +90,11 @@ class Engine:
             self._claims.release(batch)
             self._progress.interrupted(self._claims.trials())
 
-    @contextmanager
-    def _beating(self, batch: list[Claim]) -> Iterator[None]:
+    def _beating(self, batch: list[Claim]) -> Heartbeat:
         """Give signs of life for trials that wait in a launcher's queue, until their own processes do."""
-        ended = threading.Event()
 
         def beat() -> None:
-            while not ended.wait(self._spec.options.heartbeat):
-                for claim in batch:
-                    with suppress(StorageInternalError, SQLAlchemyError, OSError):
-                        record_beat(self._study._storage, claim.trial_id)
+            for claim in batch:
+                record_beat(self._study._storage, claim.trial_id)
 
-        thread = threading.Thread(target=beat, name="heartbeat of the sweep", daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            ended.set()
-            thread.join(timeout=5)
+        return Heartbeat(self._spec.options.heartbeat, beat)

@@ -46,7 +46,8 @@ def shielded(*, deliver: bool = False) -> Iterator[None]:
     Parameters
     ----------
     deliver
-        Whether a signal that came meanwhile takes effect afterwards. A clean-up after a first signal drops later ones.
+        Whether a signal that came meanwhile takes effect afterwards. A clean-up after a first signal drops
+        later ones.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

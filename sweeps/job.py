@@ -16,8 +16,8 @@ THREADS = "FER_THREADS"
 class Job:
     """One attempt at one trial, as its process sees it.
 
-    It travels as `hydra.job.env_set`, which reaches a job under every launcher, is gone again when the job ends, and
-    leaves the job's own configuration as a person would have typed it.
+    It travels as `hydra.job.env_set`, which reaches a job under every launcher, is gone again when the job
+    ends, and leaves the job's own configuration as a person would have typed it.
     """
 
     study: str

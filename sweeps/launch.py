@@ -12,9 +12,9 @@ from optuna.trial import TrialState
 from fer_lightning.sweeps.claim import Claim, Claims
 from fer_lightning.sweeps.job import THREADS, Job
 from fer_lightning.sweeps.override import override
-from fer_lightning.sweeps.storage import first_line
+from fer_lightning.sweeps.reason import first_line
 from fer_lightning.sweeps.study import StudySpec
-from fer_lightning.sweeps.trial import StudyHalted
+from fer_lightning.sweeps.trial import StudyHaltedError
 
 
 class HydraLauncher(Protocol):
@@ -56,7 +56,7 @@ def run_jobs(
 
     Raises
     ------
-    StudyHalted
+    StudyHaltedError
         If a job met a full disk or lost the database.
     """
     try:
@@ -69,7 +69,7 @@ def run_jobs(
     for claim, result in zip(batch, returns, strict=True):
         _settle(claims, claim, result)
     for result in returns:
-        if isinstance(result._return_value, StudyHalted):
+        if isinstance(result._return_value, StudyHaltedError):
             raise result._return_value
     return returns
 

@@ -1,4 +1,4 @@
-"""What is fixed in a study, the study's name made from it, and the check that a study is taken up unchanged."""
+"""What is fixed in a study, the name made from it, and the check that a study is taken up unchanged."""
 
 from __future__ import annotations
 
@@ -17,6 +17,9 @@ FREE_KEYS = (
     "note",
     "logger",
     "study",
+    "resume",
+    "threads",
+    "output_dir",
     "ablation",
     "search_space",
     "hydra",
@@ -79,8 +82,9 @@ def require_same(name: str, stored: Mapping[str, Any], present: Mapping[str, Any
     for key in sorted({*before, *now}):
         if before.get(key) != now.get(key) or (key in before) != (key in now):
             raise ConfigError(
-                f"study {name} exists with {key}={_shown(before, key)}, this command has {key}={_shown(now, key)}: "
-                "repeat the command that began it, or give hydra.sweeper.study_name=<another name>"
+                f"study {name} exists with {key}={_shown(before, key)}, this command has "
+                f"{key}={_shown(now, key)}: repeat the command that began it, or give "
+                "hydra.sweeper.study_name=<another name>"
             )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from fer_lightning.errors import ConfigError
 
 DIRECTIONS = ("maximize", "minimize")
+_SHORT = {"max": "maximize", "min": "minimize"}  # as Lightning's callbacks say it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +26,8 @@ class SweepOptions:
     storage
         See `fer_lightning.sweeps.storage.storage_url`.
     n_trials
-        The study's total number of trials, over all commands that worked on it; None for a plan's or a grid's length.
+        The study's total number of trials, over all commands that worked on it; None for a plan's or a grid's
+        length.
     objective, direction
         Metric names and whether more or less of each is better; one or several.
     sampler, pruner
@@ -45,7 +47,8 @@ class SweepOptions:
     heartbeat, grace
         Seconds between signs of life of a trial; silence after which one on another host counts as dead.
     max_deaths
-        How often in a row a trial's process may die without getting further before the trial counts as failed.
+        How often in a row a trial's process may die without getting further before the trial counts as
+        failed.
 
     Raises
     ------
@@ -76,7 +79,8 @@ class SweepOptions:
     def __post_init__(self) -> None:
         for name in ("objective", "direction"):
             value = getattr(self, name)
-            object.__setattr__(self, name, (value,) if isinstance(value, str) else tuple(value))
+            values = (value,) if isinstance(value, str) else tuple(value)
+            object.__setattr__(self, name, tuple(_SHORT.get(word, word) for word in values))
         for name in ("workers", "n_jobs", "heartbeat", "grace", "max_deaths"):
             _require_count(name, getattr(self, name))
         for name in ("n_trials", "max_failures"):
@@ -88,11 +92,13 @@ class SweepOptions:
             )
         if len(self.direction) != len(self.objective):
             raise ConfigError(
-                f"hydra.sweeper.direction={list(self.direction)}: expected one for each of {list(self.objective)}"
+                f"hydra.sweeper.direction={list(self.direction)}: expected one for each of "
+                f"{list(self.objective)}"
             )
         if len(self.objective) > 1 and self.pruner is not None:
             raise ConfigError(
-                "hydra.sweeper.pruner: trials with several objectives cannot be pruned; use hydra/sweeper/pruner=none"
+                "hydra.sweeper.pruner: trials with several objectives cannot be pruned; "
+                "use hydra/sweeper/pruner=none"
             )
         if not isinstance(self.sampler, Mapping) or "_target_" not in self.sampler:
             raise ConfigError(f"hydra.sweeper.sampler={self.sampler!r}: expected a mapping with _target_")
@@ -108,7 +114,8 @@ class SweepOptions:
         unknown = set(known) - set(cls.__dataclass_fields__)
         if unknown:
             raise ConfigError(
-                f"hydra.sweeper.{min(unknown)}: not known; expected one of {', '.join(cls.__dataclass_fields__)}"
+                f"hydra.sweeper.{min(unknown)}: not known; "
+                f"expected one of {', '.join(cls.__dataclass_fields__)}"
             )
         if isinstance(known.get("pruner"), Mapping) and "_target_" not in known["pruner"]:
             known["pruner"] = known["pruner"] or None

@@ -18,8 +18,8 @@ OWNER = "fer:owner"
 class Owner:
     """A process that holds a trial.
 
-    `started` tells the process from a later one with the same number; `token` is made for each claim and goes along
-    to the job, so that a job whose trial was given to somebody else notices it.
+    `started` tells the process from a later one with the same number; `token` is made for each claim and goes
+    along to the job, so that a job whose trial was given to somebody else notices it.
     """
 
     host: str
@@ -65,7 +65,7 @@ class Owner:
 
 @functools.cache
 def host_name() -> str:
-    """This host; two containers on one machine count as two, for each sees its own process numbers only."""
+    """Name this host; two containers count as two, for each sees its own process numbers only."""
     try:
         return f"{socket.gethostname()}/{os.stat('/proc/self/ns/pid').st_ino}"
     except OSError:

@@ -1,4 +1,4 @@
-"""Trials that were interrupted: they go back to the queue with their parameters, their steps and their folder."""
+"""Trials that were interrupted: they go back to the queue with their parameters, steps and folder."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
+from fer_lightning.sweeps.heartbeat import silent_trial_ids
 from fer_lightning.sweeps.owner import OWNER, Owner
-from fer_lightning.sweeps.storage import silent_trial_ids
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ class Recovery:
     max_deaths: int
 
     def run(self, storage: BaseStorage, study_id: int, sweep_dir: Path) -> list[int]:
-        """Put the trials of dead processes back into the queue; return their numbers. Needs the claim lock."""
+        """Put trials of dead processes back into the queue; return their numbers. Needs the claim lock."""
         running = storage.get_all_trials(study_id, deepcopy=False, states=(TrialState.RUNNING,))
         silent = silent_trial_ids(storage, study_id, self.grace) if running else set()
         dead = [trial for trial in running if _is_dead(trial, silent)]
@@ -43,7 +43,8 @@ class Recovery:
             return
         steps = len(trial.intermediate_values)
         earlier: dict[str, Any] = trial.system_attrs.get(_DEATHS, {"count": 0, "steps": 0})
-        # A trial that got further than last time was interrupted; one that did not may be what kills its process.
+        # A trial that got further than last time was interrupted; one that did not may be what kills its
+        # process.
         count = 1 if steps > earlier["steps"] else earlier["count"] + 1
         if count > self.max_deaths:
             reason = f"its process died {count} times without getting any further (out of memory?)"
@@ -61,8 +62,8 @@ class Recovery:
 def requeue(storage: BaseStorage, trial: FrozenTrial, seconds: float) -> None:
     """Let a running trial wait for its continuation. Needs the claim lock.
 
-    It stays the same trial, so that nothing can be lost or counted twice however the process ends: its number, folder,
-    parameters and reported steps are kept, and the change of state is one transaction.
+    It stays the same trial, so that nothing can be lost or counted twice however the process ends: its
+    number, folder, parameters and reported steps are kept, and the change of state is one transaction.
     """
     spent = float(trial.system_attrs.get(SPENT, 0.0)) + seconds
     storage.set_trial_system_attr(trial._trial_id, SPENT, spent)

@@ -17,11 +17,12 @@ from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from fer_lightning.errors import ConfigError
 from fer_lightning.sweeps.algorithms import build_pruner, build_sampler
+from fer_lightning.sweeps.lock import claim_lock
 from fer_lightning.sweeps.naming import require_same
 from fer_lightning.sweeps.options import SweepOptions
 from fer_lightning.sweeps.plan import Cell, Plan
 from fer_lightning.sweeps.space import Lookup, SearchSpace
-from fer_lightning.sweeps.storage import claim_lock, open_storage
+from fer_lightning.sweeps.storage import open_storage
 
 _STARTS = "fer:starts"
 
@@ -72,7 +73,8 @@ def open_study(spec: StudySpec) -> optuna.Study:
         study = _create_or_load(spec, storage)
         starts = int(study._storage.get_study_system_attrs(study._study_id).get(_STARTS, 0))
         study._storage.set_study_system_attr(study._study_id, _STARTS, starts + 1)
-        # The same seed again would suggest the points of the first start once more, in a peer or after a resume.
+        # The same seed again would suggest the points of the first start once more, in a peer or after a
+        # resume.
         seed = None if options.seed is None else options.seed + 7919 * starts
         study.sampler = build_sampler(dict(options.sampler), spec.space, seed)
         if spec.plan is not None:
@@ -88,7 +90,7 @@ def _create_or_load(spec: StudySpec, storage: BaseStorage) -> optuna.Study:
         study = optuna.create_study(
             study_name=spec.name,
             storage=storage,
-            directions=list(options.direction),
+            directions=[StudyDirection[direction.upper()] for direction in options.direction],
             pruner=build_pruner(pruner),
             load_if_exists=True,
         )
@@ -102,8 +104,8 @@ def _create_or_load(spec: StudySpec, storage: BaseStorage) -> optuna.Study:
     wanted = [StudyDirection[direction.upper()] for direction in options.direction]
     if list(study.directions) != wanted:
         raise ConfigError(
-            f"study {spec.name} exists with directions {[d.name.lower() for d in study.directions]}, this command has "
-            f"{list(options.direction)}: give hydra.sweeper.study_name=<another name>"
+            f"study {spec.name} exists with directions {[d.name.lower() for d in study.directions]}, "
+            f"this command has {list(options.direction)}: give hydra.sweeper.study_name=<another name>"
         )
     if stored is None:
         study.set_user_attr("objectives", list(options.objective))
@@ -126,12 +128,12 @@ def _name_metrics(study: optuna.Study, names: list[str]) -> None:
 
 def cell_of(trial: FrozenTrial) -> tuple[str, int] | None:
     """The arm and seed of a plan's trial."""
-    arm, seed = trial.user_attrs.get("arm"), trial.user_attrs.get("seed")
-    return None if arm is None else (arm, seed)
+    attrs = trial.user_attrs
+    return (str(attrs["arm"]), int(attrs["seed"])) if "arm" in attrs else None
 
 
 def enqueue(study: optuna.Study, plan: Plan, retry_failed: bool = False) -> None:
-    """Enqueue the plan's trials that the study does not have yet, in the plan's order. Needs the claim lock."""
+    """Enqueue the plan's trials that the study lacks, in the plan's order. Needs the claim lock."""
     present = {
         cell_of(trial)
         for trial in study.get_trials(deepcopy=False)

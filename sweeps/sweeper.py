@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
 from fer_lightning.errors import ConfigError
+from fer_lightning.sweeps.address import storage_url
 from fer_lightning.sweeps.claim import Claim, Claims
 from fer_lightning.sweeps.command_line import split_overrides
 from fer_lightning.sweeps.engine import Engine
@@ -23,9 +25,10 @@ from fer_lightning.sweeps.launch import job_overrides, run_jobs, write_once
 from fer_lightning.sweeps.naming import fixed_part, study_name
 from fer_lightning.sweeps.options import SweepOptions
 from fer_lightning.sweeps.override import key_of
-from fer_lightning.sweeps.plan import Plan, parse_plan
-from fer_lightning.sweeps.space import SearchSpace, parse_space
-from fer_lightning.sweeps.storage import storage_url
+from fer_lightning.sweeps.plan import Plan
+from fer_lightning.sweeps.plan_config import parse_plan
+from fer_lightning.sweeps.space import SearchSpace
+from fer_lightning.sweeps.space_config import in_order, parse_space
 from fer_lightning.sweeps.study import StudySpec, open_study
 from fer_lightning.sweeps.workers import Workers, given_place, starter_lives
 
@@ -77,27 +80,47 @@ class StudySweep:
                 )
             if key == "seed":
                 raise ConfigError(f"{text}: the plan runs every arm over `seeds`; give seeds=[…] instead")
-        for arm in plan.arms:
-            self._compose([*self._fixed_overrides, *arm.overrides], f"arm {arm.name}")
+        for factor in plan.factors:
+            for level, texts in factor.levels.items():
+                self._compose(
+                    [*self._fixed_overrides, *texts], f"ablation.factors.{factor.name}, level {level},"
+                )
         return plan
 
     def _read_space(self, swept: SearchSpace) -> SearchSpace:
         configured = parse_space(self._options.search_space)
         fixed = {key_of(text) for text in self._fixed_overrides}
-        space = SearchSpace((*configured.without({*fixed, *swept.keys}).parameters, *swept.parameters))
+        left = configured.without({*fixed, *swept.keys})
+        # What the conditions name comes first, be it from the configuration or from the command line.
+        space = SearchSpace(in_order([*swept.parameters, *left.parameters]))
         if self._plan is not None:
             if len(space):
                 raise ConfigError(
-                    f"search_space has {space.keys[0]}, but there is an ablation plan as well: give one of them"
+                    f"search_space has {space.keys[0]}, but there is an ablation plan as well: give one"
                 )
             return space
         if not len(space):
             raise ConfigError(
                 "nothing to search: give a search_space, an ablation plan, or overrides such as key=a,b"
             )
-        first = {p.key: p.override(_some_value(p.candidates(), p.distribution)) for p in space.parameters}
-        self._compose([*self._fixed_overrides, *first.values()], "the search space")
+        self._check_keys(space)
         return space
+
+    def _check_keys(self, space: SearchSpace) -> None:
+        """Compose once with every key and look up every group option, so that slips are found at once."""
+        some = {
+            p.key: p.override((p.candidates() or [getattr(p.distribution, "low", None)])[0])
+            for p in space.parameters
+        }
+        self._compose([*self._fixed_overrides, *some.values()], "the search space")
+        for parameter in space.parameters:
+            if parameter.key in self._job_config.hydra.runtime.choices:
+                options = self._context.config_loader.get_group_options(parameter.key)
+                unknown = [value for value in parameter.candidates() or [] if value not in options]
+                if unknown:
+                    raise ConfigError(
+                        f"search_space.{parameter.name}: {unknown[0]!r} is none of {', '.join(options)}"
+                    )
 
     def _name_study(self) -> StudySpec:
         options = self._options
@@ -145,15 +168,15 @@ class StudySweep:
         study = open_study(spec)
         spec.sweep_dir.mkdir(parents=True, exist_ok=True)
         write_once(spec.sweep_dir / "multirun.yaml", OmegaConf.to_yaml(self._config))
-        with Workers(spec) as workers:
-            Engine(study, spec, self._run_batch, may_go_on=starter_lives).run()
-            workers.wait()
+        try:
+            with Workers(spec) as workers:
+                Engine(study, spec, self._run_batch, may_go_on=starter_lives).run()
+                workers.wait()
+        except KeyboardInterrupt:
+            # The person knows that they pressed Ctrl-C: a traceback would only hide how to go on.
+            raise SystemExit(128 + signal.SIGINT) from None
         return spec.name
 
     def _run_batch(self, claims: Claims, batch: list[Claim]) -> None:
         overrides = [job_overrides(self._spec, self._fixed_overrides, claim) for claim in batch]
         run_jobs(self._launcher, claims, batch, overrides)
-
-
-def _some_value(candidates: list[Any] | None, distribution: Any) -> Any:
-    return candidates[0] if candidates else distribution.low

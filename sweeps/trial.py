@@ -1,15 +1,13 @@
-"""A trial as its job sees it: it reports, is pruned, and tells its own result, whatever becomes of the sweep."""
+"""A trial as its job sees it: it reports, is pruned, and tells its own result."""
 
 from __future__ import annotations
 
-import errno
 import logging
-import math
 import threading
 import traceback
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from types import TracebackType
 from typing import Any
 
@@ -20,24 +18,26 @@ from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
 from fer_lightning.errors import UserError
+from fer_lightning.sweeps.algorithms import build_pruner
+from fer_lightning.sweeps.heartbeat import Heartbeat, record_beat
 from fer_lightning.sweeps.interrupts import shielded, sigterm_raises
 from fer_lightning.sweeps.job import Job
+from fer_lightning.sweeps.lock import claim_lock
+from fer_lightning.sweeps.objective import Values, choose
 from fer_lightning.sweeps.owner import OWNER, Owner
-from fer_lightning.sweeps.algorithms import build_pruner
+from fer_lightning.sweeps.reason import disk_is_full, first_line
 from fer_lightning.sweeps.resume import SPENT, requeue, seconds_since_start
-from fer_lightning.sweeps.storage import claim_lock, first_line, open_storage, record_beat
+from fer_lightning.sweeps.storage import open_storage
 
 log = logging.getLogger(__name__)
 
-Values = float | Sequence[float] | Mapping[str, Any]
 
-
-class TrialTaken(UserError):
+class TrialTakenError(UserError):
     """The trial was given to another process, because this one gave no sign of life for too long."""
 
 
-class StudyHalted(UserError):
-    """The machine, not the trial, is at fault (a full disk, no database): the sweep stops and can be resumed."""
+class StudyHaltedError(UserError):
+    """The machine is at fault (a full disk, no database): the sweep stops and can be resumed."""
 
 
 def attach() -> TrialSession | None:
@@ -45,7 +45,7 @@ def attach() -> TrialSession | None:
 
     Raises
     ------
-    TrialTaken
+    TrialTakenError
         If the trial went to another process before this one began.
     """
     job = Job.current()
@@ -55,9 +55,10 @@ def attach() -> TrialSession | None:
 class TrialSession:
     """One attempt at one trial; used as a context manager around the training.
 
-    Leaving it without a word told to it is told as well: `optuna.TrialPruned` becomes PRUNED and is swallowed, any
-    other Exception becomes FAIL with its one-line reason and goes on, and what ends the process (Ctrl-C, SIGTERM,
-    `sys.exit`) puts the trial back into the queue, to be continued from its last checkpoint.
+    Leaving it without a word told to it is told as well: `optuna.TrialPruned` becomes PRUNED and is
+    swallowed, any other Exception becomes FAIL with its one-line reason and goes on, and what ends the
+    process (Ctrl-C, SIGTERM, `sys.exit`) puts the trial back into the queue, to be continued from its last
+    checkpoint.
     """
 
     def __init__(self, job: Job) -> None:
@@ -79,8 +80,6 @@ class TrialSession:
         self._take()
         self._trial = optuna.Trial(study, job.trial_id)
         self._lost = threading.Event()
-        self._ended = threading.Event()
-        self._heart: threading.Thread | None = None
         self._told = False
 
     @property
@@ -109,28 +108,24 @@ class TrialSession:
 
     def _require_ownership(self, trial: FrozenTrial) -> None:
         if not self._owns(trial):
-            raise TrialTaken(f"trial {self.number} of study {self.study_name} was given to another process")
+            raise TrialTakenError(
+                f"trial {self.number} of study {self.study_name} was given to another process"
+            )
 
     def __enter__(self) -> TrialSession:
-        self._signals = sigterm_raises()
-        self._signals.__enter__()
-        self._heart = threading.Thread(
-            target=self._beat, name=f"heartbeat of trial {self.number}", daemon=True
-        )
-        self._heart.start()
+        self._around = ExitStack()
+        self._around.enter_context(sigterm_raises())
+        self._around.enter_context(Heartbeat(self.job.heartbeat, self._beat))
         return self
 
     def _beat(self) -> None:
-        while not self._ended.wait(self.job.heartbeat):
-            # A database that is locked or away for a while is no reason to die: the next beat may reach it.
-            with suppress(StorageInternalError, SQLAlchemyError, OSError):
-                if not self._owns(self._frozen()):
-                    self._lost.set()
-                    return
-                record_beat(self._storage, self.job.trial_id)
+        if self._owns(self._frozen()):
+            record_beat(self._storage, self.job.trial_id)
+        else:
+            self._lost.set()
 
     def report(self, value: float, step: int) -> None:
-        """Report the objective at a step (an epoch, from 0); a step that was reported before is left as it is."""
+        """Report the objective at a step (an epoch, from 0); one reported before is left as it is."""
         self._check_not_lost()
         if len(self._objectives) > 1 or step in self.reported_steps:
             return
@@ -164,24 +159,11 @@ class TrialSession:
         for key, value in (attrs or {}).items():
             self.set_attr(key, value)
         try:
-            chosen = self._chosen(values)
+            chosen = choose(values, self._objectives)
         except ValueError as error:
             self.fail(str(error))
             return
         self._tell(TrialState.COMPLETE, values=chosen)
-
-    def _chosen(self, values: Values) -> list[float]:
-        if isinstance(values, Mapping):
-            missing = [name for name in self._objectives if name not in values]
-            if missing:
-                raise ValueError(f"objective {missing[0]} is not among the metrics {sorted(values)}")
-            values = [values[name] for name in self._objectives]
-        chosen = [float(v) for v in values] if isinstance(values, Sequence) else [float(values)]
-        if len(chosen) != len(self._objectives):
-            raise ValueError(f"{len(chosen)} objective values were given for {self._objectives}")
-        if any(math.isnan(value) for value in chosen):
-            raise ValueError("objective is nan")
-        return chosen
 
     def prune(self, reason: str | None = None) -> None:
         """Tell that the trial was given up early; its value is the last one reported."""
@@ -217,7 +199,9 @@ class TrialSession:
 
     def _check_not_lost(self) -> None:
         if self._lost.is_set():
-            raise TrialTaken(f"trial {self.number} of study {self.study_name} was given to another process")
+            raise TrialTakenError(
+                f"trial {self.number} of study {self.study_name} was given to another process"
+            )
 
     @contextmanager
     def _storage_errors(self) -> Iterator[None]:
@@ -226,11 +210,11 @@ class TrialSession:
                 warnings.simplefilter("ignore", ExperimentalWarning)
                 yield
         except UpdateFinishedTrialError as error:
-            raise TrialTaken(
+            raise TrialTakenError(
                 f"trial {self.number} of study {self.study_name} was finished by another process"
             ) from error
         except (StorageInternalError, SQLAlchemyError) as error:
-            raise StudyHalted(
+            raise StudyHaltedError(
                 f"the study's storage {self.job.storage} failed: {first_line(error)}"
             ) from error
 
@@ -240,13 +224,8 @@ class TrialSession:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> bool:
-        self._ended.set()
-        try:
+        with self._around:
             return self._conclude(error)
-        finally:
-            if self._heart is not None:
-                self._heart.join(timeout=5)
-            self._signals.__exit__(None, None, None)
 
     def _conclude(self, error: BaseException | None) -> bool:
         """Tell what was not told yet; return whether the error is dealt with."""
@@ -254,7 +233,7 @@ class TrialSession:
             if not self._told:
                 self.prune(str(error) or None)
             return True
-        if self._told or isinstance(error, TrialTaken):
+        if self._told or isinstance(error, TrialTakenError):
             return False
         if error is None:
             self.fail("the job ended without a result")
@@ -262,13 +241,14 @@ class TrialSession:
         if not isinstance(error, Exception):
             self.interrupt()
             return False
-        if isinstance(error, StudyHalted) or _disk_is_full(error):
-            # Its own record may be what cannot be written; then the trial is found and continued at the next start.
+        if isinstance(error, StudyHaltedError) or disk_is_full(error):
+            # Its own record may be what cannot be written; then the trial is found and continued at the next
+            # start.
             with suppress(StorageInternalError, SQLAlchemyError, OSError):
                 self.interrupt()
-            if isinstance(error, StudyHalted):
+            if isinstance(error, StudyHaltedError):
                 return False
-            raise StudyHalted(
+            raise StudyHaltedError(
                 f"no space left on the disk of {self.directory}: {first_line(error)}"
             ) from error
         self._keep_traceback(error)
@@ -280,11 +260,3 @@ class TrialSession:
             self.directory.mkdir(parents=True, exist_ok=True)
             text = "".join(traceback.format_exception(error))
             (self.directory / "error.txt").write_text(text, encoding="utf-8")
-
-
-def _disk_is_full(error: BaseException | None) -> bool:
-    while error is not None:
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return True
-        error = error.__cause__ or error.__context__
-    return False

@@ -27,14 +27,15 @@ _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS
 def starter_lives() -> bool:
     """Whether the process that started this worker is still there; True for a process that is no worker.
 
-    A worker that is alone finishes its trial and claims no other, so that a killed sweep does not run on unseen.
+    A worker that is alone finishes its trial and claims no other, so that a killed sweep does not run on
+    unseen.
     """
     starter = os.environ.get(_STARTER)
     return starter is None or os.getppid() == int(starter)
 
 
 def given_place() -> tuple[str, Path] | None:
-    """The study's name and folder that the starter of this worker settled; None for a process that is no worker."""
+    """The study's name and folder as this worker's starter settled them; None if this is no worker."""
     if WORKER not in os.environ:
         return None
     return os.environ[_STUDY], Path(os.environ[_DIRECTORY])

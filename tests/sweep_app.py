@@ -1,4 +1,4 @@
-"""A Hydra program that "trains" in a moment: a quadratic over a few epochs, with checkpoints, reports and pruning."""
+"""A Hydra program that "trains" in a moment: a quadratic with checkpoints, reports and pruning."""
 
 from __future__ import annotations
 
@@ -107,5 +107,5 @@ if __name__ == "__main__":
     try:
         main()
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        sys.stderr.write(f"error: {error}\n")
         sys.exit(2)

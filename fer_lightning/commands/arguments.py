@@ -53,3 +53,10 @@ def parse_arguments(
         else:
             raise ConfigError(f"{key}: no such key; {nearest(key, known)}")
     return values, more
+
+
+def split_arguments(arguments: Sequence[str], known: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Take a command's own ``key=value`` words; the others are overrides of the configuration, as they stand."""
+    own = [word for word in arguments if word.split("=", 1)[0] in known]
+    values, _ = parse_arguments(own, known)
+    return values, [word for word in arguments if word not in own]

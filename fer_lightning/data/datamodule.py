@@ -15,9 +15,10 @@ from fer_lightning.data.loader import BatchLoader
 from fer_lightning.data.source import load_faces
 from fer_lightning.data.splits import stratified_fraction
 
-# SYNTH
+from fer_lightning.data.synthetic import synthetic_faces
 from fer_lightning.errors import ConfigError
 
+DRAWING_KEYS = ("n_train", "n_val", "n_test", "seed", "ambiguous", "noise")
 Exclusion = Literal["leaked", "duplicates", "conflicting", "blank"]
 
 
@@ -91,6 +92,9 @@ class FaceDataModule(pl.LightningDataModule):
             "split_seed": split_seed,
         }
         self.drawing = dict(drawing or {})
+        for key in self.drawing:
+            if key not in DRAWING_KEYS:
+                raise ConfigError(f"data.drawing.{key}: no such key; expected one of {', '.join(DRAWING_KEYS)}")
         self.name, self.path = name, path
         self.batch_size, self.eval_batch_size = batch_size, eval_batch_size
         self.fraction, self.train_on, self.steps_per_epoch = fraction, train_on, steps_per_epoch
@@ -109,7 +113,7 @@ class FaceDataModule(pl.LightningDataModule):
     def _load(self) -> Faces:
         if self.name == "synthetic":
             options = {"image_size": self.image_size, **self.drawing}
-            return load_synthetic(cache_dir=self.source["cache_dir"], **options)
+            return synthetic_faces(cache_dir=self.source["cache_dir"], **options)
         return load_faces(self.name, self.path, **self.source)
 
     def prepare_data(self) -> None:

@@ -30,7 +30,8 @@ def decode_grey(data: bytes, size: int) -> np.ndarray:
         Whatever Pillow raises for a broken file; :func:`read_grey` makes one line of it.
     """
     with Image.open(io.BytesIO(data)) as image:
-        if image.mode == "L" and image.size == (size, size) and "exif" not in image.info:
+        plain = image.mode == "L" and not image.info.keys() & {"exif", "transparency"}
+        if plain and image.size == (size, size):
             return np.frombuffer(image.tobytes(), np.uint8).reshape(size, size)
         grey = _grey(ImageOps.exif_transpose(image))
     if grey.size != (size, size):

@@ -29,8 +29,7 @@ def pixel_groups(images: np.ndarray) -> np.ndarray:
 
 def is_blank(images: np.ndarray) -> np.ndarray:
     """Say which images have one grey level only: bool [N]."""
-    flat = images.reshape(len(images), -1)
-    return (flat == flat[:, :1]).all(axis=1)
+    return (images == images[:, :1, :1]).all(axis=(1, 2))
 
 
 def copies_among(groups: np.ndarray, among: np.ndarray) -> np.ndarray:

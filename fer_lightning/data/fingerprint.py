@@ -110,7 +110,7 @@ def zip_fingerprint(path: Path) -> str:
 
 
 def _central_directory(file: BinaryIO, size: int) -> bytes | None:
-    """Find the central directory, which lies right before the end records (APPNOTE.TXT 4.3.6, 4.3.14, 4.3.16)."""
+    """Find the central directory; it lies right before the end records (APPNOTE.TXT 4.3.6 and .16)."""
     tail_start = max(0, size - _ZIP_TAIL_BYTES)
     file.seek(tail_start)
     tail = file.read()

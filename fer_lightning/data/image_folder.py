@@ -62,7 +62,8 @@ def read_image_folder(members: Members, size: int, splitting: Splitting) -> RawF
     label_array = np.array(labels, np.int64)
     split_array = splitting.complete(str(members.path), np.array(splits, np.uint8), label_array, class_names)
     ids = np.array([name[len(root) :] for name in names], dtype=np.str_)
-    name = members.path.resolve().stem
+    path = members.path.resolve()
+    name = path.name if path.is_dir() else path.stem
     return RawFaces(read_grey(members, names, size), label_array, split_array, ids, class_names, name)
 
 

@@ -38,8 +38,9 @@ class Members(ABC):
 
     def __init__(self, path: Path, files: Iterable[str], folders: Iterable[str]) -> None:
         self.path = path
-        self.files = sorted(files)
-        self.folders = sorted(folders)
+        # A zip may hold two members of one name; the last one counts, as when it is extracted.
+        self.files = sorted(set(files))
+        self.folders = sorted(set(folders))
 
     def folders_in(self, prefix: str) -> list[str]:
         """Give the names of the folders directly below a prefix (``""`` or one that ends in ``/``)."""
@@ -164,8 +165,9 @@ def check_class_folder(members: Members, prefix: str) -> list[str]:
     """
     inside = [name for name in members.files if name.startswith(prefix)]
     if not inside:
-        name = prefix.rstrip("/").split("/")[-1]
-        raise DataError(f"{members.where(prefix)}: class {name!r} is empty; expected at least one image")
+        folder = prefix.rstrip("/")
+        name = folder.split("/")[-1]
+        raise DataError(f"{members.where(folder)}: class {name!r} is empty; expected at least one image")
     return inside
 
 

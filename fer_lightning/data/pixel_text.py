@@ -74,7 +74,7 @@ def _parse_exactly(row: bytes, side: int, where: str) -> np.ndarray:
     values = np.empty(side * side, np.uint8)
     for i, number in enumerate(numbers):
         # int() alone would also take "1_0" and "+7", and a cut file deserves no such leniency.
-        value = int(number) if number.isdigit() else None
+        value = int(number) if number.isdigit() and len(number) < 20 else None
         if value is None or value > 255:
             text = number[:20].decode("utf-8", "replace")
             raise DataError(f"{where}: pixel {i + 1} is {text!r}; expected a whole number from 0 to 255")

@@ -58,9 +58,9 @@ def load_faces(
     if path is None:
         raise DataError(f"data={name} needs data.path=…: the place of the faces on this machine")
     place = Path(path).expanduser()
-    if not place.exists():
-        raise DataError(f"data.path={path}: no such file or folder")
     with _readable():
+        if not place.exists():
+            raise DataError(f"data.path={path}: no such file or folder")
         source = _FINDERS[name](place)
         fingerprint = source.fingerprint(source.path)
     # A folder's name is part of its faces, and so of the key; of FER2013 it says nothing.

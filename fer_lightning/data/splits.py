@@ -147,6 +147,6 @@ def check_classes(where: str, splits: np.ndarray, labels: np.ndarray, class_name
         for split in range(len(SPLITS)):
             if counts[split, label] == 0 and (split == TRAIN or counts[split].any()):
                 raise DataError(
-                    f"{where}: class {class_name!r} has no face in split {SPLITS[split]!r} ({in_all} in all): "
-                    "expected at least one of each class in each split"
+                    f"{where}: class {class_name!r} has no face in split {SPLITS[split]!r} (it has "
+                    f"{in_all} in all): expected at least one of each class in each split"
                 )

@@ -51,14 +51,20 @@ class FaceNet(nn.Module):
         num_classes: int | None = None,
     ) -> None:
         super().__init__()
-        activation = check_name("model.activation", activation or design.activation, ACTIVATIONS)
-        norm = check_name("model.norm", norm or design.norm, NORMS)
-        position = check_name("model.norm_position", norm_position or design.norm_position, NORM_POSITIONS)
+        activation = design.activation if activation is None else activation
+        norm = design.norm if norm is None else norm
+        position = design.norm_position if norm_position is None else norm_position
+        self._init = "default" if init is None else init
+        check_name("model.activation", activation, ACTIVATIONS)
+        check_name("model.norm", norm, NORMS)
+        check_name("model.norm_position", position, NORM_POSITIONS)
+        check_name("model.init", self._init, INITS)
         self.image_size = check_whole("model.image_size", IMAGE_SIZE if image_size is None else image_size, 1)
         self.num_classes = check_whole(
             "model.num_classes", NUM_CLASSES if num_classes is None else num_classes, 2
         )
-        self._init = check_name("model.init", init or "default", INITS)
+        if not isinstance(alpha_dropout, bool):
+            raise ConfigError(f"model.alpha_dropout={alpha_dropout}: expected true or false")
         if alpha_dropout and activation != "selu":
             raise ConfigError(f"model.alpha_dropout=true: needs model.activation=selu, not {activation}")
         if slope is not None and activation not in SLOPED:

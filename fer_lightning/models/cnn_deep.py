@@ -33,7 +33,8 @@ class _R3Net(FaceNet):
     ) -> None:
         super().__init__(DESIGN, **options)
         convolutions = self.blocks
-        dense = check_name("model.dense_activation", dense_activation or convolutions.activation, ACTIVATIONS)
+        dense = convolutions.activation if dense_activation is None else dense_activation
+        check_name("model.dense_activation", dense, ACTIVATIONS)
         features: dict[str, nn.Module] = {}
         inputs = 1
         for block, channels in enumerate(filters, start=1):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 from torch import nn
@@ -28,7 +29,7 @@ def dropout_rates(
     ConfigError
         If a rate is outside [0, 1), a list has the wrong length, or `scale` has nothing to scale.
     """
-    if isinstance(scale, bool) or not isinstance(scale, (int, float)) or not scale >= 0:
+    if isinstance(scale, bool) or not isinstance(scale, (int, float)) or not 0 <= scale < math.inf:
         raise ConfigError(f"model.dropout_scale={scale}: expected a number of at least 0")
     if dropout is None:
         rates = {place: rate * scale for place, rate in own.items()}

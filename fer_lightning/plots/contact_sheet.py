@@ -22,8 +22,8 @@ def sheet_corners(
     Returns
     -------
     tuple
-        The sheet's (height, width) in pixels, and the images' (top, left) corners, int64 [count, 2]. Every image has
-        ``title_rows`` free rows above it.
+        The sheet's (height, width) in pixels, and the images' (top, left) corners, int64 [count, 2]. Every
+        image has ``title_rows`` free rows above it.
 
     Raises
     ------
@@ -34,12 +34,12 @@ def sheet_corners(
         raise ValueError(f"{count} images in {columns} columns: expected at least one of each")
     row, column = np.divmod(np.arange(count), columns)
     corners = np.stack((row * (height + title_rows + GAP) + title_rows, column * (width + GAP)), axis=1)
-    bottom, right = corners.max(axis=0) + (height, width)
-    return (int(bottom), int(right)), corners
+    top, left = corners.max(axis=0)
+    return (int(top) + height, int(left) + width), corners
 
 
 def tile(images: np.ndarray, columns: int = 7, title_rows: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Put images [N, H, W] on one sheet, float with NaN where it is empty; also return their corners [N, 2]."""
+    """Put images [N, H, W] on one sheet, float32 and NaN where it is empty; also return their corners."""
     shape, corners = sheet_corners(len(images), images.shape[1], images.shape[2], columns, title_rows)
     sheet = np.full(shape, np.nan, dtype=np.float32)
     for image, (top, left) in zip(images, corners, strict=True):

@@ -80,8 +80,9 @@ def effects_data(report: AblationReport) -> EffectsData:
     level = f"{100 * report.rules.confidence:g} %"
     over = "seeds and images" if report.n_images else "seeds"
     unit = "percentage points" if report.is_accuracy else "difference"
+    question = f"{report.title}: {report.metric} against {report.baseline!r}"
     return EffectsData(
-        title=f"{report.title}: {report.metric} against {report.baseline!r}\n{data}, {level} interval over {over}",
+        title=f"{question}\n{data}, {level} interval for {over}",
         x_label=f"arm minus baseline, {report.metric}, {unit}",
         rows=tuple(rows),
         limit=axis_limit([row.extent for row in rows]),

@@ -1,1 +1,1 @@
-""""""
+"""Reports: tables of a study for the terminal and as files."""

@@ -171,7 +171,7 @@ def _notes(
     differing = [gap for gap in gaps if gap > 1e-4]
     if differing:
         notes.append(
-            f"in {len(differing)} of {len(gaps)} runs the stored logits give another accuracy than the recorded "
-            f"value (by up to {100 * max(gaps):.2f} points); the differences are those of the logits"
+            f"in {len(differing)} of {len(gaps)} runs the stored logits give another accuracy than the "
+            f"recorded value (by up to {100 * max(gaps):.2f} points); the differences are those of the logits"
         )
     return tuple(notes)

@@ -121,8 +121,8 @@ def failure_lines(report: AblationReport) -> list[str]:
 def single_run_lines(report: AblationReport) -> list[str]:
     """McNemar's test where an arm and the baseline share one seed only."""
     return [
-        f"{row.arm}, seed {row.effect.seeds[0]} alone: {difference(report, row)}{unit(report)}, exact McNemar test "
-        f"p {p_value(row.mcnemar)} (Holm); this is about these two trained models only"
+        f"{row.arm}, seed {row.effect.seeds[0]} alone: {difference(report, row)}{unit(report)}, exact "
+        f"McNemar test p {p_value(row.mcnemar)} (Holm); this is about these two trained models only"
         for row in report.arms
         if row.effect is not None and not math.isnan(row.mcnemar)
     ]
@@ -152,8 +152,8 @@ def seeds_lines(report: AblationReport) -> list[str]:
     if report.spread is not None:
         size = detectable(report.spread, max(have, 2), alpha=rules.alpha / arms, target=rules.power)
         lines.append(
-            f"With {have} seeds this study calls a true difference of {number(report, size)}{unit(report)} or more "
-            f"with {100 * rules.power:g} % power."
+            f"With {have} seeds this study calls a true difference of {number(report, size)}{unit(report)} "
+            f"or more with {100 * rules.power:g} % power."
         )
         wanted = f"{number(report, rules.smallest_effect)}{unit(report)}"
         if report.seeds_needed is None:

@@ -14,7 +14,7 @@ _GAP = "  "
 
 
 def wrap_name(name: str, width: int) -> list[str]:
-    """Break a long arm name into lines, after one of ``, + = / _ .`` or a space; all but the first are indented."""
+    """Break a long arm name into lines, after one of ``, + = / _ .`` or a space, the later ones indented."""
     lines: list[str] = []
     rest, indent = name, ""
     while len(indent + rest) > width:

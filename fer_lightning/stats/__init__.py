@@ -1,1 +1,1 @@
-""""""
+"""Statistics of ablation: what a difference between arms is worth."""

@@ -36,7 +36,9 @@ def two_sided_p(distance: np.ndarray, a: np.ndarray, b: np.ndarray, df: float) -
     # Only the ratio of a and b matters; the larger one is the scale, so that the integrands have no sharp
     # step.
     d, a, b = (x[..., None] / safe[..., None] for x in (d, a, b))
-    p = np.where(a[..., 0] >= b[..., 0], _over_z(d, a, b, df), _over_t(d, a, b, df))
+    p = _over_z(d, a, b, df)
+    if (small := a[..., 0] < b[..., 0]).any():
+        p = np.where(small, _over_t(d, a, b, df), p)
     p = np.where(scale > 0, p, 0.0)
     return np.where(d[..., 0] == 0, 1.0, np.clip(p, 0.0, 1.0))
 

@@ -1,8 +1,7 @@
 """Standard error of a mean over seeds *and* images: the crossed random-effects analysis of variance.
 
-The table d[s, i] holds, for the run with seed s and for image i, what is averaged (for two paired arms: 1,
-0 or
--1, the difference of "classified right"). Seeds and images are both samples, crossed with one another:
+The table d[s, i] holds, for the run with seed s and for image i, what is averaged: for two
+paired arms 1, 0 or -1, the difference of "classified right". Seeds and images are both samples, and crossed:
 
     d[s, i] = mean + seed[s] + image[i] + rest[s, i]
 
@@ -20,8 +19,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import stats
 
 from fer_lightning.stats.behrens_fisher import half_width, two_sided_p
+
+# Chance of a spread between seeds that is taken as luck; `docs/statistics.md` shows what it does to coverage.
+LUCK = 0.05
 
 
 @dataclass(frozen=True)
@@ -87,10 +90,15 @@ def error_parts(ms: MeanSquares) -> tuple[np.ndarray, np.ndarray]:
     """The two independent parts of the mean's standard error [...]: from the seeds and from the images.
 
     The first holds the rest as well and has S - 1 degrees of freedom; the second is what the images add,
-    known from so many of them that it is taken as normal.
+    known from so many of them that it is taken as normal. Seeds that by luck lie closer together than the
+    images' chance lets them (in the lowest 5 % of what it gives) are moved up to that: no interval comes
+    out narrower than the number of images can support, and none has width zero because three accuracies are
+    equal.
     """
     cells = ms.n_seeds * ms.n_images
-    return np.sqrt(ms.seed / cells), np.sqrt(np.maximum(ms.image - ms.rest, 0.0) / cells)
+    df = ms.n_seeds - 1
+    least = stats.chi2.ppf(LUCK, df) / df * ms.rest
+    return np.sqrt(np.maximum(ms.seed, least) / cells), np.sqrt(np.maximum(ms.image - ms.rest, 0.0) / cells)
 
 
 def p_value(ms: MeanSquares, true_mean: float | np.ndarray = 0.0) -> np.ndarray:

@@ -135,9 +135,11 @@ def _from_values(
         result = stats.ttest_rel(arm, base)
         bounds = result.confidence_interval(confidence)
         low, high, p = float(bounds.low), float(bounds.high), float(result.pvalue)
+    elif len(seeds) > 1 and mean == 0:
+        low, high, p = 0.0, 0.0, 1.0
     elif len(seeds) > 1:
-        # No spread at all: either the arms are the same model (p = 1) or the metric is too coarse to say.
-        low, high, p = mean, mean, 1.0 if mean == 0 else 0.0
+        # Equal differences other than zero: the values are too coarse to show the spread there must be.
+        note = f"every seed gives the same difference; {note}"
     return PairedEffect(
         name,
         seeds,

@@ -101,7 +101,7 @@ def seeds_needed(
 
 
 def detectable(spread: Spread, n_seeds: int, *, alpha: float = 0.05, target: float = 0.8) -> float:
-    """Smallest true difference that `n_seeds` seeds call with probability `target`; 0 where there is no spread."""
+    """Smallest true difference that `n_seeds` seeds call with probability `target`; 0 without any spread."""
     error = math.hypot(*spread.error_parts(n_seeds))
     if error == 0:
         return 0.0

@@ -1,8 +1,9 @@
 """Simulated ablation studies with known effects, to measure what intervals and tests are worth.
 
-A face is classified right when a latent score is above zero. The score is the arm's strength plus what the image,
-the arm with this image, the training seed, the arm with this seed, the seed with this image and pure chance add,
-all normal; so the arm's expected accuracy over new seeds and new images is known in closed form.
+A face is classified right when a latent score is above zero. The score is the arm's strength plus what the
+image, the arm with this image, the training seed, the arm with this seed, the seed with this image and pure
+chance add, all normal; so the arm's expected accuracy over new seeds and new images is known in closed
+form.
 """
 
 from __future__ import annotations
@@ -40,7 +41,9 @@ class StudyModel:
         """Refuse accuracies that are none."""
         for effect in (0.0, *self.effects):
             if not 0 < self.accuracy + effect < 1:
-                raise ValueError(f"accuracy {self.accuracy} with effect {effect}: expected a sum between 0 and 1")
+                raise ValueError(
+                    f"accuracy {self.accuracy} with effect {effect}: expected a sum between 0 and 1"
+                )
 
     def strengths(self) -> np.ndarray:
         """Latent strength of the baseline and of each arm [A + 1] that gives the wanted accuracies."""
@@ -55,7 +58,7 @@ class StudyModel:
 def simulate_correct(
     model: StudyModel, n_studies: int, n_seeds: int, n_images: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """Which images are classified right, bool [n_studies, A + 1, n_seeds, n_images]; the baseline comes first."""
+    """Which images are right, bool [n_studies, A + 1, n_seeds, n_images]; the baseline comes first."""
     arms = len(model.effects) + 1
 
     def normal(*shape: int) -> np.ndarray:

@@ -1,0 +1,28 @@
+"""``python -m fer_lightning audit data=…``: what is in a data set, and what should not be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from fer_lightning.build import build_data
+from fer_lightning.commands.arguments import split_arguments
+from fer_lightning.compose import compose_config
+from fer_lightning.config import check_config
+from fer_lightning.data.audit import audit
+from fer_lightning.report.audit import to_text, write_audit
+
+KEYS: dict[str, Any] = {"output": None}
+
+
+def main(arguments: list[str]) -> int:
+    """Print class counts, copies, conflicts and blanks; with ``output=DIR`` also write them and a figure."""
+    values, overrides = split_arguments(arguments, KEYS)
+    config = compose_config(overrides)
+    check_config(config)
+    report = audit(build_data(config).faces)
+    print(to_text(report))
+    if values["output"]:
+        paths = write_audit(report, Path(values["output"]))
+        print("\nwritten: " + ", ".join(str(path) for path in paths.values()))
+    return 0

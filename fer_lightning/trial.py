@@ -1,0 +1,66 @@
+"""One trial of a study: the training, its reports to the study, and its result."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import optuna
+from omegaconf import DictConfig, OmegaConf
+
+from fer_lightning.callbacks.pruning import TrialPruning
+from fer_lightning.sweeps.job import THREADS
+from fer_lightning.sweeps.trial import TrialSession, attach
+from fer_lightning.train import RunResult, train
+
+
+def run_trial(config: DictConfig, folder: Path) -> float | None:
+    """Train the model of the current trial and tell the study what came of it.
+
+    Returns
+    -------
+    float or None
+        The monitored metric; ``None`` for a trial that was pruned.
+    """
+    session = attach()
+    if session is None:
+        raise RuntimeError("no trial is set in the environment")
+    with session:
+        _take_over(config, session)
+        pruning = TrialPruning(session, config.metric)
+        result = train(
+            config,
+            folder,
+            extra_callbacks=[pruning],
+            wandb_options={
+                "group": session.study_name,
+                "run_id": f"{session.study_name}-{session.number:04d}",
+                "run_name": f"trial {session.number}",
+            },
+        )
+        if pruning.pruned_after is not None:
+            raise optuna.TrialPruned(f"pruned after epoch {pruning.pruned_after}")
+        session.complete(_metrics(result), attrs={"epochs": result.epochs})
+        return result.value
+    return None
+
+
+def _take_over(config: DictConfig, session: TrialSession) -> None:
+    """Set what the study decides about a run."""
+    OmegaConf.update(config, "resume", session.resumed)
+    if config.get("threads") is None and os.environ.get(THREADS):
+        OmegaConf.update(config, "threads", int(os.environ[THREADS]))
+    progress = (config.get("callbacks") or {}).get("progress")
+    if progress:
+        OmegaConf.update(config, "callbacks.progress.label", f"trial {session.number}", force_add=True)
+        OmegaConf.update(config, "callbacks.progress.lines", False)
+
+
+def _metrics(result: RunResult) -> dict[str, float]:
+    """Return what a study may have as its objectives: the best epoch's metrics, the size, the time."""
+    best = {key: float(value) for key, value in (result.record["best"] or {}).items()}
+    return best | {
+        "parameters": float(result.record["parameters"]["total"]),
+        "seconds": float(result.record["seconds"]),
+        "seconds/train_total": float(result.record["train_seconds"]),
+    }

@@ -1,0 +1,70 @@
+"""Signs of life of running trials: for those on other hosts nothing else tells a slow one from a dead one."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from types import TracebackType
+
+from optuna.exceptions import StorageInternalError
+from optuna.storages import BaseStorage
+from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy.exc import SQLAlchemyError
+
+_BEAT = "fer:beat"
+
+
+def record_beat(storage: BaseStorage, trial_id: int) -> None:
+    """Note that the trial's process is alive now."""
+    beat = getattr(storage, "record_heartbeat", None)
+    if beat is not None:
+        beat(trial_id)
+    else:
+        storage.set_trial_system_attr(trial_id, _BEAT, time.time())
+
+
+def silent_trial_ids(storage: BaseStorage, study_id: int, grace: int) -> set[int]:
+    """Ids of running trials that have given no sign of life for `grace` seconds."""
+    stale = getattr(storage, "_get_stale_trial_ids", None)
+    if stale is not None:
+        return set(stale(study_id))
+    running = storage.get_all_trials(study_id, deepcopy=False, states=(TrialState.RUNNING,))
+    return {trial._trial_id for trial in running if time.time() - _last_beat(trial) > grace}
+
+
+def _last_beat(trial: FrozenTrial) -> float:
+    return float(trial.system_attrs.get(_BEAT, 0.0))
+
+
+class Heartbeat:
+    """Calls `beat` every `interval` seconds from a thread of its own, until it is left.
+
+    A database that is locked or away for a while is no reason to die: the next beat may reach it.
+    """
+
+    def __init__(self, interval: float, beat: Callable[[], None]) -> None:
+        self._interval = interval
+        self._beat = beat
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
+
+    def _run(self) -> None:
+        while not self._ended.wait(self._interval):
+            with suppress(StorageInternalError, SQLAlchemyError, OSError):
+                self._beat()
+
+    def __enter__(self) -> Heartbeat:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._ended.set()
+        # A beat that waits for a locked database must not hold up the end of the trial.
+        self._thread.join(timeout=5)

@@ -1,0 +1,36 @@
+"""The objective values of a study, picked from what a job measured."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+Values = float | Sequence[float] | Mapping[str, Any]
+
+
+def choose(values: Values, objectives: Sequence[str]) -> list[float]:
+    """The objectives' values in their order.
+
+    Parameters
+    ----------
+    values
+        The one value, the list of values, or a mapping that holds them by name.
+
+    Raises
+    ------
+    ValueError
+        If one is missing or not a number.
+    """
+    if isinstance(values, Mapping):
+        missing = [name for name in objectives if name not in values]
+        if missing:
+            raise ValueError(f"objective {missing[0]} is not among the metrics {sorted(values)}")
+        values = [values[name] for name in objectives]
+    chosen = [float(v) for v in values] if isinstance(values, Sequence) else [float(values)]
+    if len(chosen) != len(objectives):
+        raise ValueError(f"{len(chosen)} objective values were given for {list(objectives)}")
+    for name, value in zip(objectives, chosen, strict=True):
+        if math.isnan(value):
+            raise ValueError(f"objective {name} is nan")
+    return chosen

@@ -1,0 +1,20 @@
+"""Why something failed, in one line."""
+
+from __future__ import annotations
+
+import errno
+
+
+def first_line(error: BaseException) -> str:
+    """An exception as one line: its class and the first line of its text."""
+    text = str(getattr(error, "orig", None) or error).strip()
+    return f"{type(error).__name__}: {text.splitlines()[0]}" if text else type(error).__name__
+
+
+def disk_is_full(error: BaseException | None) -> bool:
+    """Whether an error, or one that it came from, says that no space is left."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        error = error.__cause__ or error.__context__
+    return False

@@ -1,0 +1,147 @@
+"""Reading a study's trials for reports and statistics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.trial import FrozenTrial, TrialState
+
+from fer_lightning.errors import DataError
+from fer_lightning.sweeps.address import JOURNAL_PREFIX, storage_file, storage_url
+from fer_lightning.sweeps.storage import open_storage
+from fer_lightning.sweeps.study import cell_of
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """One trial of a study.
+
+    Parameters
+    ----------
+    state
+        "COMPLETE", "PRUNED", "FAIL", "RUNNING" or "WAITING".
+    arm, seed
+        Of an ablation plan; None in a search.
+    values
+        One for each objective; empty without a result. A pruned trial's is the last one that it reported.
+    reason
+        Why it failed or was pruned.
+    seconds
+        Run time over all attempts.
+    directory
+        The trial's folder; None for one that never began.
+    superseded
+        Whether a failed trial was run once more under another number; it must not be counted.
+    intermediate
+        What it reported, by step.
+    """
+
+    number: int
+    state: str
+    params: Mapping[str, Any]
+    arm: str | None
+    seed: int | None
+    values: tuple[float, ...]
+    reason: str | None
+    seconds: float | None
+    directory: Path | None
+    superseded: bool
+    intermediate: Mapping[int, float] = field(default_factory=dict)
+    attrs: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def value(self) -> float | None:
+        """The first objective; None without a result."""
+        return self.values[0] if self.values else None
+
+
+def find_storage(place: str | Path) -> str:
+    """The address of the study in a sweep's folder, or of a storage given by file or URL.
+
+    Raises
+    ------
+    DataError
+        If the folder holds no study.
+    """
+    if not Path(place).is_dir():
+        return storage_url(str(place), Path.cwd())
+    for name in ("study.db", "study.journal"):
+        path = Path(place).resolve() / name
+        if path.exists():
+            return f"{JOURNAL_PREFIX}{path}" if name.endswith("journal") else f"sqlite:///{path}"
+    raise DataError(f"{place}: holds no study (expected study.db or study.journal)")
+
+
+def load_study(place: str | Path, study_name: str | None = None) -> optuna.Study:
+    """Open an existing study for reading.
+
+    Parameters
+    ----------
+    place
+        The sweep's folder, a storage file or a URL.
+    study_name
+        May be left out where there is one study only.
+
+    Raises
+    ------
+    DataError
+        If there is no such study.
+    """
+    url = find_storage(place)
+    path = storage_file(url)
+    if path is not None and not path.exists():
+        raise DataError(f"{path}: no such file")
+    storage = open_storage(url)
+    names = optuna.get_all_study_names(storage)
+    if study_name is None and len(names) == 1:
+        study_name = names[0]
+    if study_name not in names:
+        raise DataError(
+            f"{place}: holds no study {study_name!r}; it has {', '.join(sorted(names)) or 'none'}"
+        )
+    return optuna.load_study(study_name=study_name, storage=storage)
+
+
+def load_trials(place: str | Path, study_name: str | None = None) -> list[TrialRecord]:
+    """Read the trials of a study in the order of their numbers; see `load_study`."""
+    study = load_study(place, study_name)
+    folder = _folder(study, find_storage(place))
+    trials = study.get_trials(deepcopy=False)
+    latest = {cell: trial.number for trial in trials if (cell := cell_of(trial)) is not None}
+    return [_record(trial, folder, latest) for trial in trials]
+
+
+def _folder(study: optuna.Study, url: str) -> Path:
+    """The sweep's folder: as stored, or where the storage file lies now if the study was moved."""
+    stored = Path(study.user_attrs.get("directory", "."))
+    path = storage_file(url)
+    if path is not None and not stored.is_dir():
+        return path.parent
+    return stored
+
+
+def _record(trial: FrozenTrial, folder: Path, latest: Mapping[tuple[str, int], int]) -> TrialRecord:
+    attrs = trial.user_attrs
+    cell = cell_of(trial)
+    return TrialRecord(
+        number=trial.number,
+        state=trial.state.name,
+        params=dict(trial.params or trial.system_attrs.get("fixed_params", {})),
+        arm=attrs.get("arm"),
+        seed=attrs.get("seed"),
+        values=tuple(trial.values or ()),
+        reason=attrs.get("reason"),
+        seconds=attrs.get("seconds"),
+        directory=folder / attrs["directory"] if "directory" in attrs else None,
+        superseded=cell is not None and trial.state == TrialState.FAIL and latest[cell] != trial.number,
+        intermediate=dict(trial.intermediate_values),
+        attrs={
+            key: value
+            for key, value in attrs.items()
+            if key not in ("arm", "seed", "reason", "seconds", "directory")
+        },
+    )

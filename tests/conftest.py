@@ -1,0 +1,49 @@
+"""What tests share: an own data cache, no network, few threads."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("MPLBACKEND", "Agg")
+os.environ["WANDB_MODE"] = "offline"
+
+import pytest
+import torch
+
+# Few enough faces for a run of a second, enough that a small net learns something from them.
+TINY = [
+    "data.drawing.n_train=96",
+    "data.drawing.n_val=48",
+    "data.drawing.n_test=48",
+    "data.batch_size=32",
+    "trainer.max_epochs=1",
+    "trainer.accelerator=cpu",
+    "threads=1",
+    "logger=csv",
+]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _few_threads() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    folder = tmp_path_factory.getbasetemp().parent / "faces"
+    before = os.environ.get("FER_LIGHTNING_CACHE")
+    os.environ["FER_LIGHTNING_CACHE"] = str(folder)
+    yield folder
+    if before is None:
+        del os.environ["FER_LIGHTNING_CACHE"]
+    else:
+        os.environ["FER_LIGHTNING_CACHE"] = before
+
+
+@pytest.fixture
+def tiny() -> list[str]:
+    """Overrides for a run of about a second on drawn faces."""
+    return list(TINY)

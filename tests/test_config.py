@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import fer_lightning.conf
+import pytest
+from fer_lightning.build import check_parts
+from fer_lightning.compose import compose_config
+from fer_lightning.config import check_config
+from fer_lightning.errors import ConfigError
+
+CONF = Path(fer_lightning.conf.__file__).parent
+GROUPS = ("data", "normalization", "augmentation", "model", "optimizer", "scheduler", "trainer", "callbacks", "logger")
+OPTIONS = [(group, path.stem) for group in GROUPS for path in sorted((CONF / group).glob("*.yaml"))]
+
+
+def checked(*overrides: str) -> None:
+    config = compose_config(overrides)
+    check_config(config)
+    check_parts(config)
+
+
+@pytest.mark.parametrize(("group", "option"), OPTIONS)
+def test_every_option_of_every_group_is_valid(group, option):
+    value = f"[default,{option}]" if group == "callbacks" and option != "default" else option
+    checked(f"{group}={value}")
+
+
+@pytest.mark.parametrize("path", sorted(CONF.rglob("*.yaml")), ids=lambda path: str(path.relative_to(CONF)))
+def test_every_file_says_first_what_it_is_for(path):
+    lines = path.read_text(encoding="utf-8").splitlines()
+    first = lines[1] if lines[0].startswith("# @package") else lines[0]
+    assert first.startswith("# ")
+    assert len(first) > 15
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("model.drpout=0.5", "model.drpout: no such key; did you mean model.dropout?"),
+        ("+model.drpout=0.5", "model.drpout: no such key; did you mean model.dropout?"),
+        ("+sead=1", "sead: no such key; did you mean seed?"),
+        ("model=cn", "model=cn: no such option; did you mean cnn?"),
+        ("optimizer.lr=fast", "optimizer.lr=fast: input should be a valid number"),
+        ("trainer.max_epochs=abc", "trainer.max_epochs=abc: input should be a valid integer"),
+        ("trainer.max_epochs=1.5", "trainer.max_epochs=1.5: input should be a valid integer"),
+        ("trainer.max_epochs=0", "trainer.max_epochs=0: expected at least 1"),
+        ("data.train_on=test", "data.train_on=test: input should be 'train' or 'train_val'"),
+        ("data.exclude=[leak]", "data.exclude=['leak']"),
+        ("data.fraction=0", "data.fraction=0: expected a share above 0"),
+        ("data.batch_size=0", "data.batch_size=0: expected a whole number of at least 1"),
+        ("loss.label_smoothing=1", "loss.label_smoothing=1"),
+        ("+loss.smoothing=1", "loss.smoothing: no such key; did you mean loss.label_smoothing?"),
+        ("loss.class_weights=equal", "loss.class_weights=equal: expected none, balanced"),
+        ("seeds=[]", "seeds=[]: expected at least one seed"),
+        ("seeds=[1,1]", "seeds=[1, 1]"),
+        ("seed=a", "seed=a: input should be a valid integer"),
+        ("mode=best", "mode=best: expected max or min"),
+        ("threads=0", "threads=0: expected at least 1"),
+        ("model.activation=relo", "model.activation=relo"),
+        ("model.norm=batches", "model.norm=batches"),
+        ("scheduler.warmup=2", "scheduler.warmup=2: expected a share between 0 and 1"),
+        ("optimizer.lr=-1", "optimizer: Invalid learning rate: -1"),
+        ("augmentation.rotation=500", "augmentation.rotation=500"),
+        ("callbacks.checkpoint.moniter=x", "callbacks.checkpoint.moniter: no such key; did you mean"),
+    ],
+)
+def test_a_mistake_is_named_with_what_was_expected(override, message):
+    with pytest.raises(ConfigError) as caught:
+        checked(override)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_misspelt_key_in_a_file_is_found_like_one_on_the_command_line():
+    config = compose_config([])
+    config.trainer._set_flag("struct", False)
+    config.trainer.max_epoch = 3
+    with pytest.raises(ConfigError, match=r"trainer\.max_epoch: no such key; did you mean trainer\.max_epochs\?"):
+        check_config(config)
+
+
+def test_early_stopping_needs_faces_to_validate_on():
+    with pytest.raises(ConfigError, match=r"callbacks\.early_stopping with data\.train_on=train_val"):
+        checked("data.train_on=train_val", "callbacks=[default,early_stopping]")
+
+
+def test_a_known_number_of_classes_must_be_that_of_the_data(tiny):
+    from fer_lightning.build import build_data, build_module
+
+    config = compose_config([*tiny, "model.num_classes=5"])
+    with pytest.raises(ConfigError, match=r"model\.num_classes=5: the data have 7"):
+        build_module(config, build_data(config), {})
