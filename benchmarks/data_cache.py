@@ -3,8 +3,9 @@
     python benchmarks/data_cache.py ../fer2013.zip
 
 The zip (Kaggle's folder form) is read as it is. From it, a fer2013.csv of the usual size and an extracted
-folder are made in a temporary place and deleted afterwards (600 MB of disk). The peer is the common way to read
-the csv: pandas, then `np.fromstring` row by row; it ends with arrays in memory, without splits, checks or cache.
+folder are made in a temporary place and deleted afterwards (600 MB of disk). The peer is the common way to
+read the csv: pandas, then `np.fromstring` row by row; it ends with arrays in memory, without splits, checks
+or cache.
 
 Every line of the table is a fresh process. "wall" and "cpu" are seconds without imports, the smallest of the
 repeats; "peak" is the process's largest resident memory, imports and mapped pages of the cache included.

@@ -1,4 +1,4 @@
-"""The best and the last checkpoint of a run, in its folder."""
+"""The best or the last checkpoint of a run, in its folder."""
 
 from __future__ import annotations
 
@@ -11,26 +11,30 @@ _PATHS = ("best_model_path", "last_model_path", "kth_best_model_path")
 
 
 class RunCheckpoint(ModelCheckpoint):
-    """``checkpoints/best.ckpt`` and ``checkpoints/last.ckpt``, written when an epoch ends.
+    """Keeps one checkpoint in ``checkpoints/``, written when an epoch ends: the best, or the last.
 
-    A checkpoint holds no absolute path, so a run's folder can be moved and resumed elsewhere.
+    Lightning's own ``save_last`` writes the last epoch only when that is also a best one. A checkpoint holds no
+    absolute path, so a run's folder can be moved and resumed elsewhere.
 
     Parameters
     ----------
     folder
         The run's folder.
+    name
+        Of the file, without ``.ckpt``.
     monitor, mode
-        The metric that decides, and whether ``max`` or ``min`` of it is best; ``None`` keeps only the last.
+        Keep the epoch with the ``max`` or ``min`` of this metric; ``None`` keeps the last epoch.
     """
 
-    def __init__(self, folder: str | Path, monitor: str | None = "val/acc", mode: str = "max") -> None:
+    def __init__(
+        self, folder: str | Path, name: str = "last", monitor: str | None = None, mode: str = "max"
+    ) -> None:
         super().__init__(
             dirpath=Path(folder) / "checkpoints",
-            filename="best",
+            filename=name,
             monitor=monitor,
             mode=mode,
-            save_top_k=1 if monitor else 0,
-            save_last=True,
+            save_top_k=1,
             auto_insert_metric_name=False,
             save_on_train_epoch_end=True,
             enable_version_counter=False,

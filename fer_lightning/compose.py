@@ -25,14 +25,19 @@ def compose_config(overrides: Sequence[str]) -> DictConfig:
     ConfigError
         An override names no key or option, or cannot be read.
     """
+    try:
+        return _compose(overrides)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise ConfigError(explain(error, overrides)) from error
+
+
+def _compose(overrides: Sequence[str]) -> DictConfig:
     state = GlobalHydra.instance()
     running = state.hydra
     state.clear()
     try:
         with initialize_config_module(CONFIG_MODULE, version_base="1.3"):
             return compose("config", overrides=list(overrides))
-    except (HydraException, OmegaConfBaseException) as error:
-        raise ConfigError(explain(error, overrides)) from error
     finally:
         state.clear()
         if running is not None:
@@ -40,12 +45,12 @@ def compose_config(overrides: Sequence[str]) -> DictConfig:
 
 
 def known_keys(overrides: Sequence[str] = ()) -> list[str]:
-    """Return every dotted key of the composed configuration and of its groups."""
+    """Return every dotted key of the composed configuration, with the groups chosen as far as they exist."""
     groups = [word for word in overrides if re.match(r"^\w+=\w+$", word)]
     try:
-        config = compose_config(groups)
-    except ConfigError:
-        config = compose_config([])
+        config = _compose(groups)
+    except (HydraException, OmegaConfBaseException):
+        config = _compose([])
 
     def walk(node: object, path: str) -> list[str]:
         if not isinstance(node, DictConfig):

@@ -54,7 +54,10 @@ def _alternatives(overrides: Sequence[str]) -> list[list[str]]:
     fixed: list[str] = []
     swept: list[list[str]] = []
     for word in overrides:
-        override = parser.parse_override(word)
+        try:
+            override = parser.parse_override(word)
+        except HydraException as error:
+            raise ConfigError(f"{word}: cannot be read ({' '.join(str(error).split())})") from error
         if override.is_hydra_override():
             continue
         if not override.is_discrete_sweep():
@@ -77,10 +80,7 @@ def preflight(overrides: Sequence[str]) -> None:
     UserError
         A key, a value, a combination or the data are not as expected.
     """
-    try:
-        alternatives = _alternatives(overrides)
-    except HydraException as error:
-        raise ConfigError(explain(error, overrides)) from error
+    alternatives = _alternatives(overrides)
     for words in alternatives:
         config = compose_config(words)
         check_config(config)

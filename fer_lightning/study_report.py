@@ -51,7 +51,9 @@ def _any_record(trials: Sequence[TrialRecord]) -> dict[str, Any]:
     return {}
 
 
-def study_report(place: str | Path, study_name: str | None = None, rules: Rules | None = None) -> AblationReport:
+def study_report(
+    place: str | Path, study_name: str | None = None, rules: Rules | None = None
+) -> AblationReport:
     """Judge the arms of an ablation study.
 
     Parameters
@@ -100,7 +102,9 @@ class StudyReport(Callback):
             log.warning("no report: %s", error)
             return
         print("\n" + to_text(report))  # noqa: T201
-        log.info("\nwritten to %s: report.txt, report.md, report.csv, report.json, effects.png", _shown(folder))
+        log.info(
+            "\nwritten to %s: report.txt, report.md, report.csv, report.json, effects.png", _shown(folder)
+        )
 
 
 def _shown(folder: Path) -> str:

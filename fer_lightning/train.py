@@ -62,6 +62,7 @@ def quiet_libraries() -> None:
         ".*GPU available but not used.*",
         ".*Trying to infer the `batch_size`.*",
         ".*does not have a deterministic implementation.*",
+        ".*Total length of `list` across ranks is zero.*",
         ".*lr_scheduler.step.*before.*optimizer.step.*",
     ):
         warnings.filterwarnings("ignore", pattern)
@@ -98,6 +99,14 @@ def _check_continuation(path: Path, record: dict[str, Any]) -> int:
             raise ConfigError(
                 f"{path}: was trained with another {key} configuration; expected the same to go on"
             )
+    planned, asked = (each["config"]["trainer"].get("max_epochs") for each in (before, now))
+    if planned != asked and not str((now["config"].get("scheduler") or {}).get("_target_", "")).endswith(
+        ".constant"
+    ):
+        raise ConfigError(
+            f"trainer.max_epochs={asked}: the learning rate of {path} was planned over {planned} epochs; "
+            "expected the same number, or scheduler=constant from the start"
+        )
     return int(stored["epoch"]) + 1
 
 
@@ -113,11 +122,18 @@ def _loggers(
     return loggers
 
 
+def _portable(config: DictConfig) -> dict[str, Any]:
+    """Return the resolved configuration as plain values, free of secrets and of this run's place."""
+    anywhere = OmegaConf.merge(config, {"output_dir": "."})
+    plain: dict[str, Any] = redact(OmegaConf.to_container(anywhere, resolve=True))
+    return plain
+
+
 def _callbacks(config: DictConfig) -> list[pl.Callback]:
     nodes = dict(config.get("callbacks") or {})
-    if config.data.train_on == "train_val" and "checkpoint" in nodes:
-        # Nothing is validated, so there is no best epoch: the last one is kept.
-        nodes["checkpoint"] = OmegaConf.merge(nodes["checkpoint"], {"monitor": None})
+    if config.data.train_on == "train_val":
+        # Nothing is validated, so no epoch is the best.
+        nodes.pop("best", None)
     return [build(node) for node in nodes.values() if node and node.get("_target_")]
 
 
@@ -151,18 +167,15 @@ def train(
     check_config(config)
     if config.get("threads"):
         torch.set_num_threads(config.threads)
+    checkpoint = find_checkpoint(config.resume, folder)
     data = build_data(config)
-    plain = OmegaConf.to_container(config, resolve=True)
-    assert isinstance(plain, dict)
-    plain.pop("output_dir", None)
     stored = {
-        "config": redact(plain),
+        "config": _portable(config),
         "class_names": list(data.faces.class_names),
         "image_size": data.image_size,
         "data": describe_data(data),
     }
     module = build_module(config, data, stored)
-    checkpoint = find_checkpoint(config.resume, folder)
     done = _check_continuation(checkpoint, stored) if checkpoint else 0
 
     loggers = _loggers(config, folder, stored, wandb_options or {})

@@ -32,6 +32,8 @@ FREE_KEYS = (
     "data.num_workers",
 )
 
+_VARIED = ("search_space", "ablation")
+
 
 def fixed_part(config: Mapping[str, Any], varied: Iterable[str]) -> dict[str, Any]:
     """Flatten a configuration to dotted keys, without those that are free or varied by the study.
@@ -79,7 +81,8 @@ def require_same(name: str, stored: Mapping[str, Any], present: Mapping[str, Any
         Naming the first differing key, both values and the way out.
     """
     before, now = _flatten(stored), _flatten(present)
-    for key in sorted({*before, *now}):
+    # What is varied first: a key that is searched in one of them and fixed in the other differs twice.
+    for key in sorted({*before, *now}, key=lambda key: (key.split(".")[0] not in _VARIED, key)):
         if before.get(key) != now.get(key) or (key in before) != (key in now):
             raise ConfigError(
                 f"study {name} exists with {key}={_shown(before, key)}, this command has "

@@ -68,6 +68,8 @@ def find_storage(place: str | Path) -> str:
         If the folder holds no study.
     """
     if not Path(place).is_dir():
+        if not Path(place).suffix and "://" not in str(place):
+            raise DataError(f"{place}: no such folder")
         return storage_url(str(place), Path.cwd())
     for name in ("study.db", "study.journal"):
         path = Path(place).resolve() / name

@@ -82,6 +82,13 @@ def open_study(spec: StudySpec) -> optuna.Study:
     return study
 
 
+def _try_options(spec: StudySpec) -> None:
+    """Find a wrong option before the study exists."""
+    build_sampler(dict(spec.options.sampler), spec.space, seed=0)
+    build_pruner(None if spec.options.pruner is None else dict(spec.options.pruner))
+    assert spec.budget > 0
+
+
 def _create_or_load(spec: StudySpec, storage: BaseStorage) -> optuna.Study:
     options = spec.options
     pruner = None if options.pruner is None else dict(options.pruner)

@@ -48,7 +48,7 @@ def make_trouble(config: DictConfig, epoch: int) -> None:
             raise ValueError("selu does not work here\nsecond line")
         case "always":
             raise RuntimeError("hopeless")
-        case "nan" if config.model.activation == "selu":
+        case "no_number" if config.model.activation == "selu":
             raise ArithmeticError
         case "disk" if epoch == 2 and not Path("space").exists():
             raise OSError(28, "No space left on device")

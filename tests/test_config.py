@@ -10,7 +10,17 @@ from fer_lightning.config import check_config
 from fer_lightning.errors import ConfigError
 
 CONF = Path(fer_lightning.conf.__file__).parent
-GROUPS = ("data", "normalization", "augmentation", "model", "optimizer", "scheduler", "trainer", "callbacks", "logger")
+GROUPS = (
+    "data",
+    "normalization",
+    "augmentation",
+    "model",
+    "optimizer",
+    "scheduler",
+    "trainer",
+    "callbacks",
+    "logger",
+)
 OPTIONS = [(group, path.stem) for group in GROUPS for path in sorted((CONF / group).glob("*.yaml"))]
 
 
@@ -62,7 +72,7 @@ def test_every_file_says_first_what_it_is_for(path):
         ("scheduler.warmup=2", "scheduler.warmup=2: expected a share between 0 and 1"),
         ("optimizer.lr=-1", "optimizer: Invalid learning rate: -1"),
         ("augmentation.rotation=500", "augmentation.rotation=500"),
-        ("callbacks.checkpoint.moniter=x", "callbacks.checkpoint.moniter: no such key; did you mean"),
+        ("callbacks.best.moniter=x", "callbacks.best.moniter: no such key; did you mean"),
     ],
 )
 def test_a_mistake_is_named_with_what_was_expected(override, message):
@@ -76,7 +86,9 @@ def test_a_misspelt_key_in_a_file_is_found_like_one_on_the_command_line():
     config = compose_config([])
     config.trainer._set_flag("struct", False)
     config.trainer.max_epoch = 3
-    with pytest.raises(ConfigError, match=r"trainer\.max_epoch: no such key; did you mean trainer\.max_epochs\?"):
+    with pytest.raises(
+        ConfigError, match=r"trainer\.max_epoch: no such key; did you mean trainer\.max_epochs\?"
+    ):
         check_config(config)
 
 

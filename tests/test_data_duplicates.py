@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fer_lightning.data.duplicates import (
@@ -95,6 +95,7 @@ def test_one_different_pixel_is_no_copy() -> None:
 ROWS = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 2), st.integers(0, 2)), max_size=14)
 
 
+@settings(deadline=None)
 @given(ROWS)
 def test_against_comparing_every_pair(rows: list[tuple[int, int, int]]) -> None:
     faces = faces_of(rows)
@@ -110,6 +111,7 @@ def test_against_comparing_every_pair(rows: list[tuple[int, int, int]]) -> None:
     assert has_training_copy(faces).tolist() == [any(same[i][j] and train[j] for j in n) for i in n]
 
 
+@settings(deadline=None)
 @given(ROWS)
 def test_after_leaving_out_nothing_is_left_to_leave_out(rows: list[tuple[int, int, int]]) -> None:
     faces = faces_of(rows)

@@ -138,8 +138,9 @@ def test_a_broken_link(folder: Path) -> None:
 
 
 def test_missing_paths(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"^data=fer2013 needs data\.path=…: "):
-        load_faces("fer2013", None)
+    for nothing in (None, ""):
+        with pytest.raises(DataError, match=r"^data=fer2013 needs data\.path=…: "):
+            load_faces("fer2013", nothing)
     with pytest.raises(DataError, match=rf"^data\.path={tmp_path}/none: no such file or folder$"):
         load_faces("fer2013", tmp_path / "none")
     with pytest.raises(ConfigError, match=r"^data\.name='cifar': expected one of fer2013, image_folder$"):

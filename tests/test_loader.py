@@ -60,7 +60,8 @@ def test_epochs_of_fixed_length_use_every_face_equally_often(n, steps, batch_siz
 @pytest.mark.parametrize("world_size", [2, 3])
 def test_processes_share_the_training_faces(world_size):
     parts = [
-        positions(loader(60, 5, shuffle=True, seed=4, rank=rank, world_size=world_size)) for rank in range(world_size)
+        positions(loader(60, 5, shuffle=True, seed=4, rank=rank, world_size=world_size))
+        for rank in range(world_size)
     ]
     assert len({len(part) for part in parts}) == 1
     everything = sorted(sum(parts, []))

@@ -272,8 +272,7 @@ def test_config_states_the_own_dropout_rates_and_slope(name):
 
 
 def test_lists_of_a_config_are_taken_as_lists():
-    config = OmegaConf.create(yaml_of("dnn")) | {"widths": [30, 20], "dropout": [0.1, 0.2]}
-    net = instantiate(config)
+    net = instantiate(OmegaConf.create(yaml_of("dnn")), widths=[30, 20], dropout=[0.1, 0.2])
     assert type(net.widths) is list  # plain, so that a checkpoint can hold it
     assert net.widths == [30, 20]
     assert net.blocks.dropout == {"dense1": 0.1, "dense2": 0.2}

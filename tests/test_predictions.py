@@ -25,7 +25,9 @@ def test_the_average_is_of_probabilities_not_of_logits():
     sure, unsure = predictions([[10.0, 0.0], [0.0, 0.0]]), predictions([[0.0, 0.5], [0.0, 2.0]])
     mean = np.exp(average([sure, unsure]).logits)
     softmax = lambda row: np.exp(row) / np.exp(row).sum()  # noqa: E731
-    assert mean[0] == pytest.approx((softmax(np.array([10.0, 0])) + softmax(np.array([0, 0.5]))) / 2, rel=1e-5)
+    assert mean[0] == pytest.approx(
+        (softmax(np.array([10.0, 0])) + softmax(np.array([0, 0.5]))) / 2, rel=1e-5
+    )
     assert mean.sum(1) == pytest.approx([1, 1], rel=1e-5)
     assert average([sure, unsure]).correct.tolist() == [True, False]
 

@@ -94,7 +94,9 @@ class FaceDataModule(pl.LightningDataModule):
         self.drawing = dict(drawing or {})
         for key in self.drawing:
             if key not in DRAWING_KEYS:
-                raise ConfigError(f"data.drawing.{key}: no such key; expected one of {', '.join(DRAWING_KEYS)}")
+                raise ConfigError(
+                    f"data.drawing.{key}: no such key; expected one of {', '.join(DRAWING_KEYS)}"
+                )
         self.name, self.path = name, path
         self.batch_size, self.eval_batch_size = batch_size, eval_batch_size
         self.fraction, self.train_on, self.steps_per_epoch = fraction, train_on, steps_per_epoch

@@ -55,10 +55,10 @@ def load_faces(
     if image_size < 1:
         raise ConfigError(f"data.image_size={image_size}: expected a whole number of at least 1")
     splitting = Splitting(val_fraction, test_fraction, split_seed)
-    if path is None:
+    if not path:
         raise DataError(f"data={name} needs data.path=…: the place of the faces on this machine")
     place = Path(path).expanduser()
-    with _readable():
+    with _readable(place):
         if not place.exists():
             raise DataError(f"data.path={path}: no such file or folder")
         source = _FINDERS[name](place)
@@ -68,16 +68,16 @@ def load_faces(
     key = f"{name}-{digest(fingerprint, named, image_size, splitting)}"
 
     def build() -> RawFaces:
-        with _readable():
+        with _readable(place):
             return source.read(source.path, image_size, splitting)
 
     return cached(key, build, cache_dir)
 
 
 @contextmanager
-def _readable() -> Iterator[None]:
+def _readable(place: Path) -> Iterator[None]:
     """Turn an operating-system error (no permission, a broken link) into the user's one line."""
     try:
         yield
     except OSError as error:
-        raise DataError(f"{error.filename}: cannot be read ({error.strerror})") from error
+        raise DataError(f"{error.filename or place}: cannot be read ({error.strerror})") from error

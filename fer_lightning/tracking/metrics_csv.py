@@ -88,8 +88,5 @@ class MetricsCsv(Logger):
         text = io.StringIO()
         writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
         writer.writeheader()
-        writer.writerows(
-            {key: f"{value:.7g}" if isinstance(value, float) else value for key, value in row.items()}
-            for _, row in sorted(self.rows.items())
-        )
+        writer.writerows(row for _, row in sorted(self.rows.items()))
         write_text(self.path, text.getvalue())

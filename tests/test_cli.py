@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from fer_lightning.cli import COMMANDS, main
+from fer_lightning.tracking.metrics_csv import read_metrics
+
+
+def complaint(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """The one line that a mistake gives."""
+    assert main(list(arguments)) == 2
+    written = capsys.readouterr()
+    lines = written.err.strip().splitlines()
+    assert len(lines) == 1, written.err
+    assert lines[0].startswith("fer_lightning: ")
+    return lines[0].removeprefix("fer_lightning: ")
+
+
+def test_help_names_every_command(capsys):
+    assert main(["--help"]) == 0
+    text = capsys.readouterr().out
+    assert all(f"\n  {name} " in text for name in COMMANDS)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["sumary"], "sumary: no such command; did you mean summary?"),
+        (["modle=cnn"], "modle: no such key; did you mean mode"),
+        (["model=vgg61"], "model=vgg61: no such option; did you mean vgg1"),
+        (["-m", "model.activation=relu,sel"], "model.activation=sel: expected one of relu, selu"),
+        (["-m", "model=small,cn"], "model=cn: no such option; did you mean cnn?"),
+        (["+experiment=ablatoin"], "experiment=ablatoin: no such option; did you mean ablation?"),
+        (["+experiment=ablation", "model.dropot_scale=1"], "model.dropot_scale: no such key"),
+        (["data=fer2013", "data.path=null"], "data=fer2013 needs data.path="),
+        (["data=fer2013", "data.path=/no/such.zip"], "data.path=/no/such.zip: no such file or folder"),
+        (["resume=/no/such.ckpt"], "resume=/no/such.ckpt: no such checkpoint or run folder"),
+        (["optimizer.lr='1"], "optimizer.lr='1: cannot be read"),
+        (["summary", "model=vgg"], "model=vgg: no such option; did you mean vgg"),
+        (["evaluate"], "checkpoint=…: expected a checkpoint"),
+        (["evaluate", "checkpoint=/no/such.ckpt"], "/no/such.ckpt: no such checkpoint"),
+        (["evaluate", "checkpont=a"], "checkpont: no such key; did you mean checkpoint?"),
+        (["evaluate", "a.ckpt"], "a.ckpt: expected key=value"),
+        (["audit", "data=fer2031"], "data=fer2031: no such option; did you mean fer2013?"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_mistake_gets_one_line_and_status_2(capsys, tmp_path, monkeypatch, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    assert message in complaint(capsys, *arguments)
+    assert list(tmp_path.rglob("*.ckpt")) == []
+
+
+def test_a_run_is_trained_evaluated_averaged_and_resumed(capsys, tmp_path, monkeypatch, tiny):
+    monkeypatch.chdir(tmp_path)
+    for seed in (0, 1):
+        assert main([*tiny, "scheduler=constant", f"seed={seed}", f"hydra.run.dir={tmp_path}/run{seed}"]) == 0
+    best = [str(tmp_path / f"run{seed}" / "checkpoints" / "best.ckpt") for seed in (0, 1)]
+    assert main(["evaluate", f"checkpoint={best[0]}", "split=test"]) == 0
+    assert "test: 1 model" in capsys.readouterr().out
+    assert (
+        main(["evaluate", f"checkpoint=[{best[0]},{best[1]}]", "split=val", f"output={tmp_path}/both"]) == 0
+    )
+    assert "val: average of 2 models" in capsys.readouterr().out
+    found = json.loads((tmp_path / "both" / "evaluation.json").read_text())
+    assert found["all_faces"]["faces"] == 48
+    assert sum(map(sum, found["confusion"])) == 48
+    assert (tmp_path / "both" / "val_logits.npz").is_file()
+    more = [word for word in tiny if not word.startswith("trainer.max_epochs")]
+    capsys.readouterr()
+    longer = [*more, "trainer.max_epochs=2", "resume=true", f"hydra.run.dir={tmp_path}/run0"]
+    assert "another scheduler configuration" in complaint(capsys, *longer)
+    assert main([*longer, "scheduler=constant", f"hydra.run.dir={tmp_path}/run0"]) == 0
+    assert [row["epoch"] for row in read_metrics(tmp_path / "run0" / "metrics.csv")] == [0, 1]
+
+
+def test_a_data_key_of_evaluate_must_exist(capsys, tmp_path, monkeypatch, tiny):
+    monkeypatch.chdir(tmp_path)
+    assert main([*tiny, f"hydra.run.dir={tmp_path}/run"]) == 0
+    capsys.readouterr()
+    line = complaint(capsys, "evaluate", f"checkpoint={tmp_path}/run/checkpoints/best.ckpt", "data.pth=x")
+    assert line == "data.pth: no such key; did you mean data.path?"
+
+
+def test_summary_shows_the_layers(capsys):
+    assert main(["summary", "model=cnn"]) == 0
+    text = capsys.readouterr().out
+    assert "4,087,879" in text
+    assert "4,084,295" in text
+    assert max(map(len, text.splitlines())) <= 100
+
+
+def test_audit_counts_the_drawn_faces(capsys, tiny):
+    assert main(["audit", *[word for word in tiny if word.startswith("data.drawing")]]) == 0
+    text = capsys.readouterr().out
+    assert "192" in text
+    assert "synthetic" in text.lower()
+
+
+@pytest.mark.slow
+def test_the_module_runs_from_another_folder(tmp_path: Path, tiny):
+    command = [sys.executable, "-m", "fer_lightning", *tiny, "hydra.run.dir=here"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "Warning" not in done.stderr
+    assert (tmp_path / "here" / "run.json").is_file()
+    bad = subprocess.run(
+        [*command, "model=x"], cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert bad.returncode == 2
+    assert "Traceback" not in bad.stderr

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import fer_lightning.conf
+import pytest
+from fer_lightning.cli import main
+from fer_lightning.sweeps.records import load_trials
+
+EXPERIMENTS = sorted((Path(fer_lightning.conf.__file__).parent / "experiment").glob("*.yaml"))
+SWEEPS = {"search": ["hydra.sweeper.n_trials=2"], "ablation": ["ablation.plan=one_factor", "seeds=[0]"]}
+STEP = [
+    "trainer.limit_train_batches=1",
+    "trainer.max_epochs=1",
+    "trainer.limit_val_batches=1",
+    "data.batch_size=8",
+]
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
+def test_every_experiment_makes_one_step(here, tiny, path):
+    own = [word for word in tiny if not word.startswith(("trainer.max_epochs", "data."))]
+    drawn = ["data=synthetic", *[word for word in tiny if word.startswith("data.drawing")]]
+    place = f"hydra.sweep.dir={here}/out" if path.stem in SWEEPS else f"hydra.run.dir={here}/out"
+    command = [f"+experiment={path.stem}", *own, *drawn, *STEP, place, *SWEEPS.get(path.stem, [])]
+    assert main(command) == 0
+    if path.stem in SWEEPS:
+        trials = load_trials(here / "out")
+        assert {trial.state for trial in trials} <= {"COMPLETE", "PRUNED"}
+    else:
+        assert json.loads((here / "out" / "run.json").read_text())["status"] == "complete"
+
+
+@pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
+def test_every_experiment_begins_with_its_command(path):
+    head = path.read_text(encoding="utf-8").split("\ndefaults:")[0]
+    assert f"python -m fer_lightning +experiment={path.stem}" in head
+
+
+def test_the_ablation_ends_with_a_table_and_goes_on_with_more_seeds(here, tiny, capsys):
+    command = ["+experiment=ablation", *tiny, f"hydra.sweep.dir={here}/study"]
+    command += [
+        "~ablation.factors.dropout",
+        "~ablation.factors.activation",
+        "~ablation.factors.normalization",
+    ]
+    assert main([*command, "seeds=[0,1]"]) == 0
+    first = capsys.readouterr().out
+    assert "SYNTHETIC" in first
+    assert "baseline" in first
+    assert "augmentation=" in first
+    names = {path.name for path in (here / "study").iterdir()}
+    assert {"report.txt", "report.md", "report.csv", "report.json", "effects.png", "study.db"} <= names
+    before = {trial.number: trial.seconds for trial in load_trials(here / "study")}
+    assert main([*command, "seeds=[0,1,2]"]) == 0
+    trials = load_trials(here / "study")
+    cells = [(trial.arm, trial.seed) for trial in trials]
+    assert len(cells) == len(set(cells)) == len(before) * 3 // 2
+    assert {trial.number: trial.seconds for trial in trials if trial.number in before} == before
+    with (here / "study" / "report.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert len(rows) == len({arm for arm, _ in cells})
+
+
+def test_an_ordinary_multirun_needs_no_study(here, tiny):
+    assert main(["-m", *tiny, "model.activation=relu,selu", f"hydra.sweep.dir={here}/m"]) == 0
+    records = [json.loads(path.read_text()) for path in sorted((here / "m").glob("*/run.json"))]
+    assert [record["status"] for record in records] == ["complete", "complete"]

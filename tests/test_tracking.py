@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import logging
+import time
+from pathlib import Path
+
+import pytest
+from fer_lightning.errors import ConfigError
+from fer_lightning.tracking.metrics_csv import MetricsCsv, read_metrics
+from fer_lightning.tracking.provenance import git_state, versions
+from fer_lightning.tracking.redact import RedactingFormatter, redact, redact_text
+from fer_lightning.tracking.wandb_run import WandbRun, choose_mode
+
+
+def test_secrets_and_the_home_path_do_not_get_through(monkeypatch):
+    monkeypatch.setenv("MY_API_KEY", "abcdef0123456789")
+    monkeypatch.setenv("HOME", "/home/ada")
+    text = "postgresql://ada:hunter2@host/db key abcdef0123456789 token=qwerty at /home/ada/x and /home/adam"
+    assert redact_text(text) == "postgresql://ada:***@host/db key *** token=*** at ~/x and /home/adam"
+
+
+def test_nested_values_are_redacted_by_key_and_by_content(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/ada")
+    values = {
+        "db": {"password": "x", "host": "h"},
+        "paths": ["/home/ada/a", 3, None],
+        "lr": 0.1,
+        "token": None,
+    }
+    assert redact(values) == {
+        "db": {"password": "***", "host": "h"},
+        "paths": ["~/a", 3, None],
+        "lr": 0.1,
+        "token": None,
+    }
+
+
+def test_log_lines_are_redacted(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/ada")
+    record = logging.LogRecord("n", logging.INFO, "f", 1, "kept in %s", ("/home/ada/runs",), None)
+    assert RedactingFormatter("%(message)s").format(record) == "kept in ~/runs"
+
+
+def test_metrics_of_an_epoch_share_a_row_and_survive_an_interruption(tmp_path):
+    log = MetricsCsv(tmp_path)
+    for epoch in range(3):
+        log.log_metrics({"epoch": epoch, "val/acc": 0.1 * epoch}, step=10 * epoch + 9)
+        log.log_metrics({"epoch": epoch, "train/loss": 2.0 - epoch}, step=10 * epoch + 9)
+    rows = read_metrics(tmp_path / "metrics.csv")
+    assert rows[2] == {"epoch": 2, "step": 30, "val/acc": 0.2, "train/loss": 0.0}
+    again = MetricsCsv(tmp_path)
+    again.restore(2)
+    again.log_metrics({"epoch": 2, "val/acc": 0.9}, step=29)
+    assert [row["val/acc"] for row in read_metrics(tmp_path / "metrics.csv")] == [0.0, 0.1, 0.9]
+
+
+def test_versions_and_code_state_are_known():
+    assert versions()["torch"].startswith("2.")
+    state = git_state()
+    assert state is None or len(state["commit"]) == 40
+
+
+def test_the_mode_follows_from_key_and_server(monkeypatch, tmp_path):
+    monkeypatch.delenv("WANDB_MODE")
+    monkeypatch.delenv("WANDB_API_KEY", raising=False)
+    monkeypatch.setenv("NETRC", str(tmp_path / "none"))
+    assert choose_mode("auto") == "offline"
+    monkeypatch.setenv("WANDB_API_KEY", "x" * 40)
+    monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
+    assert choose_mode("auto") == "offline"
+    assert choose_mode("online") == "online"
+    with pytest.raises(ConfigError, match=r"logger\.mode=of: expected one of auto, online"):
+        choose_mode("of")  # type: ignore[arg-type]
+
+
+def content_with(path: Path, wanted: bytes) -> bytes:
+    """The file as soon as ``wanted`` is in it: W&B's service writes a moment after the run has ended."""
+    for _ in range(100):
+        content = path.read_bytes()
+        if wanted in content:
+            return content
+        time.sleep(0.1)
+    raise AssertionError(f"{wanted!r} was not written to {path}")
+
+
+def offline_runs(folder: Path) -> list[Path]:
+    return sorted(folder.glob("wandb/offline-run-*/run-*.wandb"))
+
+
+def test_two_runs_of_one_process_are_two_offline_runs(tmp_path):
+    for name in ("a", "b"):
+        run = WandbRun(tmp_path / name, mode="offline", run_config={"lr": 0.1}, run_id=f"study-{name}")
+        run.log_metrics({"epoch": 0, "val/acc": 0.5}, step=1)
+        run.log_metrics({"epoch": 0, "train/acc": 0.6}, step=1)
+        run.summarize({"state": "complete"})
+        run.close()
+        run.close()
+    for name in ("a", "b"):
+        (found,) = offline_runs(tmp_path / name)
+        assert found.name == f"run-study-{name}.wandb"
+        content = content_with(found, b"complete")
+        assert b"val/acc" in content
+        assert b"train/acc" in content
+
+
+def test_training_goes_on_when_wandb_cannot_start(tmp_path, tiny, monkeypatch):
+    import wandb
+    from fer_lightning.compose import compose_config
+    from fer_lightning.train import train
+
+    def broken(**options):
+        raise RuntimeError("no service")
+
+    monkeypatch.setattr(wandb, "init", broken)
+    words = [word for word in tiny if word != "logger=csv"]
+    result = train(compose_config([*words, "logger=wandb"]), tmp_path)
+    assert result.record["status"] == "complete"
+    assert len(read_metrics(tmp_path / "metrics.csv")) == 1
+
+
+def test_wandb_gets_the_run_without_secrets(tmp_path, tiny, monkeypatch):
+    from fer_lightning.compose import compose_config
+    from fer_lightning.train import train
+
+    monkeypatch.setenv("SOME_TOKEN", "planted-secret-0123")
+    words = [word for word in tiny if word != "logger=csv"]
+    train(compose_config([*words, "logger=wandb", "note='planted-secret-0123'"]), tmp_path)
+    (found,) = offline_runs(tmp_path)
+    content_with(found, b"best/val/acc")
+    for path in tmp_path.rglob("*"):
+        if path.is_file():
+            assert b"planted-secret-0123" not in path.read_bytes(), path

@@ -1,0 +1,197 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import pytorch_lightning as pl
+import torch
+from fer_lightning.checkpoints import load_classifier, read_checkpoint
+from fer_lightning.compose import compose_config
+from fer_lightning.errors import ConfigError, DataError, TrainingDivergedError
+from fer_lightning.evaluate import data_of, predict_split
+from fer_lightning.predictions import read_predictions
+from fer_lightning.tracking.metrics_csv import read_metrics
+from fer_lightning.train import RunResult, train
+
+
+def run(
+    folder: Path, tiny: list[str], *overrides: str, callbacks: list[pl.Callback] | None = None
+) -> RunResult:
+    return train(compose_config([*tiny, *overrides]), folder, extra_callbacks=callbacks)
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return read_checkpoint(folder / "checkpoints" / "last.ckpt")["state_dict"]
+
+
+def measured(folder: Path) -> list[dict[str, float]]:
+    """The rows of metrics.csv without what a clock says."""
+    rows = read_metrics(folder / "metrics.csv")
+    return [{key: value for key, value in row.items() if not key.startswith("seconds/")} for row in rows]
+
+
+class StopAfter(pl.Callback):
+    """Ends the process's training as Ctrl-C does, after an epoch's checkpoint or within the next epoch."""
+
+    def __init__(self, epochs: int, *, within: bool = False) -> None:
+        self.epochs, self.within = epochs, within
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if not self.within and trainer.current_epoch == self.epochs:
+            raise KeyboardInterrupt
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx) -> None:
+        if self.within and trainer.current_epoch == self.epochs and batch_idx == 1:
+            raise KeyboardInterrupt
+
+
+def test_a_run_leaves_everything_about_itself(tmp_path, tiny):
+    result = run(tmp_path, tiny, "note=first", "seed=5", "trainer.max_epochs=2")
+    names = {path.name for path in tmp_path.iterdir()}
+    assert {"config.yaml", "run.json", "metrics.csv", "history.png", "val_logits.npz", "checkpoints"} <= names
+    assert {path.name for path in (tmp_path / "checkpoints").iterdir()} == {"best.ckpt", "last.ckpt"}
+    record = json.loads((tmp_path / "run.json").read_text())
+    assert record["status"] == "complete"
+    assert record["note"] == "first"
+    assert record["seed"] == 5
+    assert record["epochs"] == 2
+    assert record["data"]["synthetic"] is True
+    assert record["data"]["faces"] == {"train": 96, "val": 48, "test": 48}
+    assert len(record["data"]["fingerprint"]) >= 16
+    assert record["versions"]["torch"] == torch.__version__
+    assert record["best"]["val/acc"] == result.value == max(row["val/acc"] for row in measured(tmp_path))
+
+
+def test_stored_logits_are_those_of_the_best_checkpoint(tmp_path, tiny):
+    result = run(tmp_path, tiny, "trainer.max_epochs=4", "optimizer.lr=0.01")
+    stored = read_predictions(tmp_path / "val_logits.npz")
+    assert stored.correct.mean() == pytest.approx(result.value)
+    module = load_classifier(tmp_path / "checkpoints" / "best.ckpt")
+    again = predict_split(module, data_of(module, {}), "val")
+    assert again.ids.tolist() == stored.ids.tolist()
+    assert np.array_equal(again.labels, stored.labels)
+    softened = torch.from_numpy(stored.logits).log_softmax(1).numpy()
+    assert again.logits == pytest.approx(softened, abs=1e-4)
+
+
+def test_the_same_seed_gives_the_same_numbers_and_another_seed_others(tmp_path, tiny):
+    options = ["trainer.max_epochs=2", "augmentation=r0", "model.dropout=0.3"]
+    run(tmp_path / "a", tiny, *options)
+    run(tmp_path / "b", tiny, *options)
+    run(tmp_path / "c", tiny, *options, "seed=1")
+    assert measured(tmp_path / "a") == measured(tmp_path / "b") != measured(tmp_path / "c")
+    first, second = weights(tmp_path / "a"), weights(tmp_path / "b")
+    assert all(torch.equal(first[key], second[key]) for key in first)
+
+
+@pytest.mark.parametrize("within", [False, True], ids=["between epochs", "within an epoch"])
+@pytest.mark.parametrize(
+    "extra", [[], ["callbacks=[default,ema]", "data.steps_per_epoch=4"]], ids=["plain", "ema"]
+)
+def test_a_resumed_run_gives_the_numbers_of_an_uninterrupted_one(tmp_path, tiny, within, extra):
+    options = ["trainer.max_epochs=4", "augmentation=r0", "optimizer.lr=0.01", *extra]
+    run(tmp_path / "whole", tiny, *options)
+    with pytest.raises((KeyboardInterrupt, SystemExit)):
+        run(tmp_path / "parts", tiny, *options, callbacks=[StopAfter(2, within=within)])
+    assert json.loads((tmp_path / "parts" / "run.json").read_text())["status"] == "interrupted"
+    run(tmp_path / "parts", tiny, *options, "resume=true")
+    whole, parts = measured(tmp_path / "whole"), measured(tmp_path / "parts")
+    assert [row["epoch"] for row in parts] == [0, 1, 2, 3]
+    assert whole == parts
+    before, after = weights(tmp_path / "whole"), weights(tmp_path / "parts")
+    assert all(torch.equal(before[key], after[key]) for key in before)
+    best = [read_predictions(tmp_path / name / "val_logits.npz").logits for name in ("whole", "parts")]
+    assert np.array_equal(best[0], best[1])
+    assert json.loads((tmp_path / "parts" / "run.json").read_text())["continued_after_epochs"] == 2
+
+
+def test_resuming_another_model_or_other_faces_is_refused(tmp_path, tiny):
+    run(tmp_path, tiny)
+    with pytest.raises(ConfigError, match="another model configuration"):
+        run(tmp_path, tiny, "resume=true", "model.activation=selu")
+    with pytest.raises(ConfigError, match="trained on other data"):
+        run(tmp_path, tiny, "resume=true", "data.drawing.seed=9")
+    with pytest.raises(ConfigError, match=r"trainer\.max_epochs=3: .* planned over 1 epochs"):
+        run(tmp_path, tiny, "resume=true", "trainer.max_epochs=3")
+    with pytest.raises(ConfigError, match="no such checkpoint or run folder"):
+        run(tmp_path, tiny, f"resume={tmp_path}/nothing.ckpt")
+
+
+def test_callbacks_do_not_change_what_is_trained(tmp_path, tiny):
+    run(tmp_path / "with", tiny, "trainer.max_epochs=2", "augmentation=r0")
+    only_checkpoints = [f"~callbacks.{name}" for name in ("predictions", "seconds", "history", "progress")]
+    run(tmp_path / "without", tiny, "trainer.max_epochs=2", "augmentation=r0", *only_checkpoints)
+    first, second = weights(tmp_path / "with"), weights(tmp_path / "without")
+    assert all(torch.equal(first[key], second[key]) for key in first)
+
+
+def test_training_on_validation_faces_validates_nothing(tmp_path, tiny):
+    result = run(tmp_path, tiny, "data.train_on=train_val")
+    assert result.value is None
+    assert result.record["data"]["trained_on"] == 144
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["last.ckpt"]
+    assert not any(key.startswith("val/") for row in measured(tmp_path) for key in row)
+
+
+def test_a_loss_that_is_no_number_ends_the_run_with_the_reason(tmp_path, tiny):
+    with pytest.raises(TrainingDivergedError, match=r"training loss is .* in epoch 1: .*optimizer\.lr"):
+        run(tmp_path, tiny, "optimizer=sgd", "optimizer.lr=1e30", "scheduler=constant", "model.norm=none")
+    assert json.loads((tmp_path / "run.json").read_text())["status"] == "failed"
+
+
+def test_fitted_statistics_travel_with_the_checkpoint(tmp_path, tiny):
+    run(tmp_path, tiny, "normalization=standard")
+    module = load_classifier(tmp_path / "checkpoints" / "last.ckpt")
+    data = data_of(module, {})
+    levels = data.training_images().astype(np.float64) / 255
+    assert float(module.normalization.mean) == pytest.approx(levels.mean(), rel=1e-5)
+    assert float(module.normalization.std) == pytest.approx(levels.std(), rel=1e-5)
+
+
+def test_balanced_class_weights_are_inverse_to_frequency(tmp_path, tiny):
+    from fer_lightning.build import class_weights
+
+    found = class_weights("balanced", torch.tensor([10, 30, 60]))
+    assert found is not None
+    assert torch.allclose(found * torch.tensor([10.0, 30, 60]), torch.full((3,), 100 / 3))
+    with pytest.raises(ConfigError, match="2 weights were given, expected 3"):
+        class_weights([1.0, 2.0], torch.tensor([1, 1, 1]))
+    run(tmp_path, tiny, "loss.class_weights=balanced", "loss.label_smoothing=0.1")
+    load_classifier(tmp_path / "checkpoints" / "last.ckpt")
+
+
+def test_a_damaged_checkpoint_is_named(tmp_path, tiny):
+    run(tmp_path, tiny)
+    path = tmp_path / "checkpoints" / "last.ckpt"
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(DataError, match=r"last\.ckpt: not a readable checkpoint"):
+        load_classifier(path)
+
+
+def test_no_absolute_path_is_stored_in_a_checkpoint(tmp_path, tiny):
+    run(tmp_path, tiny)
+    for path in (tmp_path / "checkpoints").iterdir():
+        assert str(tmp_path).encode() not in path.read_bytes()
+
+
+def test_every_checkpoint_loads_without_pickled_code(tmp_path, tiny):
+    run(tmp_path, tiny, "callbacks=[default,ema,early_stopping]", "scheduler=cosine", "optimizer=sgd")
+    for path in (tmp_path / "checkpoints").iterdir():
+        torch.load(path, weights_only=True)
+
+
+@pytest.mark.parametrize("scheduler", ["constant", "cosine", "one_cycle"])
+def test_the_learning_rate_follows_its_schedule(tmp_path, tiny, scheduler):
+    run(tmp_path, tiny, f"scheduler={scheduler}", "trainer.max_epochs=3", "optimizer.lr=0.01")
+    rates = [row["lr"] for row in measured(tmp_path)]
+    if scheduler == "constant":
+        assert rates == pytest.approx([0.01, 0.01, 0.01])
+    elif scheduler == "cosine":
+        assert rates == pytest.approx(
+            [0.01 * (1 + np.cos(np.pi * x)) / 2 for x in (1 / 3, 2 / 3, 1)], abs=1e-9
+        )
+    else:
+        assert rates[0] == pytest.approx(0.01, rel=0.2)
+        assert rates[2] < rates[0] / 10
