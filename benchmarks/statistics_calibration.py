@@ -16,10 +16,11 @@ import numpy as np
 from scipy import stats
 
 from fer_lightning.stats.bootstrap import hierarchical_bootstrap
-from fer_lightning.stats.crossed import MeanSquares, error_parts, mean_squares, p_value
+from fer_lightning.stats.crossed import MeanSquares, mean_squares, p_value
 from fer_lightning.stats.simulation import StudyModel, simulate_correct
 from fer_lightning.stats.verdict import holm
 
+BOOTSTRAPPED = 300  # studies; the bootstrap takes most of the time
 EFFECTS = (0.03, -0.03, 0.01, -0.01)
 STRUCTURES = {
     "small CNNs on FER2013": {"arm_image": 0.5, "arm_seed": 0.03},
@@ -62,19 +63,24 @@ def simulate(structure: dict, effects: tuple[float, ...], args: argparse.Namespa
         tables = correct[:, 1:] - correct[:, :1]
         ms = mean_squares(tables)
         results = {"p": p_value(ms), "covered": p_value(ms, truth) >= 0.05}
-        results["error"] = np.hypot(*error_parts(ms))
         for name in ("paired t", "Satterthwaite"):
             results[name] = coverage_by(name, ms, truth)
-        results["bootstrap"] = bootstrap_covers(tables, truth)
+        if start < BOOTSTRAPPED:
+            results["bootstrap"] = bootstrap_covers(tables, truth)
         for name, values in results.items():
             found.setdefault(name, []).append(values)
     return {name: np.concatenate(values) for name, values in found.items()}
 
 
-def family_wise(p: np.ndarray, effects: tuple[float, ...]) -> float:
-    """Share of studies in which Holm's procedure calls an arm that has no effect."""
-    null = np.array(effects) == 0
-    return float(np.mean([min(np.array(holm(row))[null]) <= 0.05 for row in p]))
+def family_wise(p: np.ndarray) -> float:
+    """Share of studies without any effect in which Holm's procedure calls an arm.
+
+    Where no arm has an effect, it calls one if and only if the smallest p-value times the number of arms is within
+    the level; statsmodels' procedure takes 0.1 s a study and is asked for the first 20 only.
+    """
+    called = p.min(axis=1) * p.shape[1] <= 0.05
+    assert all((min(holm(row)) <= 0.05) == call for row, call in zip(p[:20], called[:20], strict=True))
+    return float(called.mean())
 
 
 def fitted(structure: dict, n_arms: int) -> dict:
@@ -109,7 +115,7 @@ def main() -> None:
             known = simulate(fitted(structure, args.arms), mixed, args, n_seeds)
             null = simulate(fitted(structure, args.arms), none, args, n_seeds)
             shares = [known[key].mean() for key in ("covered", "bootstrap", "paired t", "Satterthwaite")]
-            shares += [np.mean(null["p"] < 0.05), family_wise(null["p"], none)]
+            shares += [np.mean(null["p"] < 0.05), family_wise(null["p"])]
             print(
                 f"| {name} | {n_seeds} | {' | '.join(f'{100 * share:.1f}' for share in shares)} |", flush=True
             )

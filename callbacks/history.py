@@ -17,15 +17,15 @@ class HistoryFigure(pl.Callback):
     ----------
     folder
         The run's folder.
-    title
-        Above the figure; says when the data are synthetic.
     """
 
-    def __init__(self, folder: str | Path, title: str = "") -> None:
-        self.folder, self.title = Path(folder), title
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Draw the figure."""
         table = self.folder / "metrics.csv"
         if trainer.is_global_zero and table.exists():
-            save_history(read_metrics(table), self.folder / "history.png", self.title)
+            faces = trainer.datamodule.faces  # type: ignore[attr-defined]
+            title = f"{faces.name} data, drawn by a program" if faces.synthetic else faces.name
+            save_history(read_metrics(table), self.folder / "history.png", title)

@@ -58,7 +58,7 @@ def known_keys(overrides: Sequence[str] = ()) -> list[str]:
         below = [
             key
             for name in node
-            for key in walk(node._get_node(name), f"{path}.{name}" if path else str(name))
+            for key in walk(node._get_node(name), f"{path}.{name!s}" if path else str(name))
         ]
         return [path, *below] if path else below
 

@@ -84,12 +84,11 @@ def check_config(config: DictConfig) -> None:
         plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
         raise ConfigError(str(error).replace("\n", "; ")) from error
-    assert isinstance(plain, dict)
-    plain.pop("hydra", None)
-    _check_mapping(plain, RunConfig, "")
-    for key, node in plain.items():
-        _check_targets(node, str(key))
-    _check_combinations(plain)
+    values: dict[str, Any] = {str(key): node for key, node in dict(plain).items() if key != "hydra"}  # type: ignore[arg-type]
+    _check_mapping(values, RunConfig, "")
+    for key, node in values.items():
+        _check_targets(node, key)
+    _check_combinations(values)
 
 
 def _check_mapping(values: Mapping[Any, Any], schema: type, path: str) -> None:

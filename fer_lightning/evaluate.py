@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,8 @@ class Evaluation:
         The same on the faces that are no exact copy of a face in the training split; the count is ``faces``.
     confusion
         int ``[C, C]`` counts; rows are true classes.
+    data, synthetic
+        Name of the data, and whether they were drawn by a program.
     """
 
     split: str
@@ -43,6 +45,8 @@ class Evaluation:
     metrics: dict[str, float]
     unleaked: dict[str, float]
     confusion: np.ndarray
+    data: str = ""
+    synthetic: bool = False
 
 
 def data_of(module: ExpressionClassifier, overrides: dict[str, Any]) -> FaceDataModule:
@@ -132,4 +136,5 @@ def evaluate(
     if data is None:
         raise ConfigError("checkpoint=…: expected at least one checkpoint")
     copied = np.zeros(len(parts[0].labels), bool) if split == "train" else data.copied_from_training(split)
-    return measure(average(parts) if len(parts) > 1 else parts[0], copied, split)
+    found = measure(average(parts) if len(parts) > 1 else parts[0], copied, split)
+    return replace(found, data=data.faces.name, synthetic=data.faces.synthetic)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -29,7 +30,12 @@ def run_job(config: DictConfig) -> float | None:
         from fer_lightning.trial import run_trial
 
         return run_trial(config, run_folder())
-    return train(config, run_folder()).value
+    result = train(config, run_folder())
+    log.info("%s", result.in_words())
+    return result.value
+
+
+log = logging.getLogger(__name__)
 
 
 class _Job:

@@ -65,7 +65,7 @@ class ExpressionClassifier(pl.LightningModule):
         self.class_names = tuple(class_names)
         self.seed, self.record = seed, dict(record or {})
         self.loss = nn.CrossEntropyLoss(weight=class_weights, label_smoothing=label_smoothing)
-        self.train_sums: Tensor | None = None
+        self.train_sums = torch.zeros(3)
         self.outputs: list[tuple[Tensor, Tensor, Tensor]] = []
         self.predictions: dict[str, Tensor] = {}
 
@@ -91,7 +91,6 @@ class ExpressionClassifier(pl.LightningModule):
 
     def on_train_epoch_end(self) -> None:
         """Log the epoch's mean training loss (as trained on) and accuracy."""
-        assert self.train_sums is not None
         sums = self.trainer.strategy.reduce(self.train_sums, reduce_op="sum")
         assert isinstance(sums, Tensor)
         values = {"train/loss": sums[0] / sums[2], "train/acc": sums[1] / sums[2]}

@@ -20,6 +20,7 @@ from fer_lightning.stats.records import ArmRun
 from fer_lightning.stats.rules import Rules
 from fer_lightning.sweeps.job import WORKER
 from fer_lightning.sweeps.records import TrialRecord, load_trials
+from fer_lightning.train import shown
 
 log = logging.getLogger(__name__)
 
@@ -103,13 +104,5 @@ class StudyReport(Callback):
             return
         print("\n" + to_text(report))  # noqa: T201
         log.info(
-            "\nwritten to %s: report.txt, report.md, report.csv, report.json, effects.png", _shown(folder)
+            "\nwritten to %s: report.txt, report.md, report.csv, report.json, effects.png", shown(folder)
         )
-
-
-def _shown(folder: Path) -> str:
-    """Return the folder relative to the working directory where it lies within."""
-    try:
-        return str(folder.relative_to(Path.cwd()))
-    except ValueError:
-        return str(folder)

@@ -16,9 +16,12 @@ from pytorch_lightning.loggers.logger import Logger
 from fer_lightning.build import build, build_data, build_module
 from fer_lightning.checkpoints import read_checkpoint
 from fer_lightning.config import check_config
+from fer_lightning.data.datamodule import FaceDataModule
 from fer_lightning.errors import ConfigError
+from fer_lightning.models.counting import count_parameters
 from fer_lightning.module import CHECKPOINT_KEY, ExpressionClassifier
 from fer_lightning.record import RunRecord, describe_data
+from fer_lightning.sweeps.job import Job
 from fer_lightning.tracking.files import write_text
 from fer_lightning.tracking.metrics_csv import MetricsCsv
 from fer_lightning.tracking.redact import redact
@@ -47,6 +50,19 @@ class RunResult:
     value: float | None
     epochs: int
     record: dict[str, Any]
+
+    def in_words(self) -> str:
+        """Return one line on what came of the run and where it is kept."""
+        best, data = self.record["best"], self.record["data"]
+        found = f"{self.epochs} epochs"
+        if best is not None:
+            found = (
+                f"best {self.record['metric']} {self.value:.4f} in epoch {best['epoch'] + 1} of {self.epochs}"
+            )
+        kind = ", synthetic faces drawn by a program" if data["synthetic"] else ""
+        return (
+            f"{found} on {data['name']}{kind}; {self.record['seconds']:.1f} s; kept in {shown(self.folder)}"
+        )
 
 
 def quiet_libraries() -> None:
@@ -169,13 +185,14 @@ def train(
         torch.set_num_threads(config.threads)
     checkpoint = find_checkpoint(config.resume, folder)
     data = build_data(config)
-    stored = {
+    stored: dict[str, Any] = {
         "config": _portable(config),
         "class_names": list(data.faces.class_names),
         "image_size": data.image_size,
         "data": describe_data(data),
     }
     module = build_module(config, data, stored)
+    _announce(module, data)
     done = _check_continuation(checkpoint, stored) if checkpoint else 0
 
     loggers = _loggers(config, folder, stored, wandb_options or {})
@@ -204,6 +221,15 @@ def train(
     return RunResult(folder, record.value, trainer.current_epoch, record.values)
 
 
+def _announce(module: ExpressionClassifier, data: FaceDataModule) -> None:
+    """Say what is trained on what, except in a study, whose trials are announced by their number."""
+    if Job.current() is None:
+        faces = data.faces
+        kind = "SYNTHETIC faces, drawn by a program" if faces.synthetic else f"faces of {faces.name}"
+        model = f"{type(module.model).__name__}, {count_parameters(module.model).total:,} parameters"
+        log.info("%s, on %s %s", model, f"{len(data.train_indices):,}", kind)
+
+
 def _fit(
     trainer: pl.Trainer, module: ExpressionClassifier, data: pl.LightningDataModule, start: Path | None
 ) -> None:
@@ -221,6 +247,11 @@ def _close(loggers: list[Logger], values: dict[str, Any], status: str) -> None:
             best = {f"best/{key}": value for key, value in (values.get("best") or {}).items()}
             logger.summarize({"state": status, "seconds": values["seconds"]} | best)
             logger.close(exit_code=0 if status in ("complete", "pruned") else 1)
+
+
+def shown(folder: Path) -> str:
+    """Return a folder as a person would name it: relative to the working directory where it lies within."""
+    return str(folder.relative_to(Path.cwd())) if folder.is_relative_to(Path.cwd()) else str(folder)
 
 
 def run_folder() -> Path:

@@ -64,17 +64,13 @@ def open_study(spec: StudySpec) -> optuna.Study:
         If the study exists with another fixed configuration, space, plan or direction.
     """
     options = spec.options
-    build_sampler(
-        dict(options.sampler), spec.space, seed=0
-    )  # a wrong option is found before the study exists
-    build_pruner(None if options.pruner is None else dict(options.pruner))
+    _try_options(spec)
     with claim_lock(spec.url, spec.name):
         storage = open_storage(spec.url, options.heartbeat, options.grace)
         study = _create_or_load(spec, storage)
         starts = int(study._storage.get_study_system_attrs(study._study_id).get(_STARTS, 0))
         study._storage.set_study_system_attr(study._study_id, _STARTS, starts + 1)
-        # The same seed again would suggest the points of the first start once more, in a peer or after a
-        # resume.
+        # The same seed again would suggest the first start's points once more, in a peer or after a resume.
         seed = None if options.seed is None else options.seed + 7919 * starts
         study.sampler = build_sampler(dict(options.sampler), spec.space, seed)
         if spec.plan is not None:

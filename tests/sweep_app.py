@@ -69,15 +69,16 @@ def train(config: DictConfig, session: Any, folder: Path) -> float:
         value = score(config, epoch)
         with (folder / "epochs.log").open("a") as file:
             file.write(f"{epoch} {os.getpid()}\n")
-        temporary = folder / "last.json.tmp"
-        temporary.write_text(json.dumps({"epoch": epoch}))
-        temporary.replace(checkpoint)
         if session is not None:
             session.report(value, epoch)
             if session.should_prune():
                 from optuna import TrialPruned
 
                 raise TrialPruned(f"pruned after epoch {epoch}")
+        # After the report, so that a kill between the two repeats a step and never misses one.
+        temporary = folder / "last.json.tmp"
+        temporary.write_text(json.dumps({"epoch": epoch}))
+        temporary.replace(checkpoint)
     return value
 
 

@@ -250,11 +250,17 @@ def test_same_seed_same_faces() -> None:
         ("shear", math.nan),
         ("erase", 2),
         ("erase_area", 0.0),
+        ("contrast", True),
     ],
 )
 def test_wrong_value_is_named(key: str, value: float) -> None:
     with pytest.raises(ConfigError, match=rf"augmentation\.{key}={value}: expected a number from"):
         Augmentation(**{key: value})
+
+
+def test_flip_is_no_number() -> None:
+    with pytest.raises(ConfigError, match=r"augmentation\.flip=0\.5: expected true or false"):
+        Augmentation(flip=0.5)  # type: ignore[arg-type]
 
 
 def built(name: str) -> Augmentation:

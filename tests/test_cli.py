@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from fer_lightning.cli import COMMANDS, main
 from fer_lightning.tracking.metrics_csv import read_metrics
 

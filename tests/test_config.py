@@ -2,8 +2,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import fer_lightning.conf
 import pytest
+
+import fer_lightning.conf
 from fer_lightning.build import check_parts
 from fer_lightning.compose import compose_config
 from fer_lightning.config import check_config

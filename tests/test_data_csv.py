@@ -184,6 +184,21 @@ def test_empty_tables(tmp_path: Path) -> None:
     assert message(tmp_path, LINES[:1]) == "fer2013.csv: has a header but no rows"
 
 
+def test_what_the_csv_module_refuses_is_answered_too(tmp_path: Path) -> None:
+    # Line ends of old Macs: all of the file is the header.
+    assert message(tmp_path, ["\r".join(LINES)]) == "fer2013.csv: has a header but no rows"
+    stray = message(tmp_path, [*LINES[:3], f'"0",\r1 2 3,{USAGES[0]}', *LINES[4:]])
+    assert stray.startswith("fer2013.csv line 4: emotion is '\"0\"'; expected one of 0, 1, 2,")
+
+
+def test_other_files_in_the_folder_are_passed_over(tmp_path: Path) -> None:
+    folder = tmp_path / "download"
+    write_csv(folder / "fer2013.csv", LINES)
+    (folder / "face.jpg").write_bytes(bytes(range(256)) * 9)
+    (folder / "notes").write_bytes(b'emotion,"\rpixels\rx')
+    assert_same(load(folder), RAW)
+
+
 def test_empty_class_and_class_missing_from_a_split(tmp_path: Path) -> None:
     without = [LINES[0], *(line for line in LINES[1:] if not line.startswith("1,"))]
     assert message(tmp_path, without) == "fer2013.csv: class 'disgust' is empty: expected at least one face"

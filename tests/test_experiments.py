@@ -4,8 +4,9 @@ import csv
 import json
 from pathlib import Path
 
-import fer_lightning.conf
 import pytest
+
+import fer_lightning.conf
 from fer_lightning.cli import main
 from fer_lightning.sweeps.records import load_trials
 

@@ -3,9 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from fer_lightning.data.loader import BatchLoader
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from fer_lightning.data.loader import BatchLoader
 
 
 def loader(n: int, batch_size: int, **options) -> BatchLoader:
@@ -64,11 +65,11 @@ def test_processes_share_the_training_faces(world_size):
         for rank in range(world_size)
     ]
     assert len({len(part) for part in parts}) == 1
-    everything = sorted(sum(parts, []))
+    everything = sorted(position for part in parts for position in part)
     assert everything == sorted(set(everything))
 
 
 def test_processes_evaluate_every_face_in_as_many_steps():
     parts = [positions(loader(10, 2, rank=rank, world_size=3)) for rank in range(3)]
     assert {len(part) for part in parts} == {4}
-    assert set(sum(parts, [])) == set(range(10))
+    assert {position for part in parts for position in part} == set(range(10))

@@ -5,8 +5,9 @@ import math
 import numpy as np
 import pytest
 import torch
-from fer_lightning.metrics import classification_metrics, confusion_matrix
 from sklearn import metrics as reference
+
+from fer_lightning.metrics import classification_metrics, confusion_matrix
 
 NAMES = ("a", "b", "c")
 

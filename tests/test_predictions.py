@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from fer_lightning.errors import DataError
 from fer_lightning.predictions import Predictions, average, read_predictions, write_predictions
 

@@ -294,3 +294,41 @@ def test_writing_leaves_no_half_file_when_the_folder_fails(tmp_path):
         write_report(report, tmp_path)
     assert (tmp_path / "report.txt").read_text() == before
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+def factorial_study():
+    rng = np.random.default_rng(0)
+    runs = []
+    for act, drop in (("relu", "0"), ("selu", "0"), ("relu", "0.5"), ("selu", "0.5")):
+        for seed in range(3):
+            value = 0.5 + 0.1 * (act == "selu") + 0.03 * (act == "selu") * (drop == "0.5")
+            levels = {"model.activation": act, "model.dropout": drop}
+            value += 0.002 * rng.standard_normal()
+            runs.append(ArmRun(f"{act},{drop}", seed, levels=levels, value=value, seconds=1.0))
+    return runs
+
+
+def test_a_factorial_plan_shows_its_interactions():
+    report = ablation_report(factorial_study(), "relu,0")
+    anova = report.factorial.anova
+    assert anova.row("model.activation", "model.dropout").p_holm < 0.01
+    assert report.factorial.importance["model.activation"] > 0.8
+    text = to_text(report)
+    line = next(line for line in text.splitlines() if line.startswith("model.activation × model.dropout"))
+    assert line.split()[3] == f"{100 * anova.row('model.activation', 'model.dropout').share:.1f}"
+    assert "Importance (fANOVA): model.activation" in text
+    assert max(map(len, text.splitlines())) <= WIDTH
+    assert "| model.activation × model.dropout |" in to_markdown(report)
+    assert json.loads(to_json(report))["factorial"]["anova"]["n_runs"] == 12
+
+
+def test_a_plan_of_single_factors_shows_none(report):
+    assert report.factorial is None
+    assert "Analysis of variance" not in to_text(report)
+
+
+def test_a_factorial_plan_with_one_seed_says_why_it_has_no_table():
+    runs = [run for run in factorial_study() if run.seed == 0]
+    report = ablation_report(runs, "relu,0")
+    assert report.factorial is None
+    assert "too few for 3 terms" in to_text(report)

@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from fer_lightning.errors import ConfigError
 from fer_lightning.tracking.metrics_csv import MetricsCsv, read_metrics
 from fer_lightning.tracking.provenance import git_state, versions
@@ -105,6 +106,7 @@ def test_two_runs_of_one_process_are_two_offline_runs(tmp_path):
 
 def test_training_goes_on_when_wandb_cannot_start(tmp_path, tiny, monkeypatch):
     import wandb
+
     from fer_lightning.compose import compose_config
     from fer_lightning.train import train
 

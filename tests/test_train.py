@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import pytorch_lightning as pl
 import torch
+
 from fer_lightning.checkpoints import load_classifier, read_checkpoint
 from fer_lightning.compose import compose_config
 from fer_lightning.errors import ConfigError, DataError, TrainingDivergedError

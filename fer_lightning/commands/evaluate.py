@@ -36,8 +36,9 @@ def main(arguments: list[str]) -> int:
 def table(found: Evaluation, models: int) -> str:
     """Return the evaluation as text."""
     what = "1 model" if models == 1 else f"average of {models} models"
+    kind = ", synthetic faces drawn by a program" if found.synthetic else ""
     lines = [
-        f"{found.split}: {what}",
+        f"{found.split}: {what} on {found.data}{kind}",
         f"{'':24}{'all faces':>12}{'no copy in training':>24}",
         f"{'faces':24}{found.metrics['faces']:>12}{found.unleaked['faces']:>24}",
     ]
@@ -64,6 +65,8 @@ def write(found: Evaluation, checkpoints: list[str], folder: Path) -> None:
         {
             "command": command_line(),
             "checkpoints": [redact_text(path) for path in checkpoints],
+            "data": found.data,
+            "synthetic": found.synthetic,
             "split": found.split,
             "all_faces": found.metrics,
             "no_copy_in_training": found.unleaked,

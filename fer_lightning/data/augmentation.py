@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from numbers import Real
 
 import torch
 from torch import Tensor, nn
@@ -76,12 +77,14 @@ class Augmentation(nn.Module):
         _check("contrast", contrast, 0, 1)
         _check("erase", erase, 0, 1)
         _check("erase_area", erase_area, ERASED_AREA_MIN, 1)
+        if not isinstance(flip, bool):
+            raise ConfigError(f"augmentation.flip={flip!r}: expected true or false")
         self.rotation = rotation
         self.width_shift = width_shift
         self.height_shift = height_shift
         self.shear = shear
         self.zoom = zoom
-        self.flip = bool(flip)
+        self.flip = flip
         self.brightness = brightness
         self.contrast = contrast
         self.erase = erase
@@ -164,5 +167,5 @@ def _uniform(images: Tensor, rows: int) -> Tensor:
 
 
 def _check(name: str, value: float, low: float, high: float) -> None:
-    if not low <= value <= high:
+    if isinstance(value, bool) or not isinstance(value, Real) or not low <= value <= high:
         raise ConfigError(f"augmentation.{name}={value!r}: expected a number from {low} to {high}")

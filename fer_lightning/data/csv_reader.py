@@ -27,7 +27,7 @@ _OUTER = b" \t\r\n"
 def header_columns(line: bytes) -> list[str]:
     """Give the column names in a table's first line, without byte-order mark, quotes and outer spaces."""
     text = line.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace").strip()
-    return [name.strip() for name in next(csv.reader([text], skipinitialspace=True), [])]
+    return [name.strip() for name in _parse_line(text)]
 
 
 def is_fer_header(line: bytes) -> bool:
@@ -149,5 +149,11 @@ class _Rows:
 def _split_fields(text: bytes) -> list[bytes]:
     if b'"' not in text:
         return text.split(b",")
-    row = next(csv.reader([text.decode("utf-8", "replace")], skipinitialspace=True))
-    return [field.encode() for field in row]
+    return [field.encode() for field in _parse_line(text.decode("utf-8", "replace").strip())]
+
+
+def _parse_line(text: str) -> list[str]:
+    try:
+        return next(csv.reader([text], skipinitialspace=True), [])
+    except csv.Error:  # a stray carriage return or a giant field, as in files that are no tables
+        return text.split(",")

@@ -14,7 +14,6 @@ from fer_lightning.data.faces import Faces
 from fer_lightning.data.loader import BatchLoader
 from fer_lightning.data.source import load_faces
 from fer_lightning.data.splits import stratified_fraction
-
 from fer_lightning.data.synthetic import synthetic_faces
 from fer_lightning.errors import ConfigError
 
@@ -97,7 +96,7 @@ class FaceDataModule(pl.LightningDataModule):
                 raise ConfigError(
                     f"data.drawing.{key}: no such key; expected one of {', '.join(DRAWING_KEYS)}"
                 )
-        self.name, self.path = name, path
+        self.form, self.path = name, path
         self.batch_size, self.eval_batch_size = batch_size, eval_batch_size
         self.fraction, self.train_on, self.steps_per_epoch = fraction, train_on, steps_per_epoch
         self.exclude, self.seed = list(exclude or []), seed
@@ -113,10 +112,10 @@ class FaceDataModule(pl.LightningDataModule):
         return self._faces
 
     def _load(self) -> Faces:
-        if self.name == "synthetic":
+        if self.form == "synthetic":
             options = {"image_size": self.image_size, **self.drawing}
             return synthetic_faces(cache_dir=self.source["cache_dir"], **options)
-        return load_faces(self.name, self.path, **self.source)
+        return load_faces(self.form, self.path, **self.source)
 
     def prepare_data(self) -> None:
         """Build the cache, in one process of each machine."""

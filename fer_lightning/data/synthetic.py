@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Integral, Real
 from pathlib import Path
 
 import numpy as np
@@ -75,8 +76,8 @@ def draw_faces(
     """
     _check("n", n, 1, 10_000_000)
     _check("image_size", image_size, SMALLEST_IMAGE, 1024)
-    _check("ambiguous", ambiguous, 0, 1)
-    _check("noise", noise, 0, 10)
+    _check("ambiguous", ambiguous, 0, 1, Real)
+    _check("noise", noise, 0, 10, Real)
     generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed)))
     labels = generator.permutation(_labels_by_share(n))
     traits = draw_expressions(generator, labels, ambiguous) | draw_people(generator, n)
@@ -159,8 +160,7 @@ def _labels_by_share(n: int) -> np.ndarray:
     return np.repeat(np.arange(len(FER_CLASSES), dtype=np.int64), counts)
 
 
-def _check(name: str, value: float, low: float, high: float) -> None:
-    whole = isinstance(low, int) and name not in ("ambiguous", "noise")
-    if isinstance(value, bool) or not low <= value <= high or (whole and value != int(value)):
-        kind = "whole number" if whole else "number"
-        raise ConfigError(f"data.drawing.{name}={value!r}: expected a {kind} from {low} to {high}")
+def _check(name: str, value: float, low: float, high: float, kind: type = Integral) -> None:
+    if isinstance(value, bool) or not isinstance(value, kind) or not low <= value <= high:
+        expected = "whole number" if kind is Integral else "number"
+        raise ConfigError(f"data.drawing.{name}={value!r}: expected a {expected} from {low} to {high}")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 NAMES = {"acc": "accuracy", "loss": "loss (cross-entropy, nats)"}
 COLOURS = {"train": "#0072B2", "val": "#D55E00"}
@@ -28,7 +29,7 @@ def plot_history(rows: Sequence[dict[str, float]], metric: str, ax: Axes) -> Axe
         ax.plot(epochs, values, "o-", color=COLOURS[split], markersize=3, label=split)
     ax.set_xlabel("epoch")
     ax.set_ylabel(NAMES.get(metric, metric))
-    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.grid(alpha=0.3)
     if ax.lines:
         ax.legend(frameon=False)

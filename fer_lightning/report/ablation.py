@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from fer_lightning.errors import DataError
+from fer_lightning.report.factorial import FactorialPart, factorial_part
 from fer_lightning.report.rows import ArmSummary, seeds_to_call, summarize_arms
 from fer_lightning.stats.paired import PairedEffect, paired_effect
 from fer_lightning.stats.power import Spread, spread_of
@@ -32,6 +33,7 @@ class AblationReport:
     seeds_needed : seeds in all that call the rules' smallest effect at that spread; None where 200 do not
     command : the command line of the study, if known
     notes : what a reader must know to read the numbers right
+    factorial : interactions and importances, where the plan crosses factors
     tuned : the same arms, each at its own tuned settings, where that was asked for
     """
 
@@ -49,6 +51,7 @@ class AblationReport:
     seeds_needed: int | None
     command: str | None = None
     notes: tuple[str, ...] = ()
+    factorial: FactorialPart | None = None
     tuned: AblationReport | None = None
 
     @property
@@ -101,6 +104,8 @@ def ablation_report(
     effects = _effects(done, baseline, metric, rules)
     found = [effect for effect in effects.values() if effect is not None]
     spread = spread_of(found)
+    factorial, note = factorial_part(runs)
+    notes = _notes(done, effects) if metric in ACCURACIES else ()
     tuned_report = None
     if tuned is not None:
         title_tuned = f"{title}, each arm at its own tuned settings"
@@ -121,7 +126,8 @@ def ablation_report(
         seeds=tuple(sorted({run.seed for run in runs})),
         seeds_needed=seeds_to_call(spread, rules, len(effects)),
         command=command,
-        notes=_notes(done, effects) if metric in ACCURACIES else (),
+        notes=(*notes, note) if note else notes,
+        factorial=factorial,
         tuned=tuned_report,
     )
 

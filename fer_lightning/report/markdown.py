@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fer_lightning.report import cells
 from fer_lightning.report.ablation import AblationReport
+from fer_lightning.report.factorial import EXPLANATION, HEADER, factorial_cells, importance_line
 from fer_lightning.report.text import table_cells
 
 
@@ -27,6 +28,10 @@ def to_markdown(report: AblationReport) -> str:
         shown = f"**{verdict}**" if verdict in ("better", "worse") else verdict
         lines.append(f"| {' | '.join([name, *row[1:5], shown, *row[6:]])} |")
     lines += ["", cells.how_to_read(report), "", cells.cost_line(report), ""]
+    if report.factorial is not None:
+        lines += [f"| {' | '.join(HEADER)} |", "|:--|--:|--:|--:|"]
+        lines += [f"| {' | '.join(map(escaped, row))} |" for row in factorial_cells(report.factorial)]
+        lines += ["", f"{EXPLANATION} {escaped(importance_line(report.factorial))}", ""]
     details = cells.failure_lines(report) + cells.single_run_lines(report)
     lines += [f"- {escaped(line)}" for line in details]
     lines += [f"- {escaped(note)}" for note in report.notes]

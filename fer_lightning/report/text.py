@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from fer_lightning.report import cells
 from fer_lightning.report.ablation import AblationReport
+from fer_lightning.report.factorial import EXPLANATION, HEADER, factorial_cells, importance_line
 
 WIDTH = 110
 _GAP = "  "
@@ -64,7 +65,7 @@ def aligned(header: Sequence[str], rows: Sequence[Sequence[str]], width: int = W
     room = width - sum(widths[1:]) - len(_GAP) * (len(header) - 1)
     widths[0] = min(widths[0], max(room, 12))
     # Words are set left, numbers right.
-    left = {i for i, title in enumerate(header) if title in ("arm", "verdict", "left out")}
+    left = {i for i, title in enumerate(header) if title in ("arm", "verdict", "left out", "term")}
 
     def line(values: Sequence[str]) -> str:
         parts = [
@@ -86,6 +87,9 @@ def to_text(report: AblationReport, width: int = WIDTH) -> str:
     lines = [f"{report.title} · {cells.data_line(report)}", ""]
     lines += aligned(*table_cells(report), width=width)
     lines += ["", cells.how_to_read(report), cells.cost_line(report)]
+    if report.factorial is not None:
+        lines += ["", *aligned(HEADER, factorial_cells(report.factorial), width)]
+        lines += ["", EXPLANATION, importance_line(report.factorial)]
     if any(row.n_pruned or row.n_failed or row.n_unfinished for row in report.arms):
         lines.append("Left out: P pruned, F failed, U unfinished.")
     lines += cells.failure_lines(report) + cells.single_run_lines(report)

@@ -134,7 +134,7 @@ class WandbRun(Logger):
     @property
     def experiment(self) -> Any:
         """The ``wandb.Run``; ``None`` when W&B failed or is disabled."""
-        if self.run is None and not self.failed and rank_zero_only.rank in (0, None):
+        if self.run is None and not self.failed and getattr(rank_zero_only, "rank", 0) in (0, None):
             self.run = self._open()
         return self.run
 
@@ -142,7 +142,8 @@ class WandbRun(Logger):
         os.environ.setdefault("WANDB_DATA_DIR", str(self.folder / "wandb"))
         import wandb
 
-        for mode in dict.fromkeys((self.mode, "offline")):
+        modes: tuple[Literal["online", "offline"], ...] = ("online", "offline")
+        for mode in modes if self.mode == "online" else modes[1:]:
             settings = wandb.Settings(
                 console="off",
                 silent=True,
@@ -157,7 +158,6 @@ class WandbRun(Logger):
             )
             try:
                 self.folder.mkdir(parents=True, exist_ok=True)
-                resume = "allow" if mode == "online" else None
                 options = {key: value for key, value in self.options.items() if value}
                 return wandb.init(
                     project=self.project,
@@ -165,7 +165,7 @@ class WandbRun(Logger):
                     mode=mode,
                     settings=settings,
                     reinit="create_new",
-                    resume=resume,
+                    resume="allow" if mode == "online" else None,
                     **options,
                 )
             except Exception as error:

@@ -1,0 +1,69 @@
+"""Hydra's other launchers: each job tells its own result from wherever it runs."""
+
+from __future__ import annotations
+
+import importlib.util
+import signal
+from pathlib import Path
+
+import pytest
+from sweep_runner import PLAN, SEARCH, epochs, finish, output, start
+
+from fer_lightning.sweeps.records import load_trials
+
+JOBLIB = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "hydra.sweeper.n_jobs=2"]
+needs_joblib = pytest.mark.skipif(
+    importlib.util.find_spec("hydra_plugins.hydra_joblib_launcher") is None, reason="needs hydra-joblib-launcher"
+)
+
+
+@needs_joblib
+def test_joblib_runs_trials_beside_each_other_and_prunes(tmp_path: Path) -> None:
+    pruner = [
+        "hydra/sweeper/pruner=median",
+        "hydra.sweeper.pruner.n_startup_trials=1",
+        "hydra.sweeper.pruner.n_warmup_steps=0",
+        "hydra.sweeper.pruner.n_min_trials=1",
+    ]
+    records = finish(tmp_path, *SEARCH, *JOBLIB, *pruner, "hydra.sweeper.n_trials=7", "hydra/sweeper/sampler=random")
+    assert [r.number for r in records] == list(range(7))
+    assert {r.state for r in records} == {"COMPLETE", "PRUNED"}
+    for record in records:
+        assert epochs(record) == list(record.intermediate)
+    assert len({line.split()[1] for r in records for line in lines(r.directory)}) == 2
+
+
+def lines(directory: Path | None) -> list[str]:
+    assert directory is not None
+    return (directory / "epochs.log").read_text().splitlines()
+
+
+@needs_joblib
+def test_joblib_records_failures_and_goes_on(tmp_path: Path) -> None:
+    end = ["seeds=[0]", "hydra.sweeper.n_trials=null", "trouble=exception"]
+    records = finish(tmp_path, PLAN, *JOBLIB, *end)
+    assert [r.state for r in records] == ["COMPLETE", "FAIL", "COMPLETE", "COMPLETE"]
+    assert records[1].reason == "ValueError: selu does not work here"
+
+
+@needs_joblib
+def test_a_joblib_sweep_is_taken_up_after_ctrl_c(tmp_path: Path) -> None:
+    arguments = [*SEARCH, *JOBLIB, "hydra.sweeper.n_trials=4", "trainer.seconds=0.5"]
+    process = start(tmp_path, *arguments)
+    from test_sweep_resume import assert_whole, wait_until_running
+
+    wait_until_running(tmp_path, process, epochs_run=3)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=60) == 130
+    assert_whole(finish(tmp_path, *arguments), 4)
+
+
+@needs_joblib
+def test_a_job_that_kills_its_process_is_not_tried_for_ever(tmp_path: Path) -> None:
+    arguments = [*SEARCH, *JOBLIB, "hydra.sweeper.n_trials=2", "trouble=die", "hydra.sweeper.max_deaths=1"]
+    assert start(tmp_path, *arguments).wait(timeout=120) == 0, output(tmp_path)
+    records = load_trials(tmp_path / "sweep")
+    assert [r.state for r in records] == ["FAIL"] * 2
+    assert {r.reason for r in records} == {
+        "its process died 2 times without getting any further (out of memory?)"
+    }
