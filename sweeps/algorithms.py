@@ -25,7 +25,9 @@ def build_pruner(config: dict[str, Any] | None) -> BasePruner:
     return NopPruner() if config is None else _build(config, "pruner")
 
 
-def build_sampler(config: dict[str, Any], space: SearchSpace | None, seed: int | None) -> BaseSampler:
+def build_sampler(
+    config: dict[str, Any], space: SearchSpace | None, seed: int | None, start: int = 0
+) -> BaseSampler:
     """Build a sampler from ``{"_target_": …}``.
 
     Parameters
@@ -33,7 +35,10 @@ def build_sampler(config: dict[str, Any], space: SearchSpace | None, seed: int |
     space
         What the grid sampler's grid is made of.
     seed
-        Passed on where the sampler takes one; None draws anew each time.
+        None draws anew each time.
+    start
+        How many processes have worked on the study before: each gets a seed of its own, since the same one would
+        suggest the first one's points once more, in a peer or after a resume.
 
     Raises
     ------
@@ -41,11 +46,12 @@ def build_sampler(config: dict[str, Any], space: SearchSpace | None, seed: int |
         If the class or one of its values is not accepted.
     """
     target = str(config.get("_target_", ""))
-    extra: dict[str, Any] = {"seed": seed}
+    extra: dict[str, Any] = {"seed": None if seed is None else seed + 7919 * start}
     if target.endswith(".GridSampler"):
         if space is None:
             raise ConfigError("hydra.sweeper.sampler: a grid needs a search space")
-        extra["search_space"] = space.grid()
+        # Its seed orders the grid, of which trial n takes the n-th point: all must agree on it.
+        extra = {"search_space": space.grid(), "seed": seed or 0}
     return _build({**extra, **config}, "sampler")
 
 

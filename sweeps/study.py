@@ -70,9 +70,7 @@ def open_study(spec: StudySpec) -> optuna.Study:
         study = _create_or_load(spec, storage)
         starts = int(study._storage.get_study_system_attrs(study._study_id).get(_STARTS, 0))
         study._storage.set_study_system_attr(study._study_id, _STARTS, starts + 1)
-        # The same seed again would suggest the first start's points once more, in a peer or after a resume.
-        seed = None if options.seed is None else options.seed + 7919 * starts
-        study.sampler = build_sampler(dict(options.sampler), spec.space, seed)
+        study.sampler = build_sampler(dict(options.sampler), spec.space, options.seed, starts)
         if spec.plan is not None:
             enqueue(study, spec.plan, retry_failed=options.retry_failed)
     return study

@@ -13,7 +13,8 @@ from fer_lightning.sweeps.records import load_trials
 
 JOBLIB = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "hydra.sweeper.n_jobs=2"]
 needs_joblib = pytest.mark.skipif(
-    importlib.util.find_spec("hydra_plugins.hydra_joblib_launcher") is None, reason="needs hydra-joblib-launcher"
+    importlib.util.find_spec("hydra_plugins.hydra_joblib_launcher") is None,
+    reason="needs hydra-joblib-launcher",
 )
 
 
@@ -25,7 +26,9 @@ def test_joblib_runs_trials_beside_each_other_and_prunes(tmp_path: Path) -> None
         "hydra.sweeper.pruner.n_warmup_steps=0",
         "hydra.sweeper.pruner.n_min_trials=1",
     ]
-    records = finish(tmp_path, *SEARCH, *JOBLIB, *pruner, "hydra.sweeper.n_trials=7", "hydra/sweeper/sampler=random")
+    records = finish(
+        tmp_path, *SEARCH, *JOBLIB, *pruner, "hydra.sweeper.n_trials=7", "hydra/sweeper/sampler=random"
+    )
     assert [r.number for r in records] == list(range(7))
     assert {r.state for r in records} == {"COMPLETE", "PRUNED"}
     for record in records:

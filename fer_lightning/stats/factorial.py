@@ -65,8 +65,11 @@ def _frame(runs: Sequence[ArmRun]) -> tuple[pd.DataFrame, list[str]]:
                 f"arm {run.arm!r}, seed {run.seed}: no level of {missing[0]!r}; expected one a factor"
             )
     factors = [name for name in names if len({run.levels[name] for run in complete}) > 1]
-    columns = {f"f{i}": [str(run.levels[name]) for run in complete] for i, name in enumerate(factors)}
-    columns |= {"value": [run.value for run in complete], "seed": [str(run.seed) for run in complete]}  # type: ignore[dict-item]
+    columns: dict[str, list] = {
+        f"f{i}": [str(run.levels[name]) for run in complete] for i, name in enumerate(factors)
+    }
+    columns["value"] = [run.value for run in complete]
+    columns["seed"] = [str(run.seed) for run in complete]
     return pd.DataFrame(columns), factors
 
 

@@ -34,8 +34,8 @@ class PairedEffect:
     image_sd : spread of the difference between images that all seeds share
     rest_sd : spread left over; NaN (and seed_sd = sd) where there are no logits
     n_images : images a run; 0 without logits
-    bootstrap_low, bootstrap_high : percentiles of the hierarchical bootstrap, for comparison (too narrow with
-        few seeds, see ``docs/statistics.md``); NaN without logits
+    bootstrap_low, bootstrap_high : percentiles of the hierarchical bootstrap, for comparison: with few
+        seeds it is too wide or too narrow, see ``docs/statistics.md``; NaN without logits
     note : why the images could not be counted, or None
     """
 

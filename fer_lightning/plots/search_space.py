@@ -1,0 +1,182 @@
+"""Figures of where a search looked: parallel coordinates and one slice for each parameter."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, MaxNLocator
+
+from fer_lightning.plots.search import TrialRecord
+from fer_lightning.plots.style import GREY, SEQUENTIAL, figure_style, new_axes
+
+ABSENT = "not set"
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Where a parameter's values lie on an axis from 0 to 1, and what stands beside it.
+
+    Attributes
+    ----------
+    name : of the parameter
+    positions : for each trial a place in 0..1; NaN where the parameter does not apply
+    ticks, labels : places and what stands there
+    log : whether the numbers span orders of magnitude and are placed by their logarithm
+    numbers : the values of a numeric parameter (NaN where absent), None for a categorical one
+    """
+
+    name: str
+    positions: tuple[float, ...]
+    ticks: tuple[float, ...]
+    labels: tuple[str, ...]
+    log: bool
+    numbers: tuple[float, ...] | None
+
+
+def parameter_scale(name: str, trials: Sequence[TrialRecord]) -> Scale:
+    """Place the values of one parameter: numbers by size (or logarithm, if searched so), others by order."""
+    values = [trial.params.get(name) for trial in trials]
+    present = [value for value in values if value is not None]
+    if present and all(isinstance(v, int | float) and not isinstance(v, bool) for v in present):
+        numbers = [math.nan if v is None else float(v) for v in values]  # type: ignore[arg-type]
+        return _numeric(name, numbers, any(name in trial.log_params for trial in trials))
+    levels = sorted({str(value) for value in present})
+    step = 1 / max(len(levels) - 1, 1)
+    place = {level: i * step if len(levels) > 1 else 0.5 for i, level in enumerate(levels)}
+    positions = tuple(math.nan if v is None else place[str(v)] for v in values)
+    return Scale(name, positions, tuple(place.values()), tuple(levels), False, None)
+
+
+def _numeric(name: str, numbers: list[float], log: bool) -> Scale:
+    known = np.array([x for x in numbers if not math.isnan(x)])
+    low, high = float(known.min()), float(known.max())
+    if low == high:
+        positions = tuple(math.nan if math.isnan(x) else 0.5 for x in numbers)
+        return Scale(name, positions, (0.5,), (f"{low:.3g}",), False, tuple(numbers))
+    change = math.log10 if log else float
+    span = change(high) - change(low)
+    positions = tuple(math.nan if math.isnan(x) else (change(x) - change(low)) / span for x in numbers)
+    locator = LogLocator(numticks=6) if log else MaxNLocator(5)
+    marks = [float(m) for m in locator.tick_values(low, high) if low <= m <= high]
+    ticks = tuple((change(m) - change(low)) / span for m in marks)
+    return Scale(name, positions, ticks, tuple(f"{m:.3g}" for m in marks), log, tuple(numbers))
+
+
+@dataclass(frozen=True)
+class SpaceData:
+    """Trials with a value, worst first (the best are drawn on top), and the place of their parameters."""
+
+    values: tuple[float, ...]
+    states: tuple[str, ...]
+    scales: tuple[Scale, ...]
+    metric: str
+    title: str
+
+
+def space_data(
+    trials: Sequence[TrialRecord],
+    metric: str = "val/acc",
+    *,
+    params: Sequence[str] | None = None,
+    maximize: bool = True,
+    title: str = "",
+) -> SpaceData:
+    """What both figures show; `params` chooses and orders the parameters (all of them by default)."""
+    drawn = [trial for trial in trials if trial.drawn and trial.state in ("COMPLETE", "PRUNED")]
+    drawn.sort(key=lambda trial: trial.value or 0.0, reverse=not maximize)
+    names = list(params) if params is not None else list(dict.fromkeys(n for t in drawn for n in t.params))
+    scales = tuple(parameter_scale(name, drawn) for name in names if any(name in t.params for t in drawn))
+    values = tuple(float(trial.value or 0.0) for trial in drawn)
+    return SpaceData(values, tuple(trial.state for trial in drawn), scales, metric, title)
+
+
+def _colors(data: SpaceData) -> ScalarMappable:
+    # A pruned trial's last value comes from an early step: it says nothing beside a finished one.
+    done = [v for v, state in zip(data.values, data.states, strict=True) if state == "COMPLETE"] or [0.0]
+    low, high = min(done), max(done)
+    return ScalarMappable(Normalize(low, high if high > low else low + 1e-9), colormaps[SEQUENTIAL])
+
+
+def plot_parallel(data: SpaceData, ax: Axes | None = None) -> Axes:
+    """Draw one line for each trial through its parameters; a parameter that does not apply lies below the axes."""
+    with figure_style():
+        ax = ax or new_axes(2.6 + 1.5 * max(len(data.scales), 2), 4.2)
+        colors = _colors(data)
+        below = any(math.isnan(p) for scale in data.scales for p in scale.positions)
+        for i, value in enumerate(data.values):
+            places = [scale.positions[i] for scale in data.scales]
+            y = [-0.12 if math.isnan(place) else place for place in places]
+            if data.states[i] == "PRUNED":
+                ax.plot(range(len(y)), y, color="#BDBDBD", alpha=0.5, linewidth=0.7, zorder=1.5)
+            else:
+                ax.plot(range(len(y)), y, color=colors.to_rgba(np.array(value)), alpha=0.85, linewidth=1.2)
+        for x, scale in enumerate(data.scales):
+            ax.axvline(x, ymin=0, color=GREY, linewidth=0.8, zorder=1)
+            for place, label in zip(scale.ticks, scale.labels, strict=True):
+                box = {"boxstyle": "round,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.75}
+                ax.text(x + 0.03, place, label, fontsize=7, va="center", bbox=box, zorder=5)
+        ax.set_xticks(range(len(data.scales)), [_tick(scale) for scale in data.scales])
+        ax.set_yticks([-0.12] if below else [], [ABSENT] if below else [])
+        ax.set_ylim(-0.2 if below else -0.06, 1.06)
+        ax.set_xlim(-0.2, max(len(data.scales) - 1, 0) + 0.55)
+        ax.tick_params(length=0)
+        ax.spines[:].set_visible(False)
+        ax.set_title(data.title or "Parameters of each trial (grey: pruned)")
+        figure = ax.get_figure(root=True)
+        assert figure is not None
+        figure.colorbar(colors, ax=ax, label=data.metric, pad=0.02)
+    return ax
+
+
+def _tick(scale: Scale) -> str:
+    *group, last = scale.name.rsplit(".", 1)
+    return "\n".join([*(f"{part}." for part in group), last])
+
+
+def plot_slices(data: SpaceData, figure: Figure | None = None) -> Figure:
+    """Draw the value against each parameter, one panel a parameter, four in a row; pruned trials are crosses."""
+    count = max(len(data.scales), 1)
+    columns = min(count, 4)
+    rows = math.ceil(count / columns)
+    with figure_style():
+        figure = figure or Figure(figsize=(0.8 + 2.3 * columns, 0.6 + 2.3 * rows), layout="constrained")
+        axes = figure.subplots(rows, columns, sharey=True, squeeze=False).ravel()
+        for ax, scale in zip(axes, data.scales, strict=False):
+            _draw_slice(ax, scale, data)
+        for ax in axes[len(data.scales) :]:
+            ax.set_visible(False)
+        for ax in axes[::columns]:
+            ax.set_ylabel(data.metric)
+        figure.suptitle(
+            data.title or "Value by parameter (crosses: pruned, at their last value)", fontsize=10
+        )
+    return figure
+
+
+def _draw_slice(ax: Axes, scale: Scale, data: SpaceData) -> None:
+    """One panel; levels of a categorical parameter are spread a little, so that equal points stay visible."""
+    rng = np.random.default_rng(0)
+    for state, marker in (("COMPLETE", "o"), ("PRUNED", "x")):
+        chosen = [i for i, s in enumerate(data.states) if s == state and not math.isnan(scale.positions[i])]
+        y = [data.values[i] for i in chosen]
+        if scale.numbers is not None:
+            x = [scale.numbers[i] for i in chosen]
+        else:
+            x = [scale.positions[i] + 0.04 * rng.uniform(-1, 1) for i in chosen]
+        color = GREY if state == "PRUNED" else None
+        ax.plot(x, y, marker, color=color, markersize=3.5, alpha=0.75)
+    if scale.numbers is None:
+        ax.set_xticks(scale.ticks, scale.labels, rotation=30 if len(scale.labels) > 2 else 0, ha="center")
+        ax.set_xlim(-0.15, 1.15)
+    elif scale.log:
+        ax.set_xscale("log")
+    ax.set_xlabel(scale.name.rsplit(".", 1)[-1])
+    ax.grid(axis="y")

@@ -1,0 +1,66 @@
+"""The figures of a hyperparameter search, written beside its other results."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from fer_lightning.errors import DataError
+from fer_lightning.plots.search import history_data, plot_history, plot_importance, trial_records
+from fer_lightning.plots.search_space import plot_parallel, plot_slices, space_data
+from fer_lightning.plots.style import figure_style, save_figure
+from fer_lightning.report.cells import SYNTHETIC
+from fer_lightning.stats.importance import study_importance
+
+if TYPE_CHECKING:
+    import optuna
+
+
+def write_search_figures(
+    study: optuna.Study,
+    folder: Path | str,
+    *,
+    metric: str = "val/acc",
+    data_name: str = "",
+    synthetic: bool = False,
+    objective: int = 0,
+) -> dict[str, Path]:
+    """Write ``history.png``, ``parallel.png``, ``slices.png`` and, where it can be told, ``importance.png``.
+
+    Parameters
+    ----------
+    study : the search
+    folder : made if it is missing
+    metric : name of the objective
+    data_name, synthetic : named in every title
+    objective : which of several objectives is drawn
+
+    Returns
+    -------
+    The paths by "history", "parallel", "slices", "importance"; the last is missing where fewer than two
+    complete trials differ.
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    data = f"{SYNTHETIC} ({data_name})" if synthetic else data_name
+    ending = f" · {data}" if data else ""
+    trials = trial_records(study, objective)
+    maximize = study.directions[objective].name == "MAXIMIZE"
+    history = history_data(trials, metric, maximize=maximize, title=f"Optimisation history{ending}")
+    parallel = space_data(trials, metric, maximize=maximize, title=f"Parameters (grey: pruned){ending}")
+    slices = space_data(
+        trials, metric, maximize=maximize, title=f"Value by parameter (crosses: pruned){ending}"
+    )
+    paths = {
+        "history": save_figure(plot_history(history), folder / "history.png"),
+        "parallel": save_figure(plot_parallel(parallel), folder / "parallel.png"),
+        "slices": folder / "slices.png",
+    }
+    with figure_style():
+        plot_slices(slices).savefig(paths["slices"])
+    try:
+        shares = study_importance(study, target=lambda trial: trial.values[objective])
+    except DataError:
+        return paths
+    figure = plot_importance(shares, title=f"Parameter importance{ending}")
+    return paths | {"importance": save_figure(figure, folder / "importance.png")}
