@@ -52,7 +52,7 @@ class RunProgress(ProgressBar):
                 leave=False,
                 mininterval=0.3,
                 dynamic_ncols=True,
-                bar_format="{desc} |{bar}| {percentage:3.0f}%  {remaining} left  {postfix}",
+                bar_format="{desc} |{bar}| {percentage:3.0f}%  {remaining} left{postfix}",
             )
             self.bar.set_description_str(self._description(trainer), refresh=False)
 

@@ -24,6 +24,7 @@ from fer_lightning.sweeps.job import Job
 
 def run_job(config: DictConfig) -> float | None:
     """Train one model in Hydra's output folder, as a trial if a study runs, and return its monitored metric."""
+    from fer_lightning.record import is_first_process
     from fer_lightning.train import run_folder, train
 
     if Job.current() is not None:
@@ -31,7 +32,8 @@ def run_job(config: DictConfig) -> float | None:
 
         return run_trial(config, run_folder())
     result = train(config, run_folder())
-    log.info("%s", result.in_words())
+    if is_first_process():
+        log.info("%s", result.in_words())
     return result.value
 
 

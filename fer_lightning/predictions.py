@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 from fer_lightning.errors import DataError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Predictions:
     """Logits of one split.
 
@@ -23,20 +24,37 @@ class Predictions:
     labels
         int64 ``[N]``.
     ids
-        str ``[N]``: names of the faces in their source.
+        str ``[N]``: names of the faces in their source; ``None`` where they are not known.
     class_names
-        The C names.
+        The C names; empty where they are not known.
+
+    Raises
+    ------
+    DataError
+        The arrays do not belong together.
     """
 
     logits: np.ndarray
     labels: np.ndarray
-    ids: np.ndarray
-    class_names: tuple[str, ...]
+    ids: np.ndarray | None = None
+    class_names: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse arrays that do not belong together."""
+        if self.logits.ndim != 2 or self.labels.shape != self.logits.shape[:1]:
+            raise DataError(
+                f"logits of shape {self.logits.shape} with labels of shape {self.labels.shape}: expected [N, C] and [N]"
+            )
+        if self.ids is not None and self.ids.shape != self.labels.shape:
+            raise DataError(
+                f"{self.ids.shape} ids for labels of shape {self.labels.shape}: expected one each"
+            )
 
     @property
     def correct(self) -> np.ndarray:
-        """Whether each face's largest logit is its label's, bool ``[N]``."""
-        return self.logits.argmax(1) == self.labels
+        """Whether each face is classified right, bool ``[N]``; a row with a NaN logit counts as wrong."""
+        right = self.logits.argmax(axis=1) == self.labels
+        return np.asarray(right & ~np.isnan(self.logits).any(axis=1))
 
 
 def write_predictions(path: Path, predictions: Predictions) -> None:
@@ -48,7 +66,9 @@ def write_predictions(path: Path, predictions: Predictions) -> None:
             stream,
             logits=predictions.logits.astype(np.float32),
             labels=predictions.labels.astype(np.int64),
-            ids=predictions.ids,
+            ids=np.arange(len(predictions.labels)).astype(str)
+            if predictions.ids is None
+            else predictions.ids,
             class_names=np.array(predictions.class_names),
         )
     partial.replace(path)
@@ -60,18 +80,23 @@ def read_predictions(path: str | Path) -> Predictions:
     Raises
     ------
     DataError
-        The file is missing or no such file.
+        The file is missing, damaged or lacks an array.
     """
     try:
         with np.load(path, allow_pickle=False) as stored:
+            names = stored.get("class_names")
             return Predictions(
                 logits=stored["logits"],
                 labels=stored["labels"],
-                ids=stored["ids"],
-                class_names=tuple(str(name) for name in stored["class_names"]),
+                ids=stored.get("ids"),
+                class_names=() if names is None else tuple(str(name) for name in names),
             )
-    except (OSError, KeyError, ValueError) as error:
-        raise DataError(f"{path}: expected a file of stored logits ({error})") from error
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file; expected the logits of a finished run") from None
+    except KeyError as error:
+        raise DataError(f"{path}: {error.args[0]}; expected the arrays logits and labels") from None
+    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path}: cannot be read ({error})") from None
 
 
 def average(parts: Sequence[Predictions]) -> Predictions:
@@ -91,7 +116,7 @@ def average(parts: Sequence[Predictions]) -> Predictions:
         raise DataError("an ensemble needs at least one model's predictions")
     first = parts[0]
     for part in parts[1:]:
-        if part.class_names != first.class_names or not np.array_equal(part.ids, first.ids):
+        if part.class_names != first.class_names or not _same_faces(part, first):
             raise DataError("the models' predictions are not about the same faces and classes")
     shifted = [part.logits - part.logits.max(1, keepdims=True) for part in parts]
     probabilities = [np.exp(logits) / np.exp(logits).sum(1, keepdims=True) for logits in shifted]
@@ -102,3 +127,10 @@ def average(parts: Sequence[Predictions]) -> Predictions:
         ids=first.ids,
         class_names=first.class_names,
     )
+
+
+def _same_faces(one: Predictions, other: Predictions) -> bool:
+    """Say whether both are about the same faces in the same order, by name where names are known."""
+    if one.ids is None or other.ids is None:
+        return np.array_equal(one.labels, other.labels)
+    return np.array_equal(one.ids, other.ids)

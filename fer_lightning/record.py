@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig
+from pytorch_lightning.utilities import rank_zero_only
 from torch import nn
 
 from fer_lightning.data.datamodule import FaceDataModule
@@ -29,6 +30,11 @@ def describe_data(data: FaceDataModule) -> dict[str, Any]:
         "faces": {split: len(faces.indices(split)) for split in SPLITS},
         "trained_on": len(data.train_indices),
     }
+
+
+def is_first_process() -> bool:
+    """Say whether this is the one process, of those that train together, that writes files and messages."""
+    return getattr(rank_zero_only, "rank", 0) in (0, None)
 
 
 class RunRecord:
@@ -78,7 +84,11 @@ class RunRecord:
             "mode": config.mode,
             "best": None,
         }
-        write_json(self.path, self.values)
+        self._write()
+
+    def _write(self) -> None:
+        if is_first_process():
+            write_json(self.path, self.values)
 
     @property
     def value(self) -> float | None:
@@ -96,4 +106,4 @@ class RunRecord:
             best = max(measured, key=lambda row: self.sign * row[self.metric])
             self.values["best"] = {**best, "epoch": int(best["epoch"])}
         self.values["epochs"] = len(rows)
-        write_json(self.path, self.values)
+        self._write()

@@ -20,7 +20,7 @@ from fer_lightning.data.datamodule import FaceDataModule
 from fer_lightning.errors import ConfigError
 from fer_lightning.models.counting import count_parameters
 from fer_lightning.module import CHECKPOINT_KEY, ExpressionClassifier
-from fer_lightning.record import RunRecord, describe_data
+from fer_lightning.record import RunRecord, describe_data, is_first_process
 from fer_lightning.sweeps.job import Job
 from fer_lightning.tracking.files import write_text
 from fer_lightning.tracking.metrics_csv import MetricsCsv
@@ -79,6 +79,8 @@ def quiet_libraries() -> None:
         ".*Trying to infer the `batch_size`.*",
         ".*does not have a deterministic implementation.*",
         ".*Total length of `list` across ranks is zero.*",
+        ".*It is recommended to use `self.log.*sync_dist=True.*",
+        ".*distributed.nn.functional.all_gather is deprecated.*",
         ".*lr_scheduler.step.*before.*optimizer.step.*",
     ):
         warnings.filterwarnings("ignore", pattern)
@@ -205,7 +207,8 @@ def train(
         default_root_dir=str(folder),
     )
     folder.mkdir(parents=True, exist_ok=True)
-    write_text(folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(stored["config"])))
+    if is_first_process():
+        write_text(folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(stored["config"])))
     record = RunRecord(folder, config, stored["data"], module.model, continued_after=done)
     status = "failed"
     try:
@@ -223,7 +226,7 @@ def train(
 
 def _announce(module: ExpressionClassifier, data: FaceDataModule) -> None:
     """Say what is trained on what, except in a study, whose trials are announced by their number."""
-    if Job.current() is None:
+    if Job.current() is None and is_first_process():
         faces = data.faces
         kind = "SYNTHETIC faces, drawn by a program" if faces.synthetic else f"faces of {faces.name}"
         model = f"{type(module.model).__name__}, {count_parameters(module.model).total:,} parameters"

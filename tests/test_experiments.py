@@ -11,7 +11,10 @@ from fer_lightning.cli import main
 from fer_lightning.sweeps.records import load_trials
 
 EXPERIMENTS = sorted((Path(fer_lightning.conf.__file__).parent / "experiment").glob("*.yaml"))
-SWEEPS = {"search": ["hydra.sweeper.n_trials=2"], "ablation": ["ablation.plan=one_factor", "seeds=[0]", "study.workers=1"]}
+SWEEPS = {
+    "search": ["hydra.sweeper.n_trials=2"],
+    "ablation": ["ablation.plan=one_factor", "seeds=[0]", "study.workers=1"],
+}
 STEP = [
     "trainer.limit_train_batches=1",
     "trainer.max_epochs=1",

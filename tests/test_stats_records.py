@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from fer_lightning.errors import ConfigError, DataError
-from fer_lightning.stats.records import ArmRun, Predictions, complete_by_seed, read_predictions
+from fer_lightning.predictions import Predictions, read_predictions
+from fer_lightning.stats.records import ArmRun, complete_by_seed
 from fer_lightning.stats.rules import Rules
 
 LOGITS = np.array([[2.0, 1.0], [0.0, 3.0], [5.0, 4.0]], dtype=np.float32)
@@ -57,18 +58,18 @@ def test_given_logits_win_over_the_folder(tmp_path):
 def test_damaged_files_are_named_in_one_line(tmp_path, arrays, words):
     write_logits(tmp_path, **arrays)
     with pytest.raises(DataError, match=words) as error:
-        read_predictions(tmp_path)
+        read_predictions(tmp_path / "val_logits.npz")
     assert "\n" not in str(error.value)
 
 
 def test_truncated_and_missing_files(tmp_path):
     with pytest.raises(DataError, match="no such file"):
-        read_predictions(tmp_path)
+        read_predictions(tmp_path / "val_logits.npz")
     write_logits(tmp_path, logits=LOGITS, labels=LABELS)
     path = tmp_path / "val_logits.npz"
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(DataError, match="cannot be read"):
-        read_predictions(tmp_path)
+        read_predictions(tmp_path / "val_logits.npz")
 
 
 @pytest.mark.parametrize(

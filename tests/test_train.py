@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -71,7 +73,7 @@ def test_stored_logits_are_those_of_the_best_checkpoint(tmp_path, tiny):
     assert stored.correct.mean() == pytest.approx(result.value)
     module = load_classifier(tmp_path / "checkpoints" / "best.ckpt")
     again = predict_split(module, data_of(module, {}), "val")
-    assert again.ids.tolist() == stored.ids.tolist()
+    assert np.array_equal(again.ids, stored.ids)
     assert np.array_equal(again.labels, stored.labels)
     softened = torch.from_numpy(stored.logits).log_softmax(1).numpy()
     assert again.logits == pytest.approx(softened, abs=1e-4)
@@ -196,3 +198,60 @@ def test_the_learning_rate_follows_its_schedule(tmp_path, tiny, scheduler):
     else:
         assert rates[0] == pytest.approx(0.01, rel=0.2)
         assert rates[2] < rates[0] / 10
+
+
+def test_early_stopping_ends_a_run_that_no_longer_gets_better(tmp_path, tiny):
+    options = [
+        "callbacks=[default,early_stopping]",
+        "callbacks.early_stopping.patience=2",
+        "optimizer.lr=1e-9",
+    ]
+    result = run(
+        tmp_path, tiny, "trainer.max_epochs=20", "scheduler=constant", "normalization=standard", *options
+    )
+    assert result.epochs < 20
+    assert result.record["status"] == "complete"
+
+
+def test_gradients_are_clipped_as_asked(tmp_path, tiny):
+    largest = []
+
+    class Watch(pl.Callback):
+        def on_before_optimizer_step(self, trainer, pl_module, optimizer) -> None:
+            squares = [parameter.grad.square().sum() for parameter in pl_module.parameters()]
+            largest.append(float(torch.stack(squares).sum().sqrt()))
+
+    # Lightning clips after this hook, so Adam's state shows it: its first moment is a tenth of the gradient.
+    run(tmp_path, tiny, "trainer.gradient_clip_val=0.001", "scheduler=constant", callbacks=[Watch()])
+    moments = read_checkpoint(tmp_path / "checkpoints" / "last.ckpt")["optimizer_states"][0]["state"].values()
+    size = float(torch.stack([state["exp_avg"].square().sum() for state in moments]).sum().sqrt())
+    assert max(largest) > 0.1
+    assert size <= 0.001
+
+
+@pytest.mark.slow
+def test_two_processes_train_together_and_validate_every_face_once(tmp_path, tiny):
+    together = ["trainer.strategy=ddp", "trainer.devices=2", f"hydra.run.dir={tmp_path}/run"]
+    command = [sys.executable, "-m", "fer_lightning", *tiny, *together]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "Warning" not in done.stderr
+    assert done.stderr.count("SYNTHETIC") == 1
+    stored = read_predictions(tmp_path / "run" / "val_logits.npz")
+    assert len(set(stored.ids)) == len(stored.ids) == 48
+    record = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert record["status"] == "complete"
+    assert record["best"]["val/acc"] == pytest.approx(stored.correct.mean())
+
+
+@pytest.mark.slow
+def test_a_small_net_learns_the_drawn_faces_far_better_than_a_dense_one_of_its_size(tmp_path, tiny):
+    words = [word for word in tiny if not word.startswith(("data.", "trainer.max_epochs"))]
+    budget = ["trainer.max_epochs=6", "optimizer.lr=0.004"]
+    found = {}
+    for model in (["model=small"], ["model=dnn", "model.match=small"]):
+        result = train(compose_config([*words, *budget, *model]), tmp_path / model[-1])
+        assert result.record["parameters"]["total"] == pytest.approx(61_639, rel=0.01)
+        found[model[-1]] = result.value
+    assert 0.60 <= found["model=small"] <= 0.90
+    assert found["model=small"] - found["model.match=small"] >= 0.08

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from fer_lightning.errors import DataError
 from fer_lightning.report.factorial import FactorialPart, factorial_part
-from fer_lightning.report.rows import ArmSummary, seeds_to_call, summarize_arms
+from fer_lightning.report.rows import ArmSummary, seeds_to_call, smallest_called, summarize_arms
 from fer_lightning.stats.paired import PairedEffect, paired_effect
 from fer_lightning.stats.power import Spread, spread_of
 from fer_lightning.stats.records import ArmRun, complete_by_seed
@@ -31,6 +31,8 @@ class AblationReport:
     spread : of the paired differences, over all arms; None where no arm has two seeds
     seeds : seeds of the study
     seeds_needed : seeds in all that call the rules' smallest effect at that spread; None where 200 do not
+    detectable : smallest true difference that the present seeds call with the rules' power; None where no
+        arm has two seeds
     command : the command line of the study, if known
     notes : what a reader must know to read the numbers right
     factorial : interactions and importances, where the plan crosses factors
@@ -49,6 +51,7 @@ class AblationReport:
     spread: Spread | None
     seeds: tuple[int, ...]
     seeds_needed: int | None
+    detectable: float | None
     command: str | None = None
     notes: tuple[str, ...] = ()
     factorial: FactorialPart | None = None
@@ -125,6 +128,7 @@ def ablation_report(
         spread=spread,
         seeds=tuple(sorted({run.seed for run in runs})),
         seeds_needed=seeds_to_call(spread, rules, len(effects)),
+        detectable=smallest_called(spread, found, rules),
         command=command,
         notes=(*notes, note) if note else notes,
         factorial=factorial,

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from fer_lightning.report.ablation import AblationReport
 from fer_lightning.report.rows import ArmSummary
-from fer_lightning.stats.power import MAX_SEEDS, detectable
+from fer_lightning.stats.power import MAX_SEEDS
 
 NONE = "–"
 SYNTHETIC = "SYNTHETIC DATA"
@@ -146,25 +146,24 @@ def _images_limit(report: AblationReport) -> str:
 def seeds_lines(report: AblationReport) -> list[str]:
     """What the present seeds can show, how many a smaller difference would take, and the command."""
     rules, have = report.rules, len(report.seeds)
-    arms = max(len(report.arms) - 1, 1)
-    lines = []
-    target = have + 2
-    if report.spread is not None:
-        size = detectable(report.spread, max(have, 2), alpha=rules.alpha / arms, target=rules.power)
+    lines, target = [], max(have + 2, rules.min_seeds)
+    if have < rules.min_seeds:
+        target = rules.min_seeds
+        lines.append(f"{have} seed{'s' * (have != 1)}: too few for any verdict; it takes {target} at least.")
+    elif report.detectable is not None:
         lines.append(
-            f"With {have} seeds this study calls a true difference of {number(report, size)}{unit(report)} "
-            f"or more with {100 * rules.power:g} % power."
+            f"With {have} seeds this study calls a true difference of {number(report, report.detectable)}"
+            f"{unit(report)} or more with {100 * rules.power:g} % power."
         )
+    if report.spread is not None:
         wanted = f"{number(report, rules.smallest_effect)}{unit(report)}"
         if report.seeds_needed is None:
             lines.append(
-                f"A difference of {wanted} is out of reach of 200 seeds; more images would help more."
+                f"A difference of {wanted} is out of reach of {MAX_SEEDS} seeds{_images_limit(report)}."
             )
         elif report.seeds_needed > have:
             target = report.seeds_needed
             lines.append(f"A difference of {wanted} would take {target} seeds, {target - have} more.")
-    elif have < rules.min_seeds:
-        target = rules.min_seeds
     if report.command and target <= 40:
         lines.append(f"To run {target} seeds: {add_seeds_command(report.command, report.seeds, target)}")
     return lines

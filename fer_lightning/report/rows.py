@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fer_lightning.stats.paired import PairedEffect, aligned_correctness
-from fer_lightning.stats.power import Spread, seeds_needed, spread_of
+from fer_lightning.stats.power import Spread, detectable, seeds_needed, spread_of
 from fer_lightning.stats.records import ArmRun
 from fer_lightning.stats.rules import Rules
 from fer_lightning.stats.verdict import BASELINE, holm, mcnemar_p, verdict
@@ -100,6 +100,14 @@ def seeds_to_call(spread: Spread | None, rules: Rules, n_arms: int) -> int | Non
         target=rules.power,
         min_seeds=rules.min_seeds,
     )
+
+
+def smallest_called(spread: Spread | None, effects: Sequence[PairedEffect], rules: Rules) -> float | None:
+    """Smallest true difference that the seeds of the fullest arm call, one of as many arms as there are effects."""
+    n_seeds = max((len(effect.seeds) for effect in effects), default=0)
+    if spread is None or n_seeds < 2:
+        return None
+    return detectable(spread, n_seeds, alpha=rules.alpha / len(effects), target=rules.power)
 
 
 def _single_run_p(

@@ -5,11 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
-from scipy import optimize
+from scipy import optimize, stats
 from statsmodels.stats.power import TTestPower
 
+from fer_lightning.stats.behrens_fisher import half_width
+from fer_lightning.stats.crossed import LUCK
 from fer_lightning.stats.paired import PairedEffect
 
 MAX_SEEDS = 200
@@ -56,21 +59,34 @@ def spread_of(effects: Sequence[PairedEffect]) -> Spread | None:
     )
 
 
-def power(spread: Spread, size: float, n_seeds: int, alpha: float = 0.05) -> float:
-    """Chance that a true difference of `size` is called, in its direction, with `n_seeds` seeds.
+@lru_cache(maxsize=256)
+def _interval_widths(df: int, alpha: float) -> tuple[np.ndarray, np.ndarray]:
+    """Logarithms of the seeds' part over the images' part, and of the half-width over the images' part."""
+    ratio = np.geomspace(1e-3, 1e4, 120)
+    return np.log(ratio), np.log(half_width(ratio, 1.0, df, 1 - alpha))
 
-    `alpha` is the level of the two-sided test.
+
+def power(spread: Spread, size: float, n_seeds: int, alpha: float = 0.05) -> float:
+    """Chance that a true difference of `size` is called with `n_seeds` seeds.
+
+    `alpha` is the level of the two-sided test. Without images this is statsmodels' power of a paired t-test;
+    with them, the mean over what the spread between seeds may come out as, of the chance to lie beyond the
+    half-width that goes with it.
     """
     seeds, images = spread.error_parts(n_seeds)
-    error = math.hypot(seeds, images)
+    error, df = math.hypot(seeds, images), n_seeds - 1
     if error == 0:
         return 1.0
-    # The images' part is as good as known: Satterthwaite's degrees of freedom of the sum.
-    df = (n_seeds - 1) * (error / seeds) ** 4 if seeds > 0 else 1e6
-    effect = abs(size) / (error * math.sqrt(n_seeds))
-    # "larger" at half the level: the other tail is below 1e-6 wherever it matters, and scipy's is NaN at
-    # times.
-    return float(TTestPower().power(effect, n_seeds, alpha / 2, df=min(df, 1e6), alternative="larger"))
+    if images < 1e-3 * seeds:
+        # "larger" at half the level: the other tail hardly counts, and scipy's is NaN at times.
+        effect = abs(size) / (error * math.sqrt(n_seeds))
+        return float(TTestPower().power(effect, n_seeds, alpha / 2, df=df, alternative="larger"))
+    shares = (np.arange(100) + 0.5) / 100
+    observed = np.sqrt(stats.chi2.ppf(shares, df) / df) * seeds
+    least = math.sqrt(stats.chi2.ppf(LUCK, df) / df) * spread.rest / math.sqrt(n_seeds * spread.n_images)
+    at, widths = _interval_widths(df, alpha)
+    ratio = np.log(np.maximum(np.maximum(observed, least) / images, 1e-3))
+    return float(stats.norm.sf((images * np.exp(np.interp(ratio, at, widths)) - abs(size)) / error).mean())
 
 
 def seeds_needed(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import zipfile
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,62 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from fer_lightning.errors import DataError
+from fer_lightning.predictions import Predictions, read_predictions
 
 LOGITS_FILE = "val_logits.npz"
-
-
-@dataclass(frozen=True, eq=False)
-class Predictions:
-    """Validation logits of one run.
-
-    Attributes
-    ----------
-    logits : float32 [N, C]
-    labels : int64 [N]
-    ids : str [N] or None; which image each row is
-    """
-
-    logits: np.ndarray
-    labels: np.ndarray
-    ids: np.ndarray | None = None
-
-    def __post_init__(self) -> None:
-        """Refuse arrays that do not belong together."""
-        if self.logits.ndim != 2 or self.labels.shape != self.logits.shape[:1]:
-            raise DataError(
-                f"logits of shape {self.logits.shape} with labels of shape {self.labels.shape}: "
-                "expected [N, C] and [N]"
-            )
-        if self.ids is not None and self.ids.shape != self.labels.shape:
-            raise DataError(
-                f"{self.ids.shape} ids for labels of shape {self.labels.shape}: expected one each"
-            )
-
-    @property
-    def correct(self) -> np.ndarray:
-        """Whether each image is classified right, bool [N]; a row with a NaN logit counts as wrong."""
-        right = self.logits.argmax(axis=1) == self.labels
-        return np.asarray(right & ~np.isnan(self.logits).any(axis=1))
-
-
-def read_predictions(directory: Path | str) -> Predictions:
-    """Read ``val_logits.npz`` (``logits`` [N, C], ``labels`` [N], ``ids`` [N]) of a run folder.
-
-    Raises
-    ------
-    DataError
-        The file is missing, damaged or lacks an array.
-    """
-    path = Path(directory) / LOGITS_FILE
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            return Predictions(file["logits"], file["labels"], file.get("ids"))
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file; expected the validation logits of a finished run") from None
-    except KeyError as error:
-        raise DataError(f"{path}: {error.args[0]}; expected the arrays logits and labels") from None
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path}: cannot be read ({error})") from None
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +58,7 @@ class ArmRun:
             return Predictions(self.logits, self.labels, self.ids)
         if self.directory is None or not (Path(self.directory) / LOGITS_FILE).is_file():
             return None
-        return read_predictions(self.directory)
+        return read_predictions(Path(self.directory) / LOGITS_FILE)
 
 
 def complete_by_seed(runs: Iterable[ArmRun], arm: str) -> dict[int, ArmRun]:
