@@ -15,6 +15,7 @@ The first trial is left out: in it the process loads its libraries and starts W&
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
 import statistics
@@ -47,7 +48,7 @@ def costs(folder: Path) -> list[tuple[float, float]]:
     """Seconds of a trial beside its epochs: those outside of its run, and those in it."""
     trials = load_study(folder / "study").get_trials(deepcopy=False)
     found = []
-    for before, trial in zip(trials, trials[1:], strict=False):
+    for before, trial in itertools.pairwise(trials):
         assert before.datetime_complete is not None
         assert trial.datetime_complete is not None
         whole = (trial.datetime_complete - before.datetime_complete).total_seconds()

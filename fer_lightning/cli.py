@@ -13,6 +13,7 @@ from fer_lightning.errors import UserError
 COMMANDS = {
     "summary": ("fer_lightning.commands.summary", "every layer of a model with its size and parameters"),
     "audit": ("fer_lightning.commands.audit", "class counts, copies, conflicts and blanks of a data set"),
+    "report": ("fer_lightning.commands.report", "the table, files and figures of a study, finished or not"),
     "evaluate": ("fer_lightning.commands.evaluate", "one checkpoint, or the average of several, on a split"),
 }
 USAGE = """fer_lightning: why did the model get better?

@@ -1,4 +1,4 @@
-"""The table and the figure at the end of a study."""
+"""What a study found: an ablation's table and figure, a search's best trials and figures."""
 
 from __future__ import annotations
 
@@ -15,14 +15,16 @@ from omegaconf import DictConfig
 from fer_lightning.errors import DataError, UserError
 from fer_lightning.report.ablation import AblationReport, ablation_report
 from fer_lightning.report.files import write_report
+from fer_lightning.report.search import write_search_figures
 from fer_lightning.report.text import to_text
 from fer_lightning.stats.records import ArmRun
 from fer_lightning.stats.rules import Rules
 from fer_lightning.sweeps.job import WORKER
-from fer_lightning.sweeps.records import TrialRecord, load_trials
+from fer_lightning.sweeps.records import TrialRecord, load_study, load_trials
 from fer_lightning.train import shown
 
 log = logging.getLogger(__name__)
+BEST = 5
 
 
 def arm_runs(trials: Sequence[TrialRecord]) -> list[ArmRun]:
@@ -52,29 +54,24 @@ def _any_record(trials: Sequence[TrialRecord]) -> dict[str, Any]:
     return {}
 
 
-def study_report(
-    place: str | Path, study_name: str | None = None, rules: Rules | None = None
-) -> AblationReport:
+def judge(trials: Sequence[TrialRecord], rules: Rules | None = None) -> AblationReport:
     """Judge the arms of an ablation study.
 
     Parameters
     ----------
-    place
-        The study's folder, or its storage.
-    study_name
-        May be left out where there is one study only.
+    trials
+        All of the study.
     rules
         When an arm is called better or worse.
 
     Raises
     ------
     DataError
-        There is no such study, or it is no ablation.
+        The study is no ablation.
     """
-    trials = load_trials(place, study_name)
     runs = arm_runs(trials)
     if not runs:
-        raise DataError(f"{place}: no trial of an ablation plan; expected the folder of an ablation study")
+        raise DataError("no trial of an ablation plan; expected an ablation study")
     record = _any_record(trials)
     data = record.get("data", {})
     return ablation_report(
@@ -88,21 +85,86 @@ def study_report(
     )
 
 
+def _search_text(trials: Sequence[TrialRecord], metric: str, data: dict[str, Any], *, maximize: bool) -> str:
+    """Return the best trials of a search, and how many were pruned or failed, as text."""
+    done = [trial for trial in trials if trial.state == "COMPLETE" and trial.value is not None]
+    done.sort(key=lambda trial: trial.value or 0.0, reverse=maximize)
+    counts = {
+        state: sum(trial.state == state for trial in trials) for state in ("COMPLETE", "PRUNED", "FAIL")
+    }
+    kind = (
+        "SYNTHETIC DATA, faces drawn by a program" if data.get("synthetic") else data.get("name", "not named")
+    )
+    epochs = sum(len(trial.intermediate) for trial in trials)
+    lines = [
+        f"Search · Data: {kind}.",
+        f"{counts['COMPLETE']} trials complete, {counts['PRUNED']} pruned, {counts['FAIL']} failed; "
+        f"{epochs} epochs, {sum(trial.seconds or 0.0 for trial in trials):.0f} s in all.",
+        "",
+        f"{'trial':>6}  {metric:>10}  parameters",
+    ]
+    for trial in done[:BEST]:
+        chosen = " ".join(
+            f"{key}={value:.4g}" if isinstance(value, float) else f"{key}={value}"
+            for key, value in trial.params.items()
+        )
+        lines.append(f"{trial.number:>6}  {trial.value:>10.4f}  {chosen}")
+    return "\n".join(lines)
+
+
+def report_study(
+    place: str | Path, folder: Path, study_name: str | None = None, rules: Rules | None = None
+) -> str:
+    """Write a study's report files and figures and return its table as text.
+
+    Parameters
+    ----------
+    place
+        The study's folder, or its storage.
+    folder
+        Where the files are written.
+    study_name
+        May be left out where there is one study only.
+    rules
+        When an arm of an ablation is called better or worse.
+
+    Raises
+    ------
+    DataError
+        There is no such study, or nothing in it to report.
+    """
+    trials = load_trials(place, study_name)
+    if any(trial.arm is not None for trial in trials):
+        report = judge(trials, rules)
+        paths = write_report(report, folder)
+        return f"{to_text(report)}\n\nwritten to {shown(folder)}: {', '.join(path.name for path in paths.values())}"
+    record = _any_record(trials)
+    if not any(trial.state == "COMPLETE" for trial in trials):
+        raise DataError(f"{place}: no trial is complete yet")
+    data, metric = record.get("data", {}), record.get("metric", "val/acc")
+    study = load_study(place, study_name)
+    paths = write_search_figures(
+        study,
+        folder,
+        metric=metric,
+        data_name=data.get("name", ""),
+        synthetic=bool(data.get("synthetic", False)),
+    )
+    text = _search_text(trials, metric, data, maximize=study.directions[0].name == "MAXIMIZE")
+    return f"{text}\n\nwritten to {shown(folder)}: {', '.join(path.name for path in paths.values())}"
+
+
 class StudyReport(Callback):
-    """Hydra callback: when an ablation study has ended, prints its table and writes its files."""
+    """Hydra callback: when a study has ended, prints its table and writes its files into its folder."""
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
-        """Write ``report.*`` and ``effects.png`` into the study's folder."""
-        if os.environ.get(WORKER) is not None or not config.get("ablation"):
+        """Report the study, in the process that began it."""
+        if os.environ.get(WORKER) is not None:
             return
         folder = Path(config.hydra.sweep.dir)
         try:
-            report = study_report(folder, config.hydra.sweeper.study_name)
-            write_report(report, folder)
+            text = report_study(folder, folder, config.hydra.sweeper.study_name)
         except UserError as error:
             log.warning("no report: %s", error)
             return
-        print("\n" + to_text(report))  # noqa: T201
-        log.info(
-            "\nwritten to %s: report.txt, report.md, report.csv, report.json, effects.png", shown(folder)
-        )
+        print(f"\n{text}")  # noqa: T201

@@ -74,6 +74,16 @@ def test_the_ablation_ends_with_a_table_and_goes_on_with_more_seeds(here, tiny, 
     assert len(rows) == len({arm for arm, _ in cells})
 
 
+def test_a_study_is_reported_again_from_its_folder(here, tiny, capsys):
+    command = ["+experiment=search", *tiny, f"hydra.sweep.dir={here}/study", "hydra.sweeper.n_trials=3"]
+    assert main([*command, "hydra/sweeper/pruner=none"]) == 0
+    first = capsys.readouterr().out
+    assert "3 trials complete, 0 pruned, 0 failed" in first
+    assert main(["report", f"{here}/study", f"output={here}/again"]) == 0
+    assert capsys.readouterr().out.splitlines()[:8] == first.strip().splitlines()[:8]
+    assert {path.name for path in (here / "again").iterdir()} >= {"history.png", "parallel.png", "slices.png"}
+
+
 def test_an_ordinary_multirun_needs_no_study(here, tiny):
     assert main(["-m", *tiny, "model.activation=relu,selu", f"hydra.sweep.dir={here}/m"]) == 0
     records = [json.loads(path.read_text()) for path in sorted((here / "m").glob("*/run.json"))]

@@ -91,11 +91,14 @@ def how_to_read(report: AblationReport) -> str:
     level = f"{100 * rules.confidence:g} %"
     over = "new seeds and new images" if report.n_images else "new seeds"
     tested = sum(not math.isnan(row.p_holm) for row in report.arms)
+    word = (
+        f"Holm-corrected over {tested} arm{'s' * (tested != 1)} at {100 * rules.alpha:.3g} %; "
+        f"none with fewer than {rules.min_seeds} common seeds"
+    )
     return (
         f"{report.metric}{' in %' if report.is_accuracy else ''}: mean ± standard deviation over seeds. "
         f"Difference: arm minus {report.baseline!r}, paired by seed, with its {level} interval for {over}. "
-        f"Verdict: Holm-corrected over {tested} arm{'s' * (tested != 1)} at {100 * rules.alpha:.3g} %; "
-        f"none with fewer than {rules.min_seeds} common seeds."
+        f"Verdict: {word if tested else f'none, no arm has {rules.min_seeds} seeds in common with it'}."
     )
 
 
