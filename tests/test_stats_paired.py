@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -184,13 +185,18 @@ def test_more_power_takes_more_seeds_and_images_set_a_floor():
         seeds_needed(spread, 0)
 
 
-def test_spread_of_a_study_is_the_root_mean_square_of_its_arms():
+def test_spread_of_a_study_is_that_of_a_typical_arm():
     arm, base, _ = study()
     other, _, _ = study(seed=1)
     effects = [paired_effect(arm, base), paired_effect(other, base)]
     spread = spread_of(effects)
     assert spread.rest == pytest.approx(np.sqrt((effects[0].rest_sd ** 2 + effects[1].rest_sd ** 2) / 2))
+    assert spread.seed == pytest.approx(np.sqrt((effects[0].seed_sd ** 2 + effects[1].seed_sd ** 2) / 2))
     assert spread.n_images == 300
+    stuck = dataclasses.replace(effects[0], image_sd=9.0, rest_sd=0.01)
+    with_stuck = spread_of([*effects, stuck])
+    assert with_stuck.image == max(effect.image_sd for effect in effects)
+    assert with_stuck.rest == min(effect.rest_sd for effect in effects)
     assert spread_of([]) is None
     assert spread_of([effect_with(0.1, 1)]) is None
 

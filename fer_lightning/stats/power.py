@@ -36,9 +36,11 @@ class Spread:
 
 
 def spread_of(effects: Sequence[PairedEffect]) -> Spread | None:
-    """Root mean square of the arms' spreads; None where no arm has two seeds.
+    """Spread of a typical arm; None where no arm has two seeds.
 
-    One arm's spread over three seeds is a poor guide to the spread of the next ones; planning takes them all.
+    One arm's spread over three seeds is a poor guide to the spread of the next ones, so that between seeds is
+    the mean over the arms (of squares). Those of the images and the rest are well known in each arm; there the
+    median keeps a stuck network out.
     """
     usable = [e for e in effects if len(e.seeds) > 1]
     with_images = [e for e in usable if e.n_images]
@@ -49,12 +51,15 @@ def spread_of(effects: Sequence[PairedEffect]) -> Spread | None:
     def rms(values: Sequence[float]) -> float:
         return float(np.sqrt(np.mean(np.square(values))))
 
+    def middle(values: Sequence[float]) -> float:
+        return float(np.sqrt(np.median(np.square(values))))
+
     if not with_images:
         return Spread(rms([e.sd for e in usable]), 0.0, 0.0, 0)
     return Spread(
         rms([e.seed_sd for e in usable]),
-        rms([e.image_sd for e in usable]),
-        rms([e.rest_sd for e in usable]),
+        middle([e.image_sd for e in usable]),
+        middle([e.rest_sd for e in usable]),
         min(e.n_images for e in usable),
     )
 
