@@ -38,10 +38,11 @@ class Progress:
     def after(self, trials: list[FrozenTrial], batch: list[Claim]) -> None:
         """Say what the trials that just ended came to, and how the study stands."""
         by_id = {trial._trial_id: trial for trial in trials}
-        for claim in batch:
-            if claim.trial_id in by_id:
-                log.info("trial %d %s", claim.number, _outcome(by_id[claim.trial_id]))
-        log.info("%s", self.line(trials))
+        ended = [by_id[claim.trial_id] for claim in batch if claim.trial_id in by_id]
+        for trial in ended[:-1]:
+            log.info("trial %d%s %s", trial.number, _arm(trial), _outcome(trial))
+        last = f"trial {ended[-1].number}{_arm(ended[-1])} {_outcome(ended[-1])}; " if ended else ""
+        log.info("%s%s", last, self.line(trials))
 
     def line(self, trials: list[FrozenTrial]) -> str:
         """The study's state in one line."""
@@ -56,7 +57,7 @@ class Progress:
                 parts.append(f"{count} {word}")
         best = self._best(trials)
         if best is not None:
-            parts.append(f"best {self._spec.options.objective[0]} {best.values[0]:.4g} (trial {best.number})")
+            parts.append(f"best {self._spec.options.objective[0]} {best.values[0]:.4g}")
         remaining = self._remaining_seconds(done)
         if remaining is not None:
             parts.append(f"about {_duration(remaining)} left")
@@ -89,6 +90,12 @@ class Progress:
 def _count(trials: list[FrozenTrial], *states: TrialState) -> int:
     counts = Counter(trial.state for trial in trials)
     return sum(counts[state] for state in states)
+
+
+def _arm(trial: FrozenTrial) -> str:
+    """The arm and seed of a plan's trial, in brackets."""
+    arm, seed = trial.user_attrs.get("arm"), trial.user_attrs.get("seed")
+    return "" if arm is None else f" ({arm}, seed {seed})"
 
 
 def _outcome(trial: FrozenTrial) -> str:
