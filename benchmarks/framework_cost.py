@@ -163,7 +163,9 @@ def _print(model: str, speeds: dict[str, list[float]]) -> None:
     best = max(middle["DataLoader, R0's augmentation"], middle["… with 2 worker processes"])
     print(f"{model}  the command takes {extra:+.1f} % of the bare loop's time more")
     ratio = middle["command, R0's augmentation"] / best
-    print(f"{model}  the command is {ratio:.2f} times as fast as the better DataLoader, both with R0's augmentation")
+    print(
+        f"{model}  the command is {ratio:.2f} times as fast as the better DataLoader, both with R0's augmentation"
+    )
 
 
 if __name__ == "__main__":

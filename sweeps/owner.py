@@ -26,13 +26,14 @@ class Owner:
     pid: int
     started: float
     token: str
+    begun: bool = False
 
     @classmethod
-    def this_process(cls, token: str | None = None) -> Owner:
+    def this_process(cls, token: str | None = None, begun: bool = False) -> Owner:
         """The owner that this process would be; with a new token unless one is given."""
         pid = os.getpid()
         started = psutil.Process(pid).create_time()
-        return cls(host=host_name(), pid=pid, started=started, token=token or uuid.uuid4().hex)
+        return cls(host_name(), pid, started, token or uuid.uuid4().hex, begun)
 
     @classmethod
     def of(cls, system_attrs: dict[str, Any]) -> Owner | None:

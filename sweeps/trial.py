@@ -94,8 +94,12 @@ class TrialSession:
 
     def _take(self) -> None:
         with claim_lock(self.job.storage, self.job.study):
-            self._require_ownership(self._frozen())
-            owner = Owner.this_process(self.job.token)
+            trial = self._frozen()
+            self._require_ownership(trial)
+            before = Owner.of(trial.system_attrs)
+            if before is not None and before.begun:
+                self.resumed = True
+            owner = Owner.this_process(self.job.token, begun=True)
             self._storage.set_trial_system_attr(self.job.trial_id, OWNER, owner.as_attr())
             record_beat(self._storage, self.job.trial_id)
 

@@ -70,3 +70,40 @@ def test_a_job_that_kills_its_process_is_not_tried_for_ever(tmp_path: Path) -> N
     assert {r.reason for r in records} == {
         "its process died 2 times without getting any further (out of memory?)"
     }
+
+
+needs_submitit = pytest.mark.skipif(
+    importlib.util.find_spec("hydra_plugins.hydra_submitit_launcher") is None,
+    reason="needs hydra-submitit-launcher",
+)
+SUBMITIT = ["hydra/launcher=submitit_local", "hydra.sweeper.n_jobs=2", "hydra.launcher.timeout_min=5"]
+
+
+@needs_submitit
+def test_submitit_runs_trials_and_prunes(tmp_path: Path) -> None:
+    pruner = [
+        "hydra/sweeper/pruner=median",
+        "hydra.sweeper.pruner.n_startup_trials=1",
+        "hydra.sweeper.pruner.n_warmup_steps=0",
+        "hydra.sweeper.pruner.n_min_trials=1",
+    ]
+    records = finish(
+        tmp_path, *SEARCH, *SUBMITIT, *pruner, "hydra.sweeper.n_trials=6", "hydra/sweeper/sampler=random"
+    )
+    assert [r.number for r in records] == list(range(6))
+    assert {r.state for r in records} == {"COMPLETE", "PRUNED"}
+    for record in records:
+        assert epochs(record) == list(record.intermediate)
+
+
+@needs_submitit
+def test_a_submitit_sweep_whose_controller_is_killed_loses_nothing(tmp_path: Path) -> None:
+    arguments = [*SEARCH, *SUBMITIT, "hydra.sweeper.n_trials=4", "trainer.seconds=0.5"]
+    process = start(tmp_path, *arguments)
+    from test_sweep_resume import assert_whole, wait_until_running
+
+    wait_until_running(tmp_path, process, epochs_run=2)
+    process.kill()
+    process.wait()
+    # The jobs outlive the controller and tell their results themselves; the next one runs what is missing.
+    assert_whole(finish(tmp_path, *arguments), 4)

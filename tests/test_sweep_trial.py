@@ -215,6 +215,18 @@ def test_a_full_disk_halts_the_sweep_and_keeps_the_trial(study: Study) -> None:
     assert study.trials[0].state == TrialState.WAITING
 
 
+def test_a_job_that_its_scheduler_starts_again_continues(study: Study) -> None:
+    # SLURM requeues a job that ran out of time with the same arguments; nobody claimed its trial anew.
+    claim = study.claim()
+    first = study.session(claim)
+    assert not first.resumed
+    again = study.session(claim)
+    assert again.resumed
+    with again:
+        again.complete(1.0)
+    assert study.trials[0].state == TrialState.COMPLETE
+
+
 def test_a_trial_that_was_given_away_cannot_be_told(study: Study) -> None:
     claim = study.claim()
     session = study.session(claim)
