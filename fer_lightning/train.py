@@ -194,8 +194,8 @@ def train(
         "data": describe_data(data),
     }
     module = build_module(config, data, stored)
-    _announce(module, data)
     done = _check_continuation(checkpoint, stored) if checkpoint else 0
+    _announce(module, data)
 
     loggers = _loggers(config, folder, stored, wandb_options or {})
     if isinstance(loggers[0], MetricsCsv):

@@ -172,6 +172,12 @@ class Claims:
             self._storage.set_trial_user_attr(claim.trial_id, "seconds", round(seconds_since_start(trial), 3))
             self._storage.set_trial_state_values(claim.trial_id, state, values)
 
+    def has_begun(self, claim: Claim) -> bool:
+        """Whether the trial's job has taken it over, or told its result already."""
+        trial = self._storage.get_trial(claim.trial_id)
+        owner = Owner.of(trial.system_attrs)
+        return trial.state != TrialState.RUNNING or (owner is not None and owner.begun)
+
     def _held(self, claim: Claim) -> FrozenTrial | None:
         """The claimed trial if it is unfinished and this very process holds it."""
         trial = self._storage.get_trial(claim.trial_id)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -50,28 +51,56 @@ def job_overrides(spec: StudySpec, fixed: Sequence[str], claim: Claim) -> list[s
 
 
 def run_jobs(
-    launcher: HydraLauncher, claims: Claims, batch: list[Claim], overrides: list[list[str]]
-) -> Sequence[JobReturn] | None:
+    launcher: HydraLauncher,
+    claims: Claims,
+    batch: list[Claim],
+    overrides: list[list[str]],
+    compose: Callable[[list[str]], object],
+) -> None:
     """Run a batch; what it could not tell itself is told here.
+
+    Parameters
+    ----------
+    compose
+        Composes a job's configuration from its overrides, or raises; asked only when the launcher fails.
 
     Raises
     ------
     StudyHaltedError
-        If a job met a full disk or lost the database.
+        If the launcher does not work, or a job met a full disk or lost the database.
     """
     try:
         returns = launcher.launch(overrides, initial_job_idx=batch[0].number)
     except Exception as error:
-        # The launcher itself failed: a configuration that cannot be composed, or a worker process that died.
-        for claim in batch:
-            claims.settle(claim, TrialState.FAIL, reason=first_line(error))
-        return None
+        _after_failed_launch(claims, batch, overrides, compose, error)
+        return
     for claim, result in zip(batch, returns, strict=True):
         _settle(claims, claim, result)
     for result in returns:
         if isinstance(result._return_value, StudyHaltedError):
             raise result._return_value
-    return returns
+
+
+def _after_failed_launch(
+    claims: Claims,
+    batch: list[Claim],
+    overrides: list[list[str]],
+    compose: Callable[[list[str]], object],
+    error: Exception,
+) -> None:
+    """Tell a trial that cannot be composed from a job whose process died and from a launcher that does not work."""
+    began = any(claims.has_begun(claim) for claim in batch)
+    at_fault = False
+    for claim, words in zip(batch, overrides, strict=True):
+        try:
+            compose(words)
+        except Exception as cause:
+            claims.settle(claim, TrialState.FAIL, reason=first_line(cause))
+            at_fault = True
+    # The others go back to the queue; those that began are in their own processes' hands, or found dead later.
+    claims.release(batch)
+    if not began and not at_fault:
+        raise StudyHaltedError(f"the launcher failed: {first_line(error)}") from error
 
 
 def _settle(claims: Claims, claim: Claim, result: JobReturn) -> None:
@@ -92,6 +121,6 @@ def _is_result(value: Any) -> bool:
 
 def write_once(path: Path, text: str) -> None:
     """Write a file that several peers may write at once."""
-    temporary = path.with_name(f".{path.name}.{id(text):x}")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     temporary.write_text(text, encoding="utf-8")
     temporary.replace(path)

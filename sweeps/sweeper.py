@@ -179,4 +179,4 @@ class StudySweep:
 
     def _run_batch(self, claims: Claims, batch: list[Claim]) -> None:
         overrides = [job_overrides(self._spec, self._fixed_overrides, claim) for claim in batch]
-        run_jobs(self._launcher, claims, batch, overrides)
+        run_jobs(self._launcher, claims, batch, overrides, lambda words: self._compose(words, "the trial"))

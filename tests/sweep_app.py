@@ -23,6 +23,7 @@ CONFIG: dict[str, Any] = {
     "model": {"activation": "relu", "slope": 0.1, "dropout": 0.2, "layers": [8, 8]},
     "optimizer": {"lr": 0.1},
     "trainer": {"max_epochs": 4, "seconds": 0.0},
+    "nested": {"b": {"c": 2}},
     "trouble": None,
     "plain_return": False,
     "search_space": None,

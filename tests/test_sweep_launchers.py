@@ -72,6 +72,30 @@ def test_a_job_that_kills_its_process_is_not_tried_for_ever(tmp_path: Path) -> N
     }
 
 
+@needs_joblib
+def test_a_launcher_that_does_not_work_stops_the_sweep_and_costs_no_trial(tmp_path: Path) -> None:
+    arguments = [*SEARCH, *JOBLIB, "hydra.sweeper.n_trials=4"]
+    assert start(tmp_path, *arguments, "hydra.launcher.batch_size=nonsense").wait(timeout=60) == 2
+    assert "error: the launcher failed: ValueError: " in output(tmp_path)
+    assert {r.state for r in load_trials(tmp_path / "sweep")} == {"WAITING"}
+    assert [r.state for r in finish(tmp_path, *arguments)] == ["COMPLETE"] * 4
+
+
+@needs_joblib
+def test_a_trial_that_cannot_be_composed_does_not_take_the_rest_of_its_batch_along(tmp_path: Path) -> None:
+    # Each level composes by itself, but not the two together.
+    plan = (
+        "ablation={plan:pairwise,factors:{gone:{levels:{yes:['~nested.b={c:2}'],no:[]},baseline:no},"
+        "changed:{levels:{yes:['nested.b.c=3'],no:[]},baseline:no}}}"
+    )
+    records = finish(
+        tmp_path, plan, "seeds=[0]", *JOBLIB, "hydra.sweeper.n_trials=null", "hydra.sweeper.n_jobs=4"
+    )
+    assert [r.state for r in records] == ["COMPLETE", "COMPLETE", "COMPLETE", "FAIL"]
+    assert records[3].reason is not None
+    assert "nested.b" in records[3].reason
+
+
 needs_submitit = pytest.mark.skipif(
     importlib.util.find_spec("hydra_plugins.hydra_submitit_launcher") is None,
     reason="needs hydra-submitit-launcher",

@@ -35,21 +35,24 @@ def two_sided_p(distance: np.ndarray, a: np.ndarray, b: np.ndarray, df: float) -
     # Only the ratio of a and b matters; the larger one is the scale, so that the integrands have no sharp
     # step.
     d, a, b = (x[..., None] / safe[..., None] for x in (d, a, b))
-    p = _over_z(d, a, b, df)
-    if (small := a[..., 0] < b[..., 0]).any():
-        p = np.where(small, _over_t(d, a, b, df), p)
+    # Over Z the integrand is smooth where a is not small, or where Z cannot reach the distance; over T it is
+    # smooth otherwise (far out in T's tail its steps would jump over the place where the normal part acts).
+    over_z = (a >= 0.5) | ((a > 0) & (d > 12))
+    p = _over_z(d, np.where(over_z, a, 1.0), b, df)
+    if not over_z.all():
+        p = np.where(over_z[..., 0], p, _over_t(d, a, b, df))
     p = np.where(scale > 0, p, 0.0)
     return np.where(d[..., 0] == 0, 1.0, np.clip(p, 0.0, 1.0))
 
 
 def _over_z(d: np.ndarray, a: np.ndarray, b: np.ndarray, df: float) -> np.ndarray:
-    """Integrate over Z; smooth where a is not small."""
-    beyond = special.stdtr(df, -(d - b * _Z) / np.maximum(a, 0.5))
+    """Integrate over Z."""
+    beyond = special.stdtr(df, -(d - b * _Z) / a)
     return np.asarray(2 * (beyond * _Z_WEIGHT).sum(axis=-1))
 
 
 def _over_t(d: np.ndarray, a: np.ndarray, b: np.ndarray, df: float) -> np.ndarray:
-    """Integrate over T, with T = √df·sinh(x) so that its heavy tails end; smooth where b is not small."""
+    """Integrate over T, with T = √df·sinh(x) so that its heavy tails end."""
     end, step = 28 / df + np.arcsinh(10 / np.sqrt(df)), min(0.08, 0.2 / np.sqrt(df))
     x = np.arange(-end, end, step)
     t = np.sqrt(df) * np.sinh(x)
