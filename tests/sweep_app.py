@@ -59,6 +59,13 @@ def make_trouble(config: DictConfig, epoch: int) -> None:
             os.kill(os.getpid(), 9)
 
 
+def ray_node() -> str | None:
+    """The node of a Ray cluster that this runs on."""
+    if "ray" not in sys.modules:
+        return None
+    return str(sys.modules["ray"].get_runtime_context().get_node_id())
+
+
 def train(config: DictConfig, session: Any, folder: Path) -> float:
     checkpoint = folder / "last.json"
     begun = session is not None and session.resumed and checkpoint.exists()
@@ -98,7 +105,7 @@ def main(config: DictConfig) -> float | None:
         except ArithmeticError:
             value = float("nan")
         metrics = {"val/acc": value, "cost": float(sum(config.model.layers))}
-        session.complete(metrics, attrs={"epochs": config.trainer.max_epochs})
+        session.complete(metrics, attrs={"epochs": config.trainer.max_epochs, "node": ray_node()})
     return None
 
 

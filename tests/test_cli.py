@@ -5,7 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from fer_lightning.cli import COMMANDS, main
 from fer_lightning.tracking.metrics_csv import read_metrics
@@ -82,6 +84,29 @@ def test_a_run_is_trained_evaluated_averaged_and_resumed(capsys, tmp_path, monke
     assert "another scheduler configuration" in complaint(capsys, *longer)
     assert main([*longer, "scheduler=constant", f"hydra.run.dir={tmp_path}/run0"]) == 0
     assert [row["epoch"] for row in read_metrics(tmp_path / "run0" / "metrics.csv")] == [0, 1]
+
+
+def test_own_pictures_of_other_size_and_classes_are_trained_and_evaluated(
+    capsys, tmp_path, monkeypatch, tiny
+):
+    monkeypatch.chdir(tmp_path)
+    random = np.random.default_rng(0)
+    for level, label in ((40, "calm"), (120, "glad"), (200, "cross")):
+        (tmp_path / "faces" / label).mkdir(parents=True)
+        for number in range(30):
+            colours = np.clip(random.normal(level, 20, (30, 40, 3)), 0, 255).astype(np.uint8)
+            Image.fromarray(colours).save(tmp_path / "faces" / label / f"{number}.png")
+    own = [word for word in tiny if not word.startswith(("data.drawing", "trainer.max_epochs"))]
+    place = ["data=image_folder", f"data.path={tmp_path}/faces", "data.image_size=32"]
+    budget = ["data.batch_size=8", "optimizer.lr=0.01", "trainer.max_epochs=3"]
+    assert main([*own, *place, *budget, f"hydra.run.dir={tmp_path}/run"]) == 0
+    record = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert record["data"]["synthetic"] is False
+    assert record["best"]["val/acc"] > 0.9  # the grey level alone tells these classes apart
+    capsys.readouterr()
+    assert main(["evaluate", f"checkpoint={tmp_path}/run/checkpoints/best.ckpt", "split=test"]) == 0
+    text = capsys.readouterr().out
+    assert all(f"recall {label}" in text for label in ("calm", "glad", "cross"))
 
 
 def test_a_data_key_of_evaluate_must_exist(capsys, tmp_path, monkeypatch, tiny):
