@@ -20,6 +20,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +33,7 @@ from fer_lightning.build import build_data, build_model
 from fer_lightning.compose import compose_config
 from fer_lightning.tracking.metrics_csv import read_metrics
 
-FACES = {"cnn": 1280, "dnn": 12800}
+FACES = {"cnn": 768, "dnn": 12800}
 BATCH = 128
 
 
@@ -136,6 +138,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--models", nargs="+", default=["cnn", "dnn"], choices=sorted(FACES))
+    parser.add_argument("--loaders", nargs="*", default=["dnn"], help="models to train from a DataLoader too")
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     print(
@@ -143,15 +146,19 @@ def main() -> None:
     )
     for model in arguments.models:
         speeds: dict[str, list[float]] = {}
+        ways: dict[str, Callable[[], float]] = {
+            "bare loop": partial(bare_seconds, model),
+            "command": partial(command_seconds, model, "none", arguments.threads),
+        }
+        if model in arguments.loaders:
+            ways |= {
+                "command, R0's augmentation": partial(command_seconds, model, "r0", arguments.threads),
+                "DataLoader, R0's augmentation": partial(loader_seconds, model, 0),
+                "… with 2 worker processes": partial(loader_seconds, model, 2),
+            }
         for _ in range(arguments.repeats):
-            for name, seconds in (
-                ("bare loop", bare_seconds(model)),
-                ("command", command_seconds(model, "none", arguments.threads)),
-                ("command, R0's augmentation", command_seconds(model, "r0", arguments.threads)),
-                ("DataLoader, R0's augmentation", loader_seconds(model, 0)),
-                ("… with 2 worker processes", loader_seconds(model, 2)),
-            ):
-                speeds.setdefault(name, []).append(FACES[model] / seconds)
+            for name, way in ways.items():
+                speeds.setdefault(name, []).append(FACES[model] / way())
         _print(model, speeds)
 
 
@@ -160,8 +167,10 @@ def _print(model: str, speeds: dict[str, list[float]]) -> None:
     for name, values in speeds.items():
         print(f"{model}  {name:32}{middle[name]:10.0f}  [{min(values):.0f}, {max(values):.0f}]")
     extra = 100 * (middle["bare loop"] / middle["command"] - 1)
+    print(f"{model}  the command takes {extra:+.1f} % more time than the bare loop")
+    if "… with 2 worker processes" not in middle:
+        return
     best = max(middle["DataLoader, R0's augmentation"], middle["… with 2 worker processes"])
-    print(f"{model}  the command takes {extra:+.1f} % of the bare loop's time more")
     ratio = middle["command, R0's augmentation"] / best
     print(
         f"{model}  the command is {ratio:.2f} times as fast as the better DataLoader, both with R0's augmentation"
