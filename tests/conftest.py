@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,6 +26,11 @@ TINY = [
     "threads=1",
     "logger=csv",
 ]
+
+
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    # A shell that starts tests in the background has them ignore Ctrl-C, and so would every process they start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True, scope="session")
