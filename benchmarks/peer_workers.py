@@ -22,7 +22,7 @@ FACES = {"small": 2000, "cnn": 384, "dnn": 4000}
 
 
 def seconds(folder: Path, words: list[str]) -> float:
-    command = [sys.executable, "-m", "fer_lightning", "+experiment=search", *words]
+    command = [sys.executable, "-m", "fer_lightning", "-m", "hydra/sweeper=fer_optuna", *words]
     started = time.perf_counter()
     subprocess.run(command, check=True, cwd=folder, capture_output=True)
     return time.perf_counter() - started
@@ -34,16 +34,13 @@ def measure(model: str, workers: int, trials: int) -> float:
     words = [
         f"model={model}",
         f"optimizer.lr={rates}",
-        "search_space=null",
         "hydra/sweeper/sampler=grid",
-        "hydra/sweeper/pruner=none",
         "hydra.sweeper.n_trials=null",
         "hydra.sweep.dir=study",
         f"study.workers={workers}",
         f"data.drawing.n_train={FACES[model]}",
         "trainer.max_epochs=2",
         "logger=csv",
-        "-m",
     ]
     with tempfile.TemporaryDirectory() as name:
         whole = seconds(Path(name), words)

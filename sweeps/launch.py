@@ -11,11 +11,11 @@ from hydra.core.utils import JobReturn, JobStatus
 from optuna.trial import TrialState
 
 from fer_lightning.sweeps.claim import Claim, Claims
+from fer_lightning.sweeps.hold import StudyHaltedError
 from fer_lightning.sweeps.job import THREADS, Job
 from fer_lightning.sweeps.override import override
 from fer_lightning.sweeps.reason import first_line
 from fer_lightning.sweeps.study import StudySpec
-from fer_lightning.sweeps.trial import StudyHaltedError
 
 
 class HydraLauncher(Protocol):

@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 
 ATTEMPTS = "fer:attempts"
 SPENT = "fer:spent"
+LAST_TOKEN = "fer:last_token"
 _DEATHS = "fer:deaths"
 
 
@@ -67,6 +68,8 @@ def requeue(storage: BaseStorage, trial: FrozenTrial, seconds: float) -> None:
     """
     spent = float(trial.system_attrs.get(SPENT, 0.0)) + seconds
     storage.set_trial_system_attr(trial._trial_id, SPENT, spent)
+    owner = Owner.of(trial.system_attrs)
+    storage.set_trial_system_attr(trial._trial_id, LAST_TOKEN, None if owner is None else owner.token)
     storage.set_trial_system_attr(trial._trial_id, OWNER, None)
     storage.set_trial_state_values(trial._trial_id, TrialState.WAITING)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import threading
 import traceback
 import warnings
 from collections.abc import Iterator, Mapping
@@ -14,30 +13,21 @@ from typing import Any
 import optuna
 from optuna import TrialPruned
 from optuna.exceptions import ExperimentalWarning, StorageInternalError, UpdateFinishedTrialError
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
-from fer_lightning.errors import UserError
 from fer_lightning.sweeps.algorithms import build_pruner
-from fer_lightning.sweeps.heartbeat import Heartbeat, record_beat
+from fer_lightning.sweeps.heartbeat import Heartbeat
+from fer_lightning.sweeps.hold import Hold, StudyHaltedError, TrialTakenError
 from fer_lightning.sweeps.interrupts import shielded, sigterm_raises
 from fer_lightning.sweeps.job import Job
 from fer_lightning.sweeps.lock import claim_lock
 from fer_lightning.sweeps.objective import Values, choose
-from fer_lightning.sweeps.owner import OWNER, Owner
 from fer_lightning.sweeps.reason import disk_is_full, first_line
-from fer_lightning.sweeps.resume import SPENT, requeue, seconds_since_start
+from fer_lightning.sweeps.resume import SPENT, seconds_since_start
 from fer_lightning.sweeps.storage import open_storage
 
 log = logging.getLogger(__name__)
-
-
-class TrialTakenError(UserError):
-    """The trial was given to another process, because this one gave no sign of life for too long."""
-
-
-class StudyHaltedError(UserError):
-    """The machine is at fault (a full disk, no database): the sweep stops and can be resumed."""
 
 
 def attach() -> TrialSession | None:
@@ -65,7 +55,6 @@ class TrialSession:
         self.job = job
         self.number = job.number
         self.directory = job.directory
-        self.resumed = job.resume
         self.study_name = job.study
         self._storage = open_storage(job.storage, heartbeat=job.heartbeat)
         study = optuna.load_study(
@@ -77,9 +66,9 @@ class TrialSession:
         self._objectives: list[str] = study.user_attrs.get("objectives") or ["value"]
         self._storage = study._storage
         self._study = study
-        self._take()
+        self._hold = Hold(job, self._storage)
+        self.resumed = self._hold.take()
         self._trial = optuna.Trial(study, job.trial_id)
-        self._lost = threading.Event()
         self._told = False
 
     @property
@@ -92,45 +81,15 @@ class TrialSession:
         """Steps that were reported already, by this attempt or an earlier one."""
         return frozenset(self._trial._cached_frozen_trial.intermediate_values)
 
-    def _take(self) -> None:
-        with claim_lock(self.job.storage, self.job.study):
-            trial = self._frozen()
-            self._require_ownership(trial)
-            before = Owner.of(trial.system_attrs)
-            if before is not None and before.begun:
-                self.resumed = True
-            owner = Owner.this_process(self.job.token, begun=True)
-            self._storage.set_trial_system_attr(self.job.trial_id, OWNER, owner.as_attr())
-            record_beat(self._storage, self.job.trial_id)
-
-    def _frozen(self) -> FrozenTrial:
-        return self._storage.get_trial(self.job.trial_id)
-
-    def _owns(self, trial: FrozenTrial) -> bool:
-        owner = Owner.of(trial.system_attrs)
-        return trial.state == TrialState.RUNNING and owner is not None and owner.token == self.job.token
-
-    def _require_ownership(self, trial: FrozenTrial) -> None:
-        if not self._owns(trial):
-            raise TrialTakenError(
-                f"trial {self.number} of study {self.study_name} was given to another process"
-            )
-
     def __enter__(self) -> TrialSession:
         self._around = ExitStack()
         self._around.enter_context(sigterm_raises())
-        self._around.enter_context(Heartbeat(self.job.heartbeat, self._beat))
+        self._around.enter_context(Heartbeat(self.job.heartbeat, self._hold.beat))
         return self
-
-    def _beat(self) -> None:
-        if self._owns(self._frozen()):
-            record_beat(self._storage, self.job.trial_id)
-        else:
-            self._lost.set()
 
     def report(self, value: float, step: int) -> None:
         """Report the objective at a step (an epoch, from 0); one reported before is left as it is."""
-        self._check_not_lost()
+        self._hold.check()
         if len(self._objectives) > 1 or step in self.reported_steps:
             return
         with self._storage_errors():
@@ -138,7 +97,7 @@ class TrialSession:
 
     def should_prune(self) -> bool:
         """Whether the study's pruner gives the trial up; always False with several objectives."""
-        self._check_not_lost()
+        self._hold.check()
         if len(self._objectives) > 1:
             return False
         with self._storage_errors():
@@ -180,10 +139,8 @@ class TrialSession:
 
     def interrupt(self) -> None:
         """Put the trial back into the queue: same parameters, same folder, nothing lost from the budget."""
-        with shielded(), claim_lock(self.job.storage, self.job.study):
-            trial = self._frozen()
-            if self._owns(trial):
-                requeue(self._storage, trial, seconds=seconds_since_start(trial))
+        with shielded():
+            self._hold.give_back()
         self._told = True
 
     def _tell(self, state: TrialState, values: list[float] | None = None, reason: str | None = None) -> None:
@@ -192,20 +149,13 @@ class TrialSession:
             shielded(deliver=True),
             claim_lock(self.job.storage, self.job.study),
         ):
-            trial = self._frozen()
-            self._require_ownership(trial)
+            trial = self._hold.trial()
             seconds = float(trial.system_attrs.get(SPENT, 0.0)) + seconds_since_start(trial)
             self._storage.set_trial_user_attr(self.job.trial_id, "seconds", round(seconds, 3))
             if reason is not None:
                 self._storage.set_trial_user_attr(self.job.trial_id, "reason", reason)
             self._study.tell(self._trial, values, state=state)
             self._told = True
-
-    def _check_not_lost(self) -> None:
-        if self._lost.is_set():
-            raise TrialTakenError(
-                f"trial {self.number} of study {self.study_name} was given to another process"
-            )
 
     @contextmanager
     def _storage_errors(self) -> Iterator[None]:

@@ -11,6 +11,7 @@ from sweep_runner import PLAN, SEARCH, epochs, finish, output, start
 
 from fer_lightning.sweeps.records import load_trials
 
+pytestmark = pytest.mark.slow
 JOBLIB = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "hydra.sweeper.n_jobs=2"]
 needs_joblib = pytest.mark.skipif(
     importlib.util.find_spec("hydra_plugins.hydra_joblib_launcher") is None,
@@ -101,6 +102,17 @@ needs_submitit = pytest.mark.skipif(
     reason="needs hydra-submitit-launcher",
 )
 SUBMITIT = ["hydra/launcher=submitit_local", "hydra.sweeper.n_jobs=2", "hydra.launcher.timeout_min=5"]
+
+
+@needs_submitit
+def test_the_slurm_configuration_is_one_that_submitit_knows() -> None:
+    from hydra import compose, initialize_config_module
+    from hydra.utils import instantiate
+
+    with initialize_config_module("fer_lightning.conf", version_base="1.3"):
+        config = compose("config", ["+experiment=search", "hydra/launcher=slurm"], return_hydra_config=True)
+    config.hydra.sweep.dir = "/somewhere"
+    assert instantiate(config.hydra.launcher).params["submitit_folder"] == "/somewhere/.submitit/%j"
 
 
 @needs_submitit

@@ -4,7 +4,7 @@ import itertools
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fer_lightning.errors import ConfigError
@@ -74,6 +74,7 @@ def test_every_arm_runs_under_every_seed_and_seed_by_seed() -> None:
     assert cells[1].params == {"activation": "selu", "dropout": 1.0, "net": "narrow", "seed": 7}
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.integers(1, 3), min_size=1, max_size=4),
     st.sampled_from(["one_factor", "pairwise", "full_factorial"]),

@@ -40,9 +40,8 @@ def cluster(server: str) -> Iterator[list[str]]:
     try:
         nodes.add_node(**{key: value for key, value in node.items() if key != "include_dashboard"})
         yield [
-            "hydra/launcher=ray",
+            "hydra/launcher=ray_cluster",
             f"hydra.launcher.ray.init.address={nodes.address}",
-            "+hydra.launcher.ray.init.object_store_memory=null",
             "hydra.sweeper.n_jobs=2",
         ]
     finally:

@@ -94,6 +94,7 @@ def test_the_program_ending_itself_is_an_interruption_too(tmp_path: Path) -> Non
     assert_whole(finish(tmp_path, *arguments), 1)
 
 
+@pytest.mark.slow
 def test_an_interrupted_plan_runs_each_cell_exactly_once(tmp_path: Path) -> None:
     process = start(tmp_path, *PLAN_RUN)
     wait_until_running(tmp_path, process, epochs_run=6)
@@ -159,6 +160,7 @@ def test_peers_that_start_at_once_and_are_killed_at_random_end_at_exactly_the_bu
     assert_whole(load_trials(tmp_path / "sweep"), 24)
 
 
+@pytest.mark.slow
 def test_peers_that_start_at_once_end_at_exactly_the_budget(tmp_path: Path) -> None:
     arguments = [*SEARCH, "hydra.sweeper.n_trials=10", "hydra/sweeper/sampler=random"]
     peers = [start(tmp_path, *arguments) for _ in range(3)]
@@ -169,6 +171,7 @@ def test_peers_that_start_at_once_end_at_exactly_the_budget(tmp_path: Path) -> N
     assert len({r.params["optimizer.lr"] for r in records}) == 10
 
 
+@pytest.mark.slow
 def test_workers_share_the_study_and_their_threads(tmp_path: Path) -> None:
     arguments = [*SEARCH, "hydra.sweeper.n_trials=8", "hydra.sweeper.workers=2", "trainer.seconds=0.3"]
     records = finish(tmp_path, *arguments)
@@ -193,6 +196,7 @@ def test_a_signal_to_the_first_process_stops_its_workers(tmp_path: Path) -> None
     assert {r.state for r in load_trials(tmp_path / "sweep")} <= {"COMPLETE", "WAITING"}
 
 
+@pytest.mark.slow
 def test_a_killed_worker_leaves_its_trial_to_the_others(tmp_path: Path) -> None:
     arguments = [*SEARCH, "hydra.sweeper.n_trials=6", "hydra.sweeper.workers=2", "trainer.seconds=0.3"]
     process = start(tmp_path, *arguments)
@@ -203,6 +207,7 @@ def test_a_killed_worker_leaves_its_trial_to_the_others(tmp_path: Path) -> None:
     assert_whole(load_trials(tmp_path / "sweep"), 6)
 
 
+@pytest.mark.slow
 def test_the_workers_of_a_killed_sweep_stop_after_their_trial(tmp_path: Path) -> None:
     arguments = [*SEARCH, "hydra.sweeper.n_trials=50", "hydra.sweeper.workers=2", "trainer.seconds=0.2"]
     process = start(tmp_path, *arguments)

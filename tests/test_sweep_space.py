@@ -5,7 +5,7 @@ import math
 import optuna
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fer_lightning.errors import ConfigError
@@ -184,6 +184,7 @@ def unquoted(value: object) -> object:
     return getattr(value, "text", value)
 
 
+@settings(deadline=None)
 @given(VALUES)
 def test_an_override_is_read_back_as_the_value_that_was_written(value: object) -> None:
     read = OverridesParser.create().parse_override(override("a.b", value))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -313,3 +315,14 @@ def test_reading_a_place_without_a_study(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"nothing\.db: no such file"):
         load_trials(tmp_path / "nothing.db")
     assert not (tmp_path / "nothing.db").exists()
+
+
+def test_hydra_finds_the_sweeper_and_its_discovery_loads_nothing_heavy() -> None:
+    program = (
+        "import sys; from hydra.core.plugins import Plugins; from hydra.plugins.sweeper import Sweeper;"
+        "names = [c.__name__ for c in Plugins.instance().discover(Sweeper)];"
+        "heavy = [m for m in ('optuna', 'torch', 'sqlalchemy', 'pytorch_lightning') if m in sys.modules];"
+        "print('FerOptunaSweeper' in names, heavy)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split("\n")[0] == "True []"

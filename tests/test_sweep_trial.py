@@ -14,6 +14,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from fer_lightning.sweeps.address import storage_url
 from fer_lightning.sweeps.claim import Claim, Claims
+from fer_lightning.sweeps.hold import StudyHaltedError, TrialTakenError
 from fer_lightning.sweeps.interrupts import Terminated, shielded, sigterm_raises
 from fer_lightning.sweeps.job import Job
 from fer_lightning.sweeps.objective import choose
@@ -21,7 +22,7 @@ from fer_lightning.sweeps.options import SweepOptions
 from fer_lightning.sweeps.owner import OWNER
 from fer_lightning.sweeps.space_config import parse_space
 from fer_lightning.sweeps.study import StudySpec, open_study
-from fer_lightning.sweeps.trial import StudyHaltedError, TrialSession, TrialTakenError, attach
+from fer_lightning.sweeps.trial import TrialSession, attach
 
 
 class Study:
@@ -225,6 +226,29 @@ def test_a_job_that_its_scheduler_starts_again_continues(study: Study) -> None:
     with again:
         again.complete(1.0)
     assert study.trials[0].state == TrialState.COMPLETE
+
+
+def test_a_job_that_its_scheduler_stops_and_starts_again_takes_its_trial_back(study: Study) -> None:
+    claim = study.claim()
+    with pytest.raises(SystemExit), study.session(claim) as session:  # noqa: PT012
+        session.report(0.5, 0)
+        raise SystemExit(1)
+    with study.session(claim) as session:
+        assert session.resumed
+        assert session.reported_steps == {0}
+        session.complete(1.0)
+    assert [trial.state for trial in study.trials] == [TrialState.COMPLETE]
+    with pytest.raises(TrialTakenError):
+        study.session(claim)
+
+
+def test_a_job_that_its_scheduler_starts_again_too_late_leaves_its_trial_alone(study: Study) -> None:
+    claim = study.claim()
+    study.session(claim).interrupt()
+    other = study.claim()
+    with pytest.raises(TrialTakenError):
+        study.session(claim)
+    assert study.session(other).resumed
 
 
 def test_a_trial_that_was_given_away_cannot_be_told(study: Study) -> None:

@@ -1,0 +1,100 @@
+"""A job's hold on its trial: taken when the job begins, given up when it ends, and lost if it falls silent."""
+
+from __future__ import annotations
+
+import threading
+
+from optuna.storages import BaseStorage
+from optuna.trial import FrozenTrial, TrialState
+
+from fer_lightning.errors import UserError
+from fer_lightning.sweeps.heartbeat import record_beat
+from fer_lightning.sweeps.job import Job
+from fer_lightning.sweeps.lock import claim_lock
+from fer_lightning.sweeps.owner import OWNER, Owner
+from fer_lightning.sweeps.resume import LAST_TOKEN, requeue, seconds_since_start
+
+
+class TrialTakenError(UserError):
+    """The trial was given to another process, because this one gave no sign of life for too long."""
+
+
+class StudyHaltedError(UserError):
+    """The machine is at fault (a full disk, no database): the sweep stops and can be resumed."""
+
+
+class Hold:
+    """What says that this process, and no other, runs the trial: the token of the claim."""
+
+    def __init__(self, job: Job, storage: BaseStorage) -> None:
+        self._job = job
+        self._storage = storage
+        self._lost = threading.Event()
+
+    def take(self) -> bool:
+        """Take the trial over from the sweep that claimed it; return whether it was begun before.
+
+        Raises
+        ------
+        TrialTakenError
+            If it went to another process meanwhile.
+        """
+        job = self._job
+        with claim_lock(job.storage, job.study):
+            trial = self._storage.get_trial(job.trial_id)
+            before = Owner.of(trial.system_attrs)
+            begun = job.resume or (before is not None and before.begun)
+            if trial.state == TrialState.WAITING and trial.system_attrs.get(LAST_TOKEN) == job.token:
+                # The scheduler stopped this job and starts it again, and nobody has taken its trial meanwhile.
+                self._storage.set_trial_state_values(job.trial_id, TrialState.RUNNING)
+                begun = True
+            else:
+                self._require(trial)
+            owner = Owner.this_process(job.token, begun=True)
+            self._storage.set_trial_system_attr(job.trial_id, OWNER, owner.as_attr())
+            record_beat(self._storage, job.trial_id)
+        return begun
+
+    def trial(self) -> FrozenTrial:
+        """The trial as it is stored now.
+
+        Raises
+        ------
+        TrialTakenError
+            If another process has it.
+        """
+        trial = self._storage.get_trial(self._job.trial_id)
+        self._require(trial)
+        return trial
+
+    def beat(self) -> None:
+        """Give a sign of life, or notice that the trial was given away."""
+        if self._is_held(self._storage.get_trial(self._job.trial_id)):
+            record_beat(self._storage, self._job.trial_id)
+        else:
+            self._lost.set()
+
+    def check(self) -> None:
+        """Raise `TrialTakenError` if a sign of life has found the trial given away; asks nobody."""
+        if self._lost.is_set():
+            raise self._taken()
+
+    def give_back(self) -> None:
+        """Put the trial back into the queue, unless another process has it."""
+        with claim_lock(self._job.storage, self._job.study):
+            trial = self._storage.get_trial(self._job.trial_id)
+            if self._is_held(trial):
+                requeue(self._storage, trial, seconds=seconds_since_start(trial))
+
+    def _is_held(self, trial: FrozenTrial) -> bool:
+        owner = Owner.of(trial.system_attrs)
+        return trial.state == TrialState.RUNNING and owner is not None and owner.token == self._job.token
+
+    def _require(self, trial: FrozenTrial) -> None:
+        if not self._is_held(trial):
+            raise self._taken()
+
+    def _taken(self) -> TrialTakenError:
+        return TrialTakenError(
+            f"trial {self._job.number} of study {self._job.study} was given to another process"
+        )
