@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from hydra import compose, initialize_config_module
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from fer_lightning.config import nearest
@@ -87,10 +87,3 @@ def explain(error: BaseException, overrides: Sequence[str]) -> str:
     if group_match:
         return f"{group_match.group(1)}: no such group or option"
     return " ".join(text.split("\nfull_key")[0].split())
-
-
-def plain(config: DictConfig) -> dict[str, object]:
-    """Return ``config`` as resolved plain values."""
-    values = OmegaConf.to_container(config, resolve=True)
-    assert isinstance(values, dict)
-    return {str(key): value for key, value in values.items()}

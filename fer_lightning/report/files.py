@@ -7,7 +7,6 @@ import dataclasses
 import io
 import json
 import math
-import os
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from fer_lightning.report.ablation import AblationReport
 from fer_lightning.report.markdown import to_markdown
 from fer_lightning.report.rows import ArmSummary
 from fer_lightning.report.text import to_text
+from fer_lightning.tracking.files import write_text
 
 _FROM_EFFECT = {
     "difference": "mean",
@@ -91,13 +91,7 @@ def to_json(report: AblationReport) -> str:
 
 
 def _write(path: Path, text: str) -> Path:
-    """Write through a second file, so that a reader or a full disk never meets half a report."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_text(path, text)
     return path
 
 
