@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from fer_lightning.data.datamodule import FaceDataModule
 from fer_lightning.errors import ConfigError
 from fer_lightning.models.counting import count_parameters
 from fer_lightning.module import CHECKPOINT_KEY, ExpressionClassifier
+from fer_lightning.quiet import quiet_libraries
 from fer_lightning.record import RunRecord, describe_data, is_first_process
 from fer_lightning.sweeps.job import Job
 from fer_lightning.tracking.files import write_text
@@ -63,27 +63,6 @@ class RunResult:
         return (
             f"{found} on {data['name']}{kind}; {self.record['seconds']:.1f} s; kept in {shown(self.folder)}"
         )
-
-
-def quiet_libraries() -> None:
-    """Silence what libraries say to their developers; what concerns a user is said in our own words."""
-    for name in ("pytorch_lightning", "lightning_fabric", "lightning.pytorch"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    for pattern in (
-        ".*does not have many workers.*",
-        ".*The '.*_dataloader' does not have many workers.*",
-        ".*`isinstance.treespec, LeafSpec.` is deprecated.*",
-        ".*Checkpoint directory .* exists and is not empty.*",
-        ".*Found .* module.*in eval mode at the start of training.*",
-        ".*GPU available but not used.*",
-        ".*Trying to infer the `batch_size`.*",
-        ".*does not have a deterministic implementation.*",
-        ".*Total length of `list` across ranks is zero.*",
-        ".*It is recommended to use `self.log.*sync_dist=True.*",
-        ".*distributed.nn.functional.all_gather is deprecated.*",
-        ".*lr_scheduler.step.*before.*optimizer.step.*",
-    ):
-        warnings.filterwarnings("ignore", pattern)
 
 
 def find_checkpoint(resume: bool | str, folder: Path) -> Path | None:
