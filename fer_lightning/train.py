@@ -13,12 +13,12 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.loggers.logger import Logger
 
 from fer_lightning.build import build, build_data, build_module
-from fer_lightning.checkpoints import read_checkpoint
 from fer_lightning.config import check_config
+from fer_lightning.continuation import check_continuation, find_checkpoint
 from fer_lightning.data.datamodule import FaceDataModule
 from fer_lightning.errors import ConfigError
 from fer_lightning.models.counting import count_parameters
-from fer_lightning.module import CHECKPOINT_KEY, ExpressionClassifier
+from fer_lightning.module import ExpressionClassifier
 from fer_lightning.quiet import quiet_libraries
 from fer_lightning.record import RunRecord, describe_data, is_first_process
 from fer_lightning.sweeps.job import Job
@@ -63,48 +63,6 @@ class RunResult:
         return (
             f"{found} on {data['name']}{kind}; {self.record['seconds']:.1f} s; kept in {shown(self.folder)}"
         )
-
-
-def find_checkpoint(resume: bool | str, folder: Path) -> Path | None:
-    """Return the checkpoint from which to go on, if any.
-
-    Raises
-    ------
-    ConfigError
-        A path was given and is not there.
-    """
-    if isinstance(resume, str):
-        path = Path(resume).expanduser()
-        path = path / "checkpoints" / "last.ckpt" if path.is_dir() else path
-        if not path.is_file():
-            raise ConfigError(f"resume={resume}: no such checkpoint or run folder")
-        return path
-    last = folder / "checkpoints" / "last.ckpt"
-    return last if resume and last.is_file() else None
-
-
-def _check_continuation(path: Path, record: dict[str, Any]) -> int:
-    """Return the number of epochs behind ``path``; refuse to go on with other data or another model."""
-    stored = read_checkpoint(path)
-    before, now = stored[CHECKPOINT_KEY], record
-    if before["data"]["fingerprint"] != now["data"]["fingerprint"]:
-        raise ConfigError(
-            f"{path}: was trained on other data ({before['data']['name']}); expected the same faces"
-        )
-    for key in ("model", "normalization", "optimizer", "scheduler"):
-        if before["config"].get(key) != now["config"].get(key):
-            raise ConfigError(
-                f"{path}: was trained with another {key} configuration; expected the same to go on"
-            )
-    planned, asked = (each["config"]["trainer"].get("max_epochs") for each in (before, now))
-    if planned != asked and not str((now["config"].get("scheduler") or {}).get("_target_", "")).endswith(
-        ".constant"
-    ):
-        raise ConfigError(
-            f"trainer.max_epochs={asked}: the learning rate of {path} was planned over {planned} epochs; "
-            "expected the same number, or scheduler=constant from the start"
-        )
-    return int(stored["epoch"]) + 1
 
 
 def _loggers(
@@ -173,7 +131,7 @@ def train(
         "data": describe_data(data),
     }
     module = build_module(config, data, stored)
-    done = _check_continuation(checkpoint, stored) if checkpoint else 0
+    done = check_continuation(checkpoint, stored) if checkpoint else 0
     _announce(module, data)
 
     loggers = _loggers(config, folder, stored, wandb_options or {})
