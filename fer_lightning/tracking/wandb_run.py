@@ -6,7 +6,7 @@ import logging
 import os
 import socket
 from argparse import Namespace
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -16,6 +16,7 @@ from pytorch_lightning.utilities import rank_zero_only
 
 from fer_lightning.errors import ConfigError
 from fer_lightning.tracking.redact import redact, redact_text
+from fer_lightning.tracking.wandb_media import Picture, Table, as_image, as_wandb
 
 Mode = Literal["auto", "online", "offline", "disabled"]
 MODES = ("auto", "online", "offline", "disabled")
@@ -119,6 +120,8 @@ class WandbRun(Logger):
         self.run: Any = None
         self.failed = self.mode == "disabled"
         self.pending: dict[int, dict[str, float]] = {}
+        self.media: dict[str, Any] = {}
+        self.last_epoch: int | None = None
         self.exit_code = 0
 
     @property
@@ -182,9 +185,12 @@ class WandbRun(Logger):
         try:
             getattr(run, action)(*arguments, **options)
         except Exception as error:
-            self.failed = True
-            reason = redact_text(f"{type(error).__name__}: {error}".splitlines()[0])
-            _say_once(f"Weights & Biases failed ({reason}); training goes on without it")
+            self._give_up(error)
+
+    def _give_up(self, error: Exception) -> None:
+        self.failed = True
+        reason = redact_text(f"{type(error).__name__}: {error}".splitlines()[0])
+        _say_once(f"Weights & Biases failed ({reason}); training goes on without it")
 
     def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any) -> None:
         """Do nothing: the configuration is given when the run is opened."""
@@ -199,13 +205,54 @@ class WandbRun(Logger):
             self._send(epoch)
 
     def _send(self, epoch: int) -> None:
-        row = self.pending.pop(epoch, None)
+        row: dict[str, Any] = dict(self.pending.pop(epoch, {}))
         if row:
-            self._guard("log", row)
+            self.last_epoch = epoch
+            media, self.media = self.media, {}
+            self._guard("log", row | media)
 
-    def log_now(self, values: dict[str, Any]) -> None:
-        """Log pictures or tables beside the metrics of the current epoch."""
-        self._guard("log", values)
+    def log_media(
+        self, images: Mapping[str, Picture] | None = None, tables: Mapping[str, Table] | None = None
+    ) -> None:
+        """Put pictures and tables beside the metrics of the epoch that is about to be logged.
+
+        They go out with that epoch's metrics in one call, or, once training has ended, when the run is closed.
+        Safe to call when W&B is disabled or failed, and in a process that is not the first.
+
+        Parameters
+        ----------
+        images
+            By key: PIL images, or arrays ``[H, W]`` or ``[H, W, 3]``, uint8 or floats within [0, 1]. Hand over
+            contact sheets rather than single faces, and no matplotlib figure.
+        tables
+            By key: the columns' names, and rows of plain values; see ``wandb_media.confusion_table``.
+
+        Raises
+        ------
+        ValueError
+            A picture is none of these.
+        """
+        pictures = {key: as_image(picture) for key, picture in (images or {}).items()}
+        if self.experiment is None or self.failed:
+            return
+        try:
+            self.media |= as_wandb(pictures, tables or {})
+        except Exception as error:
+            self._give_up(error)
+
+    def flush(self) -> None:
+        """Send what is still kept: the metrics of an epoch that was not finished, and pictures made after it."""
+        for epoch in sorted(self.pending):
+            self._send(epoch)
+        if self.media:
+            media, self.media = self.media, {}
+            epochs = {} if self.last_epoch is None else {"epoch": self.last_epoch}
+            self._guard("log", epochs | media)
+
+    @rank_zero_only
+    def finalize(self, status: str) -> None:
+        """Send what callbacks made after the last epoch; Lightning calls it when training ends."""
+        self.flush()
 
     def summarize(self, values: dict[str, Any]) -> None:
         """Set values of the run's summary."""
@@ -216,8 +263,7 @@ class WandbRun(Logger):
     @rank_zero_only
     def close(self, exit_code: int = 0) -> None:
         """Send what is left and finish the run; safe to call twice."""
-        for epoch in sorted(self.pending):
-            self._send(epoch)
+        self.flush()
         run, self.run = self.run, None
         self.failed = True
         if run is not None:
@@ -225,3 +271,17 @@ class WandbRun(Logger):
                 run.finish(exit_code=exit_code)
             except Exception as error:
                 _say_once(redact_text(f"Weights & Biases could not finish: {error}".splitlines()[0]))
+
+
+def log_media(
+    loggers: Iterable[Logger],
+    images: Mapping[str, Picture] | None = None,
+    tables: Mapping[str, Table] | None = None,
+) -> None:
+    """Hand pictures and tables to the W&B run among ``trainer.loggers``, if there is one.
+
+    See :meth:`WandbRun.log_media`.
+    """
+    for logger in loggers:
+        if isinstance(logger, WandbRun):
+            logger.log_media(images, tables)
