@@ -15,6 +15,7 @@ COMMANDS = {
     "audit": ("fer_lightning.commands.audit", "class counts, copies, conflicts and blanks of a data set"),
     "report": ("fer_lightning.commands.report", "the table, files and figures of a study, finished or not"),
     "evaluate": ("fer_lightning.commands.evaluate", "one checkpoint, or the average of several, on a split"),
+    "predict": ("fer_lightning.commands.predict", "class probabilities of your own pictures"),
 }
 USAGE = """fer_lightning: why did the model get better?
 

@@ -19,7 +19,7 @@ _SPLIT_FOLDERS = {
     "test": TEST,
     "testing": TEST,
 }
-_PICTURES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm")
+PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm")
 
 
 def read_image_folder(members: Members, size: int, splitting: Splitting) -> RawFaces:
@@ -95,7 +95,7 @@ def _class_folders(members: Members, root: str) -> list[tuple[int, str, str]]:
 
 def _check_no_loose_pictures(members: Members, prefix: str) -> None:
     for name in members.files_in(prefix):
-        if name.lower().endswith(_PICTURES):
+        if name.lower().endswith(PICTURE_ENDINGS):
             raise DataError(
                 f"{members.where(prefix + name)}: lies in no class folder; expected <class>/{name}"
             )

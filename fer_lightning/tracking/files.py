@@ -19,6 +19,11 @@ def write_text(path: Path, text: str) -> None:
         partial.unlink(missing_ok=True)
 
 
+def json_text(value: Any) -> str:
+    """Return plain values as indented JSON with a line's end."""
+    return json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n"
+
+
 def write_json(path: Path, value: Any) -> None:
     """Write plain values to ``path`` as indented JSON, whole or not at all."""
-    write_text(path, json.dumps(value, indent=2, ensure_ascii=False, default=str) + "\n")
+    write_text(path, json_text(value))

@@ -1,0 +1,101 @@
+"""A person's own pictures by file, folder or pattern, brought to grey squares; what cannot be read is set apart."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from fer_lightning.data.decode import decode_grey
+from fer_lightning.data.image_folder import PICTURE_ENDINGS
+from fer_lightning.data.members import is_system_file
+
+
+@dataclass(frozen=True, eq=False)
+class Pictures:
+    """Pictures that could be read, and why the others could not.
+
+    Attributes
+    ----------
+    paths
+        The N files.
+    images
+        uint8 ``[N, size, size]``, grey levels 0–255.
+    problems
+        One line for each word or file that gave no picture: which, and why.
+    """
+
+    paths: tuple[Path, ...]
+    images: np.ndarray
+    problems: tuple[str, ...]
+
+
+def find_pictures(words: Iterable[str | Path]) -> tuple[list[Path], list[str]]:
+    """Find the picture files that ``words`` name, each once, in the order of the words.
+
+    A word is a file (of any ending), a folder (all pictures below it, by their endings, in alphabetical order)
+    or a pattern with ``*``, ``?`` or ``[…]`` (``**`` reaches into folders).
+
+    Returns
+    -------
+    tuple
+        The files; and one line for each word that names none.
+    """
+    found: dict[Path, None] = {}
+    problems = []
+    for word in words:
+        path = Path(word).expanduser()
+        if path.exists():
+            files = _below(path) if path.is_dir() else [path]
+            reason = f"{word}: no picture in this folder; expected {', '.join(PICTURE_ENDINGS)}"
+        elif glob.has_magic(str(path)):
+            matches = sorted(Path(match) for match in glob.glob(str(path), recursive=True))
+            files = [file for match in matches for file in (_below(match) if match.is_dir() else [match])]
+            reason = f"{word}: no file has a name like this"
+        else:
+            files, reason = [], f"{word}: no such file or folder"
+        if not files:
+            problems.append(reason)
+        found |= dict.fromkeys(files)
+    return list(found), problems
+
+
+def _below(folder: Path) -> list[Path]:
+    inside = (path for path in folder.rglob("*") if path.suffix.lower() in PICTURE_ENDINGS and path.is_file())
+    return sorted(
+        path for path in inside if not any(is_system_file(part) for part in path.relative_to(folder).parts)
+    )
+
+
+def read_pictures(words: Iterable[str | Path], size: int) -> Pictures:
+    """Read the pictures that ``words`` name (see :func:`find_pictures`) as ``data=image_folder`` reads them.
+
+    Parameters
+    ----------
+    words
+        Files, folders and patterns.
+    size
+        Height and width to which the pictures are brought, in pixels.
+    """
+    files, problems = find_pictures(words)
+    paths, images = [], []
+    for file in files:
+        try:
+            images.append(decode_grey(file.read_bytes(), size))
+            paths.append(file)
+        except Exception as error:  # Pillow's decoders raise nearly every type for a broken file
+            problems.append(f"{file}: {_reason(error)}")
+    stacked = np.stack(images) if images else np.empty((0, size, size), np.uint8)
+    return Pictures(tuple(paths), stacked, tuple(problems))
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, Image.UnidentifiedImageError):
+        return "not an image"
+    if isinstance(error, OSError) and error.strerror:
+        return f"cannot be read ({error.strerror})"
+    return f"cannot be decoded ({' '.join(str(error).split()) or type(error).__name__})"

@@ -1,0 +1,212 @@
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from fer_lightning.build import build_data, build_module
+from fer_lightning.cli import main
+from fer_lightning.compose import compose_config
+from fer_lightning.data.pictures import find_pictures, read_pictures
+from fer_lightning.module import CHECKPOINT_KEY, ExpressionClassifier
+from fer_lightning.train import _portable
+
+NAMES = ("calm", "cross", "glad")
+
+
+def save_untrained(path: Path, *, seed: int = 0, size: int = 20, names: tuple[str, ...] = NAMES) -> None:
+    """A checkpoint as training leaves it, of a net for `size`×`size` pictures and the classes `names`."""
+    config = compose_config(["model=small", "normalization=symmetric", "channels_last=false"])
+    torch.manual_seed(seed)
+    from fer_lightning.build import build, build_model
+
+    module = ExpressionClassifier(
+        build_model(config.model, image_size=size, num_classes=len(names)),
+        build(config.normalization),
+        torch.nn.Identity(),
+        class_names=names,
+    )
+    record = {
+        "config": _portable(config),
+        "class_names": list(names),
+        "image_size": size,
+        "data": {"name": "mine", "synthetic": False},
+    }
+    torch.save({CHECKPOINT_KEY: record, "state_dict": module.state_dict()}, path)
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path) -> str:
+    save_untrained(tmp_path / "net.ckpt")
+    return str(tmp_path / "net.ckpt")
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """A grey picture of the net's size, a large one in colour, a transparent one, a broken one, and a text."""
+    random = np.random.default_rng(0)
+    folder = tmp_path / "mine"
+    (folder / "more").mkdir(parents=True)
+    Image.fromarray(random.integers(0, 256, (20, 20), dtype=np.uint8)).save(folder / "grey.png")
+    Image.fromarray(random.integers(0, 256, (90, 60, 3), dtype=np.uint8)).save(folder / "more" / "colour.jpg")
+    Image.fromarray(random.integers(0, 256, (30, 30, 4), dtype=np.uint8)).save(folder / "see.webp")
+    (folder / "broken.png").write_bytes((folder / "grey.png").read_bytes()[:90])
+    (folder / "notes.txt").write_text("no picture")
+    return folder
+
+
+def by_hand(checkpoint: str, path: Path) -> np.ndarray:
+    """Second way to a picture's probabilities: Pillow's own conversion, the net's layers, NumPy's softmax."""
+    from fer_lightning.checkpoints import load_classifier
+
+    image = Image.open(path)
+    if image.mode == "RGBA":
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+    grey = np.asarray(image.convert("RGB").convert("L").resize((20, 20), Image.Resampling.BILINEAR))
+    scaled = torch.from_numpy(grey / 127.5 - 1.0).float()[None, None]
+    with torch.no_grad():
+        logits = load_classifier(checkpoint).model(scaled)[0].numpy().astype(np.float64)
+    return np.exp(logits) / np.exp(logits).sum()
+
+
+def test_csv_holds_the_nets_own_probabilities_of_pictures_of_any_size_and_colour(
+    checkpoint, pictures, capsys
+):
+    assert main(["predict", f"checkpoint={checkpoint}", "format=csv", str(pictures)]) == 0
+    written = capsys.readouterr()
+    rows = list(csv.DictReader(io.StringIO(written.out)))
+    expected = [pictures / "grey.png", pictures / "more" / "colour.jpg", pictures / "see.webp"]
+    assert [row["picture"] for row in rows] == [str(path) for path in expected]
+    for row, path in zip(rows, expected, strict=True):
+        found = np.array([float(row[name]) for name in NAMES])
+        assert found == pytest.approx(by_hand(checkpoint, path), abs=2e-6)
+        assert row["predicted"] == NAMES[int(found.argmax())]
+    assert len(written.err.strip().splitlines()) == 1
+    assert f"skipped {pictures}/broken.png: " in written.err
+
+
+def test_json_table_and_csv_agree_and_files_take_their_form_from_their_ending(
+    checkpoint, pictures, tmp_path, capsys
+):
+    words = ["predict", f"checkpoint={checkpoint}", str(pictures / "*.png"), str(pictures / "see.webp")]
+    assert main([*words, f"output={tmp_path}/found.json"]) == 0
+    assert main([*words, f"output={tmp_path}/found.csv"]) == 0
+    assert capsys.readouterr().out == ""
+    assert main(words) == 0
+    table = [line.split() for line in capsys.readouterr().out.splitlines()]
+    found = json.loads((tmp_path / "found.json").read_text())
+    rows = list(csv.DictReader((tmp_path / "found.csv").open()))
+    assert found["class_names"] == list(NAMES)
+    assert len(found["predictions"]) == len(rows) == 2
+    assert found["skipped"][0].startswith(f"{pictures}/broken.png: ")
+    assert table[0] == ["picture", "predicted", *NAMES]
+    for line, row, prediction in zip(table[1:], rows, found["predictions"], strict=True):
+        assert line[:2] == [row["picture"], row["predicted"]]
+        for column, name in enumerate(NAMES, start=2):
+            assert float(row[name]) == prediction["probabilities"][name]
+            assert line[column] == f"{float(row[name]):.3f}"
+
+
+def test_several_models_are_averaged(checkpoint, pictures, tmp_path, capsys):
+    save_untrained(tmp_path / "other.ckpt", seed=1)
+    both = f"checkpoint=[{checkpoint},{tmp_path}/other.ckpt]"
+    assert main(["predict", both, "format=json", str(pictures / "grey.png")]) == 0
+    found = json.loads(capsys.readouterr().out)["predictions"][0]["probabilities"]
+    one, other = (by_hand(path, pictures / "grey.png") for path in (checkpoint, str(tmp_path / "other.ckpt")))
+    assert abs(one - other).max() > 1e-3
+    assert list(found.values()) == pytest.approx((one + other) / 2, abs=2e-6)
+
+
+def test_models_of_other_classes_are_not_averaged(checkpoint, pictures, tmp_path, capsys):
+    save_untrained(tmp_path / "other.ckpt", names=("a", "b"))
+    both = f"checkpoint=[{checkpoint},{tmp_path}/other.ckpt]"
+    assert main(["predict", both, str(pictures)]) == 2
+    assert "its class_names is ['a', 'b']; expected ['calm', 'cross', 'glad']" in capsys.readouterr().err
+
+
+def test_nothing_readable_is_a_mistake_and_every_problem_has_its_line(checkpoint, pictures, tmp_path, capsys):
+    (tmp_path / "empty").mkdir()
+    words = [str(pictures / "broken.png"), str(tmp_path / "empty"), "/no/such.png", str(tmp_path / "*.bmp")]
+    assert main(["predict", f"checkpoint={checkpoint}", *words]) == 2
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert [line.removeprefix("fer_lightning: ") for line in lines[:4]] == [
+        f"skipped {tmp_path}/empty: no picture in this folder; expected .png, .jpg, .jpeg, .bmp, .gif, .tif, "
+        ".tiff, .webp, .pgm, .ppm",
+        "skipped /no/such.png: no such file or folder",
+        f"skipped {tmp_path}/*.bmp: no file has a name like this",
+        lines[3].removeprefix("fer_lightning: "),
+    ]
+    assert "broken.png: cannot be " in lines[3]
+    assert lines[4:] == ["fer_lightning: predict: none of the pictures could be read"]
+
+
+def test_a_file_whose_name_holds_an_equals_sign_is_a_picture(
+    checkpoint, pictures, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a=b.png").write_bytes((pictures / "grey.png").read_bytes())
+    assert main(["predict", f"checkpoint={checkpoint}", "format=csv", "a=b.png"]) == 0
+    assert capsys.readouterr().out.splitlines()[1].startswith("a=b.png,")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["a.png"], "checkpoint=…: expected a checkpoint"),
+        (["checkpoint=/no/such.ckpt", "a.png"], "/no/such.ckpt: no such checkpoint"),
+        (["checkpoint=x"], "expected at least one picture, folder or pattern"),
+        (["checkpoint=x", "formt=csv", "a.png"], "formt: no such key; did you mean format?"),
+        (["checkpoint=x", "format=xml", "a.png"], "format=xml: expected one of table, csv, json"),
+    ],
+)
+def test_a_mistake_gets_one_line(words, message, capsys):
+    assert main(["predict", *words]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_pictures_are_found_once_in_the_order_of_the_words(pictures):
+    found, problems = find_pictures([pictures / "see.webp", pictures, str(pictures / "**" / "*.jpg")])
+    names = [path.name for path in found]
+    assert names == ["see.webp", "broken.png", "grey.png", "colour.jpg"]
+    assert problems == []
+
+
+def test_pictures_are_read_as_the_image_folder_reads_them(tmp_path):
+    from fer_lightning.data.image_folder import read_image_folder
+    from fer_lightning.data.members import FolderMembers
+    from fer_lightning.data.splits import Splitting
+
+    random = np.random.default_rng(1)
+    for label in ("a", "b"):
+        (tmp_path / label).mkdir()
+        for number in range(8):
+            colours = random.integers(0, 256, (33, 47, 3), dtype=np.uint8)
+            Image.fromarray(colours).save(tmp_path / label / f"{number}.png")
+    raw = read_image_folder(FolderMembers(tmp_path), 24, Splitting(0.2, 0.2, 0))
+    pictures = read_pictures([tmp_path], 24)
+    by_id = {str(name): image for name, image in zip(raw.ids, raw.images, strict=True)}
+    assert len(pictures.paths) == 16
+    for path, image in zip(pictures.paths, pictures.images, strict=True):
+        assert np.array_equal(image, by_id[str(path.relative_to(tmp_path))])
+
+
+def test_training_leaves_a_checkpoint_that_predicts_its_own_faces(tmp_path, tiny, capsys):
+    config = compose_config([*tiny])
+    data = build_data(config)
+    module = build_module(config, data, {})
+    Image.fromarray(data.faces.images[0]).save(tmp_path / "face.png")
+    stored = {
+        "config": _portable(config),
+        "class_names": list(data.faces.class_names),
+        "image_size": 48,
+        "data": {"synthetic": True},
+    }
+    torch.save({CHECKPOINT_KEY: stored, "state_dict": module.state_dict()}, tmp_path / "net.ckpt")
+    assert main(["predict", f"checkpoint={tmp_path}/net.ckpt", str(tmp_path / "face.png")]) == 0
+    assert "synthetic faces, drawn by a program" in capsys.readouterr().out
