@@ -1,0 +1,170 @@
+"""What callbacks that look into the model have in common: when they look, and that training never notices."""
+
+from __future__ import annotations
+
+import copy
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import ModelCheckpoint
+
+from fer_lightning.checkpoints import read_checkpoint
+from fer_lightning.data.datamodule import FaceDataModule
+from fer_lightning.errors import ConfigError
+from fer_lightning.explain.undisturbed import undisturbed
+from fer_lightning.module import ExpressionClassifier
+from fer_lightning.tracking.redact import redact_text
+from fer_lightning.tracking.wandb_media import Picture, Table
+from fer_lightning.tracking.wandb_run import log_media
+
+log = logging.getLogger(__name__)
+
+
+class View:
+    """What a look sees: a copy of the classifier, so that nothing done to it reaches the training.
+
+    Attributes
+    ----------
+    data
+        The faces.
+    folder
+        Where the look writes: the run's folder, or ``epochs/<number>`` below it for a look during training.
+    epoch
+        Of the weights, from 1.
+    words
+        Which epoch that is, for a title: ``best epoch 4``.
+    """
+
+    def __init__(
+        self,
+        module: ExpressionClassifier,
+        data: FaceDataModule,
+        folder: Path,
+        epoch: int,
+        checkpoint: Path | None = None,
+    ) -> None:
+        self.data, self.folder = data, folder
+        self._module, self._stored = module, read_checkpoint(checkpoint) if checkpoint else None
+        self.epoch = int(self._stored["epoch"]) + 1 if self._stored else epoch
+        self.words = f"{'best epoch' if self._stored else 'epoch'} {self.epoch}"
+
+    @property
+    def split(self) -> str:
+        """The faces to look at: ``val``, or ``train`` where the validation faces are trained on."""
+        return "train" if self.data.train_on == "train_val" else "val"
+
+    @property
+    def title(self) -> str:
+        """Data, split and epoch, for a figure."""
+        faces = self.data.faces
+        return f"{faces.name}{' (drawn by a program)' if faces.synthetic else ''}, {self.split}, {self.words}"
+
+    @cached_property
+    def module(self) -> ExpressionClassifier:
+        """The classifier in evaluation mode, its parameters frozen, on the device of the training."""
+        module = self._module
+        twin = ExpressionClassifier(
+            copy.deepcopy(module.model),
+            copy.deepcopy(module.normalization),
+            torch.nn.Identity(),
+            class_names=module.class_names,
+            record=module.record,
+        )
+        if self._stored is not None:
+            weights = self._stored["state_dict"].items()
+            twin.load_state_dict({key: value for key, value in weights if not key.startswith("loss.")})
+        return twin.to(module.device).eval().requires_grad_(False)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a look found, to be logged: pictures and tables to W&B, metrics to every logger."""
+
+    images: Mapping[str, Picture] = field(default_factory=dict)
+    tables: Mapping[str, Table] = field(default_factory=dict)
+    metrics: Mapping[str, float] = field(default_factory=dict)
+
+
+class Look(pl.Callback, ABC):
+    """Looks into the model now and then, and never changes what is trained.
+
+    A look works on a copy of the classifier; random states are as before when it ends. Whatever goes wrong in it is
+    said once, in one line, and training goes on. With several processes only the first one looks.
+
+    Parameters
+    ----------
+    folder
+        The run's folder.
+    when
+        ``best``: after training, at the best epoch (the last, where none is known to be best); ``end``: after
+        training, at the last epoch; a number n: after every n-th epoch, at that epoch.
+
+    Raises
+    ------
+    ConfigError
+        ``when`` is none of these.
+    """
+
+    def __init__(self, folder: str | Path, when: int | str = "best") -> None:
+        whole = isinstance(when, int) and not isinstance(when, bool) and when >= 1
+        if not whole and when not in ("best", "end"):
+            raise ConfigError(f"when={when}: expected best, end, or every how many epochs")
+        self.folder, self.when = Path(folder), when
+        self.failed = False
+
+    @abstractmethod
+    def look(self, view: View) -> Seen | None:
+        """Write what is seen into ``view.folder`` and return what is to be logged."""
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Look, if it is this epoch's turn."""
+        epoch = trainer.current_epoch + 1
+        if isinstance(self.when, int) and epoch % self.when == 0 and trainer.is_global_zero:
+            with self._guard(trainer, pl_module):
+                assert isinstance(pl_module, ExpressionClassifier)
+                folder = self.folder / "epochs" / f"{epoch:03d}"
+                seen = self.look(View(pl_module, trainer.datamodule, folder, epoch))  # type: ignore[attr-defined]
+                if seen is not None:
+                    log_media(trainer.loggers, seen.images, seen.tables)
+                    pl_module.log_dict(dict(seen.metrics), rank_zero_only=True)
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Look at the best or at the last epoch."""
+        # Not when the fit has ended: by then Lightning has taken the model off its device and closed its loggers.
+        if not isinstance(self.when, int) and trainer.is_global_zero:
+            with self._guard(trainer, pl_module):
+                assert isinstance(pl_module, ExpressionClassifier)
+                best = best_checkpoint(trainer) if self.when == "best" else None
+                data, epoch = trainer.datamodule, trainer.current_epoch  # type: ignore[attr-defined]
+                seen = self.look(View(pl_module, data, self.folder, epoch, best))
+                if seen is not None:
+                    log_media(trainer.loggers, seen.images, seen.tables)
+
+    @contextmanager
+    def _guard(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> Iterator[None]:
+        """Keep errors and every trace of what is done within from the training."""
+        try:
+            with undisturbed(pl_module), torch.inference_mode(False), torch.enable_grad():
+                yield
+        except Exception as error:
+            if not self.failed:
+                reason = " ".join(redact_text(f"{type(error).__name__}: {error}").split())
+                log.warning("%s failed; training goes on without it (%s)", type(self).__name__, reason)
+            self.failed = True
+
+
+def best_checkpoint(trainer: pl.Trainer) -> Path | None:
+    """Return the checkpoint of the best epoch, if one is kept."""
+    for callback in trainer.checkpoint_callbacks:
+        if isinstance(callback, ModelCheckpoint) and callback.monitor and callback.best_model_path:
+            path = Path(callback.best_model_path)
+            if path.is_file():
+                return path
+    return None
