@@ -7,19 +7,16 @@ from dataclasses import dataclass
 from typing import Any
 
 import optuna
-from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
 from optuna.exceptions import ExperimentalWarning
 from optuna.trial import FrozenTrial, TrialState
 
 from fer_lightning.errors import UserError
+from fer_lightning.sweeps.enqueue import enqueue, latest_by_cell
 from fer_lightning.sweeps.heartbeat import record_beat
 from fer_lightning.sweeps.lock import claim_lock
 from fer_lightning.sweeps.owner import OWNER, Owner
-from fer_lightning.sweeps.plan import Plan
 from fer_lightning.sweeps.resume import ATTEMPTS, Recovery, requeue, seconds_since_start
-from fer_lightning.sweeps.study import StudySpec, cell_of
-
-_MAX_SEED = 2**31 - 1
+from fer_lightning.sweeps.study import StudySpec
 
 
 class TooManyFailuresError(UserError):
@@ -51,12 +48,20 @@ class Claims:
         self._spec = spec
         self._budget = spec.budget
         self._recovery = Recovery(grace=spec.options.grace, max_deaths=spec.options.max_deaths)
-        self._cells = None if spec.plan is None else {(cell.arm.name, cell.seed) for cell in spec.plan.cells}
+        self._cells = None if spec.plan is None else spec.plan.keys_of_cells
+        self._exhausted = False
+        with claim_lock(spec.url, spec.name):
+            self._enqueue_tuned()
 
     @property
     def budget(self) -> int:
-        """The study's total number of trials."""
+        """The study's total number of trials; it falls when a tuned arm keeps its own settings."""
         return self._budget
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether the last `take` found nothing to claim and nobody at work, so that nothing can come any more."""
+        return self._exhausted
 
     def take(self, count: int) -> list[Claim]:
         """Claim up to `count` trials: what waits (the interrupted and the plan's) first, then new ones.
@@ -69,20 +74,32 @@ class Claims:
         claims: list[Claim] = []
         with claim_lock(self._spec.url, self._spec.name):
             self._recovery.run(self._storage, self._study._study_id, self._spec.sweep_dir)
+            self._enqueue_tuned()
             while len(claims) < count:
                 trial = self._next(self.trials())
                 if trial is None:
                     break
                 claims.append(self._own(trial))
+            # Asked under the lock, under which results are told too: afterwards the last tuning trial may have
+            # ended, and its arm's comparisons would be missed.
+            self._exhausted = not claims and not any(t.state == TrialState.RUNNING for t in self.trials())
         return claims
 
+    def _enqueue_tuned(self) -> None:
+        """Enqueue the comparisons of the arms whose settings have become known."""
+        plan, wanted = self._spec.plan, self._spec.options.n_trials
+        if plan is not None and plan.tuning is not None:
+            size = enqueue(self._study, plan, maximize=self._spec.maximize)
+            self._budget = min(size, wanted or size)
+
     def trials(self) -> list[FrozenTrial]:
-        """The study's trials that belong to this command: of a plan, the latest of each arm and seed."""
+        """The study's trials that belong to this command: of a plan, the latest of each cell."""
         trials = self._storage.get_all_trials(self._study._study_id, deepcopy=False)
         if self._cells is None:
             return trials
-        latest = {cell: trial for trial in trials if (cell := cell_of(trial)) in self._cells}
-        return sorted(latest.values(), key=lambda trial: trial.number)
+        latest = latest_by_cell(trials)
+        ours = (trial for cell, trial in latest.items() if cell in self._cells)
+        return sorted(ours, key=lambda trial: trial.number)
 
     def _next(self, trials: list[FrozenTrial]) -> optuna.Trial | None:
         self._stop_if_hopeless(trials)
@@ -142,7 +159,7 @@ class Claims:
         if plan is not None:
             fixed = self._storage.get_trial(trial._trial_id).system_attrs["fixed_params"]
             for name in fixed:
-                trial._suggest(name, plan_distribution(plan, name))
+                trial._suggest(name, plan.distribution(name))
             return list(trial.user_attrs["overrides"])
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)
@@ -185,11 +202,3 @@ class Claims:
         if trial.state != TrialState.RUNNING or owner is None or owner.token != claim.token:
             return None
         return trial if owner.is_this_process() else None
-
-
-def plan_distribution(plan: Plan, name: str) -> BaseDistribution:
-    """The distribution of a plan's parameter; the seed's is wide, so that seeds can be added later."""
-    if name == "seed":
-        return IntDistribution(0, _MAX_SEED)
-    factor = next(factor for factor in plan.factors if factor.name == name)
-    return CategoricalDistribution(tuple(factor.levels))

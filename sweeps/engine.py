@@ -9,7 +9,6 @@ from contextlib import suppress
 
 import optuna
 from optuna.exceptions import StorageInternalError
-from optuna.trial import TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
 from fer_lightning.sweeps.claim import Claim, Claims
@@ -47,7 +46,7 @@ class Engine:
         self._run_batch = run_batch
         self._may_go_on = may_go_on
         self._claims = Claims(study, spec)
-        self._progress = Progress(spec, self._claims.budget)
+        self._progress = Progress(spec, lambda: self._claims.budget)
 
     def run(self) -> None:
         """Run the study to the end of its budget.
@@ -70,7 +69,7 @@ class Engine:
                     if batch:
                         with self._beating(batch):
                             self._run_batch(self._claims, batch)
-                    elif self._is_done():
+                    elif self._claims.exhausted:
                         break
                     else:
                         # A peer still runs; should it die, its trial is ours.
@@ -81,9 +80,6 @@ class Engine:
                     raise
                 self._progress.after(self._claims.trials(), batch)
         self._progress.end(self._claims.trials())
-
-    def _is_done(self) -> bool:
-        return not any(trial.state == TrialState.RUNNING for trial in self._claims.trials())
 
     def _stop(self, batch: list[Claim]) -> None:
         with shielded(), suppress(StorageInternalError, SQLAlchemyError, OSError):

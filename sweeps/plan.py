@@ -7,11 +7,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
+
 from fer_lightning.errors import ConfigError
-from fer_lightning.sweeps.override import element, key_of, override
+from fer_lightning.sweeps.cell import PREFIX, TUNED, TUNING, Arm, Cell, CellKey
+from fer_lightning.sweeps.override import element, key_of
+from fer_lightning.sweeps.space import Parameter
+from fer_lightning.sweeps.tuning import Tuning
 
 KINDS = ("one_factor", "leave_one_out", "pairwise", "full_factorial")
 BASELINE = "baseline"
+_MAX_SEED = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -37,33 +43,6 @@ class Factor:
 
 
 @dataclass(frozen=True)
-class Arm:
-    """One configuration that is compared: its level of each factor and the overrides that make it."""
-
-    name: str
-    levels: Mapping[str, Any]
-    overrides: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One trial of a plan: an arm under a seed."""
-
-    arm: Arm
-    seed: int
-
-    @property
-    def params(self) -> dict[str, Any]:
-        """The trial's parameters."""
-        return {**self.arm.levels, "seed": self.seed}
-
-    @property
-    def overrides(self) -> list[str]:
-        """What the job gets."""
-        return [*self.arm.overrides, override("seed", self.seed)]
-
-
-@dataclass(frozen=True)
 class Plan:
     """The arms, the baseline first, and the seeds that every arm runs under."""
 
@@ -71,6 +50,7 @@ class Plan:
     factors: tuple[Factor, ...]
     arms: tuple[Arm, ...]
     seeds: tuple[int, ...]
+    tuning: Tuning | None = None
 
     @property
     def cells(self) -> list[Cell]:
@@ -78,12 +58,79 @@ class Plan:
         return [Cell(arm, seed) for seed in self.seeds for arm in self.arms]
 
     @property
+    def tuning_cells(self) -> list[Cell]:
+        """The trials that look for each arm's settings, point by point; of equal ones the first."""
+        if self.tuning is None:
+            return []
+        found: dict[tuple[str, str], Cell] = {}
+        for point in range(self.tuning.n_trials):
+            for arm in self.arms:
+                if self.tunable(arm):
+                    cell = self.tried(arm, point, TUNING, self.tuning.seed)
+                    found.setdefault((arm.name, repr(cell.settings)), cell)
+        return list(found.values())
+
+    def tuned_cells(self, arm: Arm, point: int) -> list[Cell]:
+        """The trials that compare an arm at a point's settings; none for its own, which it has run at already."""
+        if point == 0:
+            return []
+        return [self.tried(arm, point, TUNED, seed) for seed in self.seeds]
+
+    def tried(self, arm: Arm, point: int, stage: str, seed: int) -> Cell:
+        """An arm under a seed with the settings of a point, 0 being its own."""
+        assert self.tuning is not None
+        tunable = self.tunable(arm)
+        values = self.tuning.points[point - 1] if point else {}
+        own = self.tuning.own.get(arm.name, {})
+        return Cell(
+            arm,
+            seed,
+            stage,
+            point,
+            settings={p.name: values[p.name] if point else own.get(p.name) for p in tunable},
+            drawn={p.name: values[p.name] for p in tunable if point},
+            changes=tuple(p.override(values[p.name]) for p in tunable if point),
+        )
+
+    def tunable(self, arm: Arm) -> tuple[Parameter, ...]:
+        """The parameters that are tuned in an arm: all but those whose key is what makes the arm."""
+        if self.tuning is None:
+            return ()
+        moved = [factor for factor in self.factors if arm.levels[factor.name] != factor.baseline]
+        made_of = {key_of(text) for factor in moved for text in factor.levels[arm.levels[factor.name]]}
+        return tuple(parameter for parameter in self.tuning.parameters if parameter.key not in made_of)
+
+    @property
+    def size(self) -> int:
+        """The number of trials, if every tuned arm finds other settings than its own."""
+        return len(self.keys_of_cells)
+
+    @property
+    def keys_of_cells(self) -> set[CellKey]:
+        """Every trial that may belong to the plan, whatever the tuning chooses."""
+        keys = {cell.key for cell in (*self.cells, *self.tuning_cells)}
+        if self.tuning is not None:
+            keys |= {
+                CellKey(arm.name, s, TUNED) for arm in self.arms if self.tunable(arm) for s in self.seeds
+            }
+        return keys
+
+    @property
     def keys(self) -> set[str]:
         """The configuration keys that some level sets."""
         return {key_of(text) for f in self.factors for texts in f.levels.values() for text in texts}
 
+    def distribution(self, name: str) -> BaseDistribution:
+        """The distribution of a trial's parameter; the seed's is wide, so that seeds can be added later."""
+        if name == "seed":
+            return IntDistribution(0, _MAX_SEED)
+        if name.startswith(PREFIX) and self.tuning is not None:
+            return self.tuning.parameter(name.removeprefix(PREFIX)).distribution
+        factor = next(factor for factor in self.factors if factor.name == name)
+        return CategoricalDistribution(tuple(factor.levels))
+
     def as_config(self) -> dict[str, Any]:
-        """A plain description without the seeds, by which two plans are compared."""
+        """A plain description, by which two plans are compared; seeds and tuning may be added later."""
         factors = {f.name: {str(k): list(v) for k, v in f.levels.items()} for f in self.factors}
         return {"plan": self.kind, "factors": factors, "arms": [arm.name for arm in self.arms]}
 

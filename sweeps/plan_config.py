@@ -8,6 +8,7 @@ from typing import Any
 from fer_lightning.errors import ConfigError
 from fer_lightning.sweeps.override import element, key_of, override
 from fer_lightning.sweeps.plan import KINDS, Factor, Plan, make_arms
+from fer_lightning.sweeps.tuning import parse_tuning
 
 
 def parse_plan(
@@ -21,8 +22,8 @@ def parse_plan(
     ----------
     config
         ``{plan: one_factor|leave_one_out|pairwise|full_factorial,
-        factors: {name: {key, levels, baseline, without}}}``, where `levels` is a list of values of `key`, or a
-        mapping from labels to lists of overrides.
+        factors: {name: {key, levels, baseline, without}}, tuning: …}``, where `levels` is a list of values of
+        `key`, or a mapping from labels to lists of overrides; for `tuning` see `parse_tuning`.
     seeds
         The seeds that every arm runs under.
     current
@@ -36,15 +37,16 @@ def parse_plan(
     kind = config.get("plan", "one_factor")
     if kind not in KINDS:
         raise ConfigError(f"ablation.plan={kind!r}: expected one of {', '.join(KINDS)}")
-    unknown = set(config) - {"plan", "factors"}
+    unknown = set(config) - {"plan", "factors", "tuning"}
     if unknown:
-        raise ConfigError(f"ablation.{min(unknown)}: not known; expected plan and factors")
+        raise ConfigError(f"ablation.{min(unknown)}: not known; expected plan, factors and tuning")
     nodes = config.get("factors")
     if not isinstance(nodes, Mapping) or not any(node is not None for node in nodes.values()):
         raise ConfigError(f"ablation.factors={nodes!r}: expected at least one factor")
     factors = tuple(parse_factor(str(n), node, current) for n, node in nodes.items() if node is not None)
     _refuse_shared_keys(factors)
-    return Plan(kind, factors, make_arms(kind, factors), _seeds(seeds))
+    arms, checked = make_arms(kind, factors), _seeds(seeds)
+    return Plan(kind, factors, arms, checked, parse_tuning(config.get("tuning"), checked))
 
 
 def _seeds(seeds: Sequence[int] | None) -> tuple[int, ...]:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
+from collections.abc import Callable
 
 from optuna.trial import FrozenTrial, TrialState
 
+from fer_lightning.sweeps.cell import TUNED, TUNING
 from fer_lightning.sweeps.claim import Claim
+from fer_lightning.sweeps.enqueue import cell_of
 from fer_lightning.sweeps.study import StudySpec
 
 log = logging.getLogger(__name__)
@@ -19,7 +22,7 @@ _DONE = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 class Progress:
     """Counts a study's trials and estimates how long the rest takes."""
 
-    def __init__(self, spec: StudySpec, budget: int) -> None:
+    def __init__(self, spec: StudySpec, budget: Callable[[], int]) -> None:
         self._spec = spec
         self._budget = budget
         self._began = time.monotonic()
@@ -28,11 +31,11 @@ class Progress:
     def begin(self, trials: list[FrozenTrial]) -> None:
         """Say what is taken up."""
         self._done_before = _count(trials, *_DONE)
-        if self._done_before >= self._budget:
+        if self._done_before >= self._budget():
             return
         kept = f", {self._done_before} of them done already" if self._done_before else ""
         log.info(
-            "study %s: %d trials%s; kept in %s", self._spec.name, self._budget, kept, self._spec.sweep_dir
+            "study %s: %d trials%s; kept in %s", self._spec.name, self._budget(), kept, self._spec.sweep_dir
         )
 
     def after(self, trials: list[FrozenTrial], batch: list[Claim]) -> None:
@@ -47,7 +50,7 @@ class Progress:
     def line(self, trials: list[FrozenTrial]) -> str:
         """The study's state in one line."""
         done = _count(trials, *_DONE)
-        parts = [f"{done} of {self._budget} trials done"]
+        parts = [f"{done} of {self._budget()} trials done"]
         for state, word in (
             (TrialState.PRUNED, "pruned"),
             (TrialState.FAIL, "failed"),
@@ -72,9 +75,9 @@ class Progress:
 
     def _remaining_seconds(self, done: int) -> float | None:
         lately = done - self._done_before
-        if lately <= 0 or done >= self._budget:
+        if lately <= 0 or done >= self._budget():
             return None
-        return (time.monotonic() - self._began) / lately * (self._budget - done)
+        return (time.monotonic() - self._began) / lately * (self._budget() - done)
 
     def interrupted(self, trials: list[FrozenTrial]) -> None:
         """Say that the study can be taken up again, and how."""
@@ -94,8 +97,11 @@ def _count(trials: list[FrozenTrial], *states: TrialState) -> int:
 
 def _arm(trial: FrozenTrial) -> str:
     """The arm and seed of a plan's trial, in brackets."""
-    arm, seed = trial.user_attrs.get("arm"), trial.user_attrs.get("seed")
-    return "" if arm is None else f" ({arm}, seed {seed})"
+    cell = cell_of(trial)
+    if cell is None:
+        return ""
+    what = {TUNING: f", tuning point {cell.point}", TUNED: ", tuned"}.get(cell.stage, "")
+    return f" ({cell.arm}{what}, seed {cell.seed})"
 
 
 def _outcome(trial: FrozenTrial) -> str:

@@ -12,8 +12,9 @@ from optuna.trial import FrozenTrial, TrialState
 
 from fer_lightning.errors import DataError
 from fer_lightning.sweeps.address import JOURNAL_PREFIX, storage_file, storage_url
+from fer_lightning.sweeps.cell import PLAIN, CellKey
+from fer_lightning.sweeps.enqueue import cell_of, latest_by_cell
 from fer_lightning.sweeps.storage import open_storage
-from fer_lightning.sweeps.study import cell_of
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,11 @@ class TrialRecord:
     def value(self) -> float | None:
         """The first objective; None without a result."""
         return self.values[0] if self.values else None
+
+    @property
+    def stage(self) -> str:
+        """What a plan's trial is run for: "plain", "tuning" or "tuned"; "plain" in a search."""
+        return str(self.attrs.get("stage", PLAIN))
 
 
 def find_storage(place: str | Path) -> str:
@@ -113,7 +119,7 @@ def load_trials(place: str | Path, study_name: str | None = None) -> list[TrialR
     study = load_study(place, study_name)
     folder = _folder(study, find_storage(place))
     trials = study.get_trials(deepcopy=False)
-    latest = {cell: trial.number for trial in trials if (cell := cell_of(trial)) is not None}
+    latest = {cell: trial.number for cell, trial in latest_by_cell(trials).items()}
     return [_record(trial, folder, latest) for trial in trials]
 
 
@@ -126,7 +132,7 @@ def _folder(study: optuna.Study, url: str) -> Path:
     return stored
 
 
-def _record(trial: FrozenTrial, folder: Path, latest: Mapping[tuple[str, int], int]) -> TrialRecord:
+def _record(trial: FrozenTrial, folder: Path, latest: Mapping[CellKey, int]) -> TrialRecord:
     attrs = trial.user_attrs
     cell = cell_of(trial)
     return TrialRecord(

@@ -48,56 +48,55 @@ def parse_space(config: Mapping[str, Any] | None) -> SearchSpace:
     return SearchSpace(in_order(parameters))
 
 
-def parse_parameter(name: str, node: Any) -> Parameter:
-    """Read one entry of a search space; see `parse_space`."""
+def parse_parameter(name: str, node: Any, place: str = "search_space") -> Parameter:
+    """Read one entry of a search space; see `parse_space`. `place` is the key that messages begin with."""
+    where = f"{place}.{name}"
     if not isinstance(node, Mapping):
-        raise ConfigError(
-            f"search_space.{name}={node!r}: expected a mapping such as {{type: float, low: 0, high: 1}}"
-        )
+        raise ConfigError(f"{where}={node!r}: expected a mapping such as {{type: float, low: 0, high: 1}}")
     options = dict(node)
     key = options.pop("key", name)
     kind = options.pop("type", "categorical" if "choices" in options else None)
     if kind not in _FIELDS:
-        raise ConfigError(f"search_space.{name}.type={kind!r}: expected float, int or categorical")
+        raise ConfigError(f"{where}.type={kind!r}: expected float, int or categorical")
     when = options.pop("when", None) or {}
     if not isinstance(when, Mapping):
-        raise ConfigError(f"search_space.{name}.when={when!r}: expected a mapping from keys to values")
+        raise ConfigError(f"{where}.when={when!r}: expected a mapping from keys to values")
     conditions = {str(k): tuple(v) if isinstance(v, (list, tuple)) else (v,) for k, v in when.items()}
     unknown = set(options) - _FIELDS[kind]
     if unknown:
         raise ConfigError(
-            f"search_space.{name}.{min(unknown)}: not known for type {kind}; expected {sorted(_FIELDS[kind])}"
+            f"{where}.{min(unknown)}: not known for type {kind}; expected {sorted(_FIELDS[kind])}"
         )
     if kind == "categorical":
-        distribution, values = _categorical(name, options)
+        distribution, values = _categorical(where, options)
         return Parameter(name, key, distribution, conditions, values)
-    return Parameter(name, key, _numeric(name, kind, options), conditions)
+    return Parameter(name, key, _numeric(where, kind, options), conditions)
 
 
-def _categorical(name: str, options: dict[str, Any]) -> tuple[CategoricalDistribution, dict[str, Any]]:
+def _categorical(where: str, options: dict[str, Any]) -> tuple[CategoricalDistribution, dict[str, Any]]:
     choices = options.get("choices")
     if not isinstance(choices, (list, tuple)) or not choices:
-        raise ConfigError(f"search_space.{name}.choices={choices!r}: expected a list with at least one value")
+        raise ConfigError(f"{where}.choices={choices!r}: expected a list with at least one value")
     values = {element(choice): choice for choice in choices if isinstance(choice, (list, tuple, Mapping))}
     labels = [element(c) if isinstance(c, (list, tuple, Mapping)) else c for c in choices]
     twice = [a for a, b in itertools.combinations(labels, 2) if a == b and type(a) is type(b)]
     if twice:
-        raise ConfigError(f"search_space.{name}.choices: {twice[0]!r} is listed twice")
+        raise ConfigError(f"{where}.choices: {twice[0]!r} is listed twice")
     return CategoricalDistribution(tuple(labels)), values
 
 
-def _numeric(name: str, kind: str, options: dict[str, Any]) -> BaseDistribution:
+def _numeric(where: str, kind: str, options: dict[str, Any]) -> BaseDistribution:
     for end in ("low", "high"):
         value = options.get(end)
         wanted = (int,) if kind == "int" else (int, float)
         if not isinstance(value, wanted) or isinstance(value, bool):
-            raise ConfigError(f"search_space.{name}.{end}={value!r}: expected {kind}")
+            raise ConfigError(f"{where}.{end}={value!r}: expected {kind}")
     try:
         if kind == "int":
             return IntDistribution(**{"step": 1, **options})
         return FloatDistribution(**options)
     except (ValueError, TypeError) as error:
-        raise ConfigError(f"search_space.{name}: {str(error).splitlines()[0]}") from error
+        raise ConfigError(f"{where}: {str(error).splitlines()[0]}") from error
 
 
 def in_order(parameters: list[Parameter]) -> tuple[Parameter, ...]:

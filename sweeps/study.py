@@ -13,14 +13,14 @@ import optuna
 from optuna.exceptions import ExperimentalWarning
 from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
-from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from fer_lightning.errors import ConfigError
 from fer_lightning.sweeps.algorithms import build_pruner, build_sampler
+from fer_lightning.sweeps.enqueue import enqueue
 from fer_lightning.sweeps.lock import claim_lock
 from fer_lightning.sweeps.naming import require_same
 from fer_lightning.sweeps.options import SweepOptions
-from fer_lightning.sweeps.plan import Cell, Plan
+from fer_lightning.sweeps.plan import Plan
 from fer_lightning.sweeps.space import Lookup, SearchSpace
 from fer_lightning.sweeps.storage import open_storage
 
@@ -41,11 +41,16 @@ class StudySpec:
     lookup: Lookup
 
     @property
+    def maximize(self) -> bool:
+        """Whether more of the first objective is better."""
+        return self.options.direction[0] == "maximize"
+
+    @property
     def budget(self) -> int:
-        """The study's total number of trials."""
+        """The study's total number of trials; with tuning the most it can come to."""
         wanted = self.options.n_trials
         if self.plan is not None:
-            return min(len(self.plan.cells), wanted or len(self.plan.cells))
+            return min(self.plan.size, wanted or self.plan.size)
         target = str(self.options.sampler["_target_"])
         if target.endswith((".GridSampler", ".BruteForceSampler")):
             size = sum(1 for _ in self.space.points(self.lookup))
@@ -72,7 +77,7 @@ def open_study(spec: StudySpec) -> optuna.Study:
         study._storage.set_study_system_attr(study._study_id, _STARTS, starts + 1)
         study.sampler = build_sampler(dict(options.sampler), spec.space, options.seed, starts)
         if spec.plan is not None:
-            enqueue(study, spec.plan, retry_failed=options.retry_failed)
+            enqueue(study, spec.plan, maximize=spec.maximize, retry_failed=options.retry_failed)
     return study
 
 
@@ -118,36 +123,23 @@ def _create_or_load(spec: StudySpec, storage: BaseStorage) -> optuna.Study:
             _name_metrics(study, list(options.objective))
         # Last, because it says that everything above is there.
         study.set_user_attr("fixed", dict(spec.fixed))
+    _settle_tuning(spec, study)
     return study
+
+
+def _settle_tuning(spec: StudySpec, study: optuna.Study) -> None:
+    """Keep how the arms are tuned: it may be added to a study that has none, and stays as it is from then on."""
+    if spec.plan is None or spec.plan.tuning is None:
+        return
+    wanted = spec.plan.tuning.as_config()
+    stored = study.user_attrs.get("tuning")
+    if stored is None:
+        study.set_user_attr("tuning", wanted)
+    else:
+        require_same(spec.name, {"ablation.tuning": stored}, {"ablation.tuning": wanted})
 
 
 def _name_metrics(study: optuna.Study, names: list[str]) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ExperimentalWarning)
         study.set_metric_names(names)
-
-
-def cell_of(trial: FrozenTrial) -> tuple[str, int] | None:
-    """The arm and seed of a plan's trial."""
-    attrs = trial.user_attrs
-    return (str(attrs["arm"]), int(attrs["seed"])) if "arm" in attrs else None
-
-
-def enqueue(study: optuna.Study, plan: Plan, retry_failed: bool = False) -> None:
-    """Enqueue the plan's trials that the study lacks, in the plan's order. Needs the claim lock."""
-    present = {
-        cell_of(trial)
-        for trial in study.get_trials(deepcopy=False)
-        if not (retry_failed and trial.state == TrialState.FAIL)
-    }
-    for cell in plan.cells:
-        if (cell.arm.name, cell.seed) not in present:
-            study.add_trial(_waiting(cell))
-
-
-def _waiting(cell: Cell) -> FrozenTrial:
-    return create_trial(
-        state=TrialState.WAITING,
-        system_attrs={"fixed_params": cell.params},
-        user_attrs={"arm": cell.arm.name, "seed": cell.seed, "overrides": cell.overrides},
-    )

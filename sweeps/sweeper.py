@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from fer_lightning.errors import ConfigError
 from fer_lightning.sweeps.address import storage_url
+from fer_lightning.sweeps.cell import TUNING
 from fer_lightning.sweeps.claim import Claim, Claims
 from fer_lightning.sweeps.command_line import split_overrides
 from fer_lightning.sweeps.engine import Engine
@@ -30,6 +32,7 @@ from fer_lightning.sweeps.plan_config import parse_plan
 from fer_lightning.sweeps.space import SearchSpace
 from fer_lightning.sweeps.space_config import in_order, parse_space
 from fer_lightning.sweeps.study import StudySpec, open_study
+from fer_lightning.sweeps.tuning import Tuning
 from fer_lightning.sweeps.workers import Workers, given_place, starter_lives
 
 log = logging.getLogger(__name__)
@@ -65,8 +68,7 @@ class StudySweep:
 
     def _lookup(self, key: str) -> Any:
         """A key's value in the fixed configuration; for a group, the option that is chosen."""
-        choices = self._job_config.hydra.runtime.choices
-        return choices[key] if key in choices else OmegaConf.select(self._job_config, key, default=None)
+        return _select(self._job_config, key)
 
     def _read_plan(self) -> Plan | None:
         if self._options.plan is None:
@@ -85,7 +87,18 @@ class StudySweep:
                 self._compose(
                     [*self._fixed_overrides, *texts], f"ablation.factors.{factor.name}, level {level},"
                 )
-        return plan
+        return plan if plan.tuning is None else self._settle_tuning(plan, plan.tuning)
+
+    def _settle_tuning(self, plan: Plan, tuning: Tuning) -> Plan:
+        """Look up each arm's own settings, and try whether it can be given others."""
+        own: dict[str, dict[str, Any]] = {}
+        for arm in plan.arms:
+            overrides = [*self._fixed_overrides, *arm.overrides]
+            config = self._compose(overrides, f"the arm {arm.name}")
+            own[arm.name] = {p.name: _select(config, p.key) for p in plan.tunable(arm)}
+            other = plan.tried(arm, 1, TUNING, tuning.seed).overrides
+            self._compose([*self._fixed_overrides, *other], f"ablation.tuning, arm {arm.name},")
+        return replace(plan, tuning=replace(tuning, own=own))
 
     def _read_space(self, swept: SearchSpace) -> SearchSpace:
         configured = parse_space(self._options.search_space)
@@ -180,3 +193,10 @@ class StudySweep:
     def _run_batch(self, claims: Claims, batch: list[Claim]) -> None:
         overrides = [job_overrides(self._spec, self._fixed_overrides, claim) for claim in batch]
         run_jobs(self._launcher, claims, batch, overrides, lambda words: self._compose(words, "the trial"))
+
+
+def _select(config: DictConfig, key: str) -> Any:
+    """A key's value as plain containers; for a group, the option that is chosen; None where there is none."""
+    choices = config.hydra.runtime.choices
+    value = choices[key] if key in choices else OmegaConf.select(config, key, default=None)
+    return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value

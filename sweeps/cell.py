@@ -1,0 +1,71 @@
+"""One trial of an ablation plan: an arm under a seed, at the command's settings or at some of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from fer_lightning.sweeps.override import key_of, override
+
+# What a plan's trial is run for, kept with it: the comparison at the command's settings, the search for an arm's
+# own, and the comparison at those.
+PLAIN = "plain"
+TUNING = "tuning"
+TUNED = "tuned"
+# Begins the names of tuned parameters in Optuna's record, where a factor may have the same name.
+PREFIX = "tuning."
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One configuration that is compared: its level of each factor and the overrides that make it."""
+
+    name: str
+    levels: Mapping[str, Any]
+    overrides: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class CellKey:
+    """What tells a plan's trials apart; `point` is that of a tuning trial, else 0."""
+
+    arm: str
+    seed: int
+    stage: str = PLAIN
+    point: int = 0
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One trial of a plan: an arm under a seed, when tuned with some settings of its own.
+
+    `settings` are the values of the arm's tuned parameters by name, `drawn` those of them that differ from what
+    the arm has anyway, and `changes` the overrides that set the drawn ones.
+    """
+
+    arm: Arm
+    seed: int
+    stage: str = PLAIN
+    point: int = 0
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    drawn: Mapping[str, Any] = field(default_factory=dict)
+    changes: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> CellKey:
+        """What tells it from the plan's other trials."""
+        return CellKey(self.arm.name, self.seed, self.stage, self.point if self.stage == TUNING else 0)
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The trial's parameters."""
+        drawn = {f"{PREFIX}{name}": value for name, value in self.drawn.items()}
+        return {**self.arm.levels, **drawn, "seed": self.seed}
+
+    @property
+    def overrides(self) -> list[str]:
+        """What the job gets."""
+        changed = {key_of(text) for text in self.changes}
+        kept = [text for text in self.arm.overrides if key_of(text) not in changed]
+        return [*kept, *self.changes, override("seed", self.seed)]
