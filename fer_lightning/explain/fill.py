@@ -1,0 +1,83 @@
+"""What stands in for the pixels of a face that are taken away: it matters more than chance does, so it is named."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import conv2d, pad
+
+from fer_lightning.errors import ConfigError
+
+FILLS = ("mean", "blur", "black")
+BLUR_SHARE = 0.1  # standard deviation of the blur in image widths: features go, the head's shape stays
+Fill = str | float | np.ndarray
+
+
+def check_fill(key: str, fill: Fill) -> None:
+    """Refuse what :func:`filled` cannot take; ``key`` is named in the message.
+
+    Raises
+    ------
+    ConfigError
+        It is no known name, no grey level and no image.
+    """
+    if isinstance(fill, np.ndarray) and fill.ndim == 2:
+        return
+    if isinstance(fill, (int, float)) and not isinstance(fill, bool) and 0 <= fill <= 255:
+        return
+    if isinstance(fill, str) and fill in FILLS:
+        return
+    shown = f"an array of shape {fill.shape}" if isinstance(fill, np.ndarray) else fill
+    raise ConfigError(
+        f"{key}={shown}: expected {', '.join(FILLS)}, a grey level from 0 to 255, or an image [H, W]"
+    )
+
+
+def fill_words(fill: Fill) -> str:
+    """Return ``fill`` as words for a caption."""
+    if isinstance(fill, np.ndarray):
+        return "a given image"
+    return {"mean": "each face's mean grey", "blur": "the blurred face", "black": "black"}.get(
+        str(fill), f"grey level {fill}"
+    )
+
+
+def filled(images: Tensor, fill: Fill) -> Tensor:
+    """Return the images with every pixel taken away, float ``[N, 1, H, W]``, grey levels 0–255.
+
+    Parameters
+    ----------
+    images
+        float ``[N, 1, H, W]``, grey levels 0–255.
+    fill
+        ``mean`` (each image's own mean), ``blur`` (a Gaussian of a tenth of the image's width), ``black``,
+        a grey level, or an image ``[H, W]`` such as the mean training face.
+
+    Raises
+    ------
+    ConfigError
+        The fill is not known, or an image of another size.
+    """
+    check_fill("fill", fill)
+    if isinstance(fill, np.ndarray):
+        if fill.shape != tuple(images.shape[2:]):
+            raise ConfigError(f"fill: an image of shape {fill.shape} for faces of {tuple(images.shape[2:])}")
+        return torch.as_tensor(fill, dtype=images.dtype, device=images.device).expand_as(images)
+    if fill == "mean":
+        return images.mean(dim=(1, 2, 3), keepdim=True).expand_as(images)
+    if fill == "blur":
+        return blurred(images, BLUR_SHARE * images.shape[3])
+    return torch.full_like(images, 0.0 if fill == "black" else float(fill))
+
+
+def blurred(images: Tensor, sigma: float) -> Tensor:
+    """Return images ``[N, 1, H, W]`` smoothed by a Gaussian of ``sigma`` pixels, edges repeated."""
+    radius = math.ceil(3 * sigma)
+    steps = torch.arange(-radius, radius + 1, device=images.device, dtype=images.dtype)
+    kernel = torch.exp(-0.5 * (steps / sigma) ** 2)
+    kernel = kernel / kernel.sum()
+    wide = pad(images, (radius, radius, radius, radius), mode="replicate")
+    return conv2d(conv2d(wide, kernel.view(1, 1, 1, -1)), kernel.view(1, 1, -1, 1))

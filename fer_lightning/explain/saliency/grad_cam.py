@@ -1,0 +1,96 @@
+"""The maps of a late layer, weighted by how much the class's logit gains from each."""
+
+from __future__ import annotations
+
+import torch
+from captum.attr import LayerAttribution, LayerGradCam
+from torch import Tensor, nn
+
+from fer_lightning.errors import ConfigError
+from fer_lightning.explain.layers import convolutions, find_layer
+from fer_lightning.explain.saliency.attribution import Display
+
+
+class GradCAM:
+    """Grad-CAM: Selvaraju et al. 2017, https://arxiv.org/abs/1610.02391; brought to the face's size bilinearly.
+
+    The map is the positive part, as in the paper.
+
+    Parameters
+    ----------
+    layer
+        Dotted name of the layer whose maps are taken; ``None`` is the last convolution with the norm and the
+        activation that follow it.
+
+    Raises
+    ------
+    ConfigError
+        On use, where the network has no such layer, or no convolution.
+    """
+
+    name = "grad_cam"
+    display: Display = "positive"
+
+    def __init__(self, layer: str | None = None) -> None:
+        if layer is not None and not (isinstance(layer, str) and layer):
+            raise ConfigError(f"saliency.layer={layer}: expected the dotted name of a layer, or null")
+        self.layer = layer
+
+    @property
+    def settings(self) -> str:
+        """The layer."""
+        return f"layer {self.layer}" if self.layer else "last convolution"
+
+    def attribute(self, model: nn.Module, images: Tensor, targets: Tensor) -> tuple[Tensor, None]:
+        """Return the weighted sum of the layer's maps, ``[N, H, W]``."""
+        layer = last_maps(model, images) if self.layer is None else find_layer(model, self.layer)
+        # The faces ask for a gradient: with frozen parameters the layer's output would have none.
+        values = LayerGradCam(model, layer).attribute(images.detach().requires_grad_(), target=targets)
+        if values.ndim != 4:
+            raise ConfigError(f"saliency.layer={self.layer}: puts out no maps; expected a convolution")
+        height, width = images.shape[2:]
+        return LayerAttribution.interpolate(values, (height, width), "bilinear").squeeze(1).detach(), None
+
+
+def last_maps(model: nn.Module, images: Tensor) -> nn.Module:
+    """Return the layer that gives the last convolution's maps as the network goes on with them.
+
+    That is the convolution itself, or the last of the norms and activations that directly follow it in a pass.
+
+    Raises
+    ------
+    ConfigError
+        The network has no convolution.
+    """
+    if not convolutions(model):
+        raise ConfigError(
+            "saliency=grad_cam: the network has no convolution, so no maps; expected another method, "
+            "such as gradient or occlusion"
+        )
+    passed: list[tuple[nn.Module, torch.Size]] = []
+
+    def note(module: nn.Module, inputs: object, output: Tensor) -> None:
+        passed.append((module, output.shape))
+
+    leaves = [module for module in model.modules() if not list(module.children())]
+    handles = [module.register_forward_hook(note) for module in leaves]
+    try:
+        with torch.no_grad():
+            model(images[:1])
+    finally:
+        for handle in handles:
+            handle.remove()
+    last = max(number for number, (module, _) in enumerate(passed) if isinstance(module, nn.Conv2d))
+    found, shape = passed[last]
+    for module, size in passed[last + 1 :]:
+        if size != shape or not _is_norm_or_activation(module):
+            break
+        found = module
+    return found
+
+
+def _is_norm_or_activation(module: nn.Module) -> bool:
+    kind = type(module).__module__
+    return kind.startswith(("torch.nn.modules.activation", "torch.nn.modules.batchnorm")) or isinstance(
+        module, (nn.GroupNorm, nn.LayerNorm, nn.InstanceNorm2d)
+    )

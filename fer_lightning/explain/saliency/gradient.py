@@ -1,0 +1,75 @@
+"""The class's logit differentiated by each pixel, at the face or averaged over noisy copies of it."""
+
+from __future__ import annotations
+
+import math
+
+from captum.attr import NoiseTunnel, Saliency
+from torch import Tensor, nn
+
+from fer_lightning.errors import ConfigError
+from fer_lightning.explain.saliency.attribution import Display
+from fer_lightning.models.options import check_whole
+
+
+class Gradient:
+    """Gradient of the class's logit: Simonyan et al. 2014, https://arxiv.org/abs/1312.6034.
+
+    Values are logits per grey level; the map is their magnitude. One forward and one backward pass.
+    """
+
+    name = "gradient"
+    display: Display = "magnitude"
+    settings = ""
+
+    def attribute(self, model: nn.Module, images: Tensor, targets: Tensor) -> tuple[Tensor, None]:
+        """Return the gradient ``[N, H, W]`` in logits per grey level."""
+        images = images.detach().requires_grad_()
+        # The signed gradient: averages (SmoothGrad) and sums need the sign, a picture takes the magnitude.
+        return Saliency(model).attribute(images, target=targets, abs=False).sum(1), None
+
+
+class SmoothGrad:
+    """Mean gradient over noisy copies of the face: Smilkov et al. 2017, https://arxiv.org/abs/1706.03825.
+
+    Parameters
+    ----------
+    samples
+        Noisy copies of each face.
+    sigma
+        Standard deviation of the noise in grey levels; 25 is a tenth of the range, the least that the paper
+        recommends.
+
+    Raises
+    ------
+    ConfigError
+        A value is out of range.
+    """
+
+    name = "smoothgrad"
+    display: Display = "magnitude"
+
+    def __init__(self, samples: int = 25, sigma: float = 25.0) -> None:
+        self.samples = check_whole("saliency.samples", samples, 1)
+        if isinstance(sigma, bool) or not isinstance(sigma, (int, float)) or not 0 <= sigma < math.inf:
+            raise ConfigError(f"saliency.sigma={sigma}: expected a number of grey levels of at least 0")
+        self.sigma = float(sigma)
+
+    @property
+    def settings(self) -> str:
+        """The number of copies and the noise."""
+        return f"{self.samples} copies, noise of {self.sigma:g} grey levels"
+
+    def attribute(self, model: nn.Module, images: Tensor, targets: Tensor) -> tuple[Tensor, None]:
+        """Return the mean gradient ``[N, H, W]`` in logits per grey level."""
+        tunnel = NoiseTunnel(Saliency(model))
+        values = tunnel.attribute(
+            images.detach().requires_grad_(),
+            nt_type="smoothgrad",
+            nt_samples=self.samples,
+            nt_samples_batch_size=1,  # one pass over all faces for each copy: no more memory than a gradient
+            stdevs=self.sigma,
+            target=targets,
+            abs=False,  # magnitudes before the average would not let the noise cancel
+        )
+        return values.sum(1), None
