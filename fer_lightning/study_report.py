@@ -17,32 +17,15 @@ from fer_lightning.report.ablation import AblationReport, ablation_report
 from fer_lightning.report.files import write_report
 from fer_lightning.report.search import write_search_figures
 from fer_lightning.report.text import to_text
-from fer_lightning.stats.records import ArmRun
 from fer_lightning.stats.rules import Rules
+from fer_lightning.study_runs import arm_runs, tuned_runs
+from fer_lightning.sweeps.cell import PLAIN
 from fer_lightning.sweeps.job import WORKER
 from fer_lightning.sweeps.records import TrialRecord, load_study, load_trials
 from fer_lightning.train import shown
 
 log = logging.getLogger(__name__)
 BEST = 5
-
-
-def arm_runs(trials: Sequence[TrialRecord]) -> list[ArmRun]:
-    """Return the trials of an ablation plan as the runs that the statistics compare."""
-    return [
-        ArmRun(
-            arm=trial.arm,
-            seed=trial.seed,
-            state=trial.state,
-            levels={key: str(value) for key, value in trial.params.items() if key != "seed"},
-            value=trial.value,
-            seconds=trial.seconds,
-            reason=trial.reason,
-            directory=trial.directory,
-        )
-        for trial in trials
-        if trial.arm is not None and trial.seed is not None and not trial.superseded
-    ]
 
 
 def _any_record(trials: Sequence[TrialRecord]) -> dict[str, Any]:
@@ -52,6 +35,13 @@ def _any_record(trials: Sequence[TrialRecord]) -> dict[str, Any]:
             found: dict[str, Any] = json.loads((trial.directory / "run.json").read_text(encoding="utf-8"))
             return found
     return {}
+
+
+def _command(trials: Sequence[TrialRecord], record: dict[str, Any]) -> str | None:
+    """Return the command that goes on with the study; where tuning was added later, the first one does not."""
+    tuning = [trial for trial in trials if trial.stage != PLAIN]
+    found: str | None = _any_record(tuning).get("command", record.get("command"))
+    return found
 
 
 def judge(trials: Sequence[TrialRecord], rules: Rules | None = None) -> AblationReport:
@@ -74,14 +64,18 @@ def judge(trials: Sequence[TrialRecord], rules: Rules | None = None) -> Ablation
         raise DataError("no trial of an ablation plan; expected an ablation study")
     record = _any_record(trials)
     data = record.get("data", {})
+    maximize = record.get("mode", "max") == "max"
+    tuned, tuning = tuned_runs(trials, maximize=maximize) or (None, None)
     return ablation_report(
         runs,
         baseline=runs[0].arm,
         metric=record.get("metric", "val/acc"),
         data_name=data.get("name", ""),
         synthetic=bool(data.get("synthetic", False)),
-        rules=rules or Rules(higher_is_better=record.get("mode", "max") == "max"),
-        command=record.get("command"),
+        rules=rules or Rules(higher_is_better=maximize),
+        command=_command(trials, record),
+        tuned=tuned,
+        tuning=tuning,
     )
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fer_lightning.errors import DataError
 from fer_lightning.report.factorial import FactorialPart, factorial_part
 from fer_lightning.report.rows import ArmSummary, seeds_to_call, smallest_called, summarize_arms
+from fer_lightning.report.tuning import TuningPart
 from fer_lightning.stats.paired import PairedEffect, paired_effect
 from fer_lightning.stats.power import Spread, spread_of
 from fer_lightning.stats.records import ArmRun, complete_by_seed
@@ -37,6 +38,7 @@ class AblationReport:
     notes : what a reader must know to read the numbers right
     factorial : interactions and importances, where the plan crosses factors
     tuned : the same arms, each at its own tuned settings, where that was asked for
+    tuning : of a report that is another one's `tuned`: how the settings were found
     """
 
     title: str
@@ -56,6 +58,7 @@ class AblationReport:
     notes: tuple[str, ...] = ()
     factorial: FactorialPart | None = None
     tuned: AblationReport | None = None
+    tuning: TuningPart | None = None
 
     @property
     def is_accuracy(self) -> bool:
@@ -81,6 +84,7 @@ def ablation_report(
     rules: Rules | None = None,
     command: str | None = None,
     tuned: Sequence[ArmRun] | None = None,
+    tuning: TuningPart | None = None,
 ) -> AblationReport:
     """Compare every arm with the baseline.
 
@@ -93,6 +97,7 @@ def ablation_report(
     rules : when an arm is called better or worse
     command : the command line of this study, to tell how to add seeds
     tuned : runs of the same arms, each at its own tuned settings; gives `report.tuned`
+    tuning : how those settings were found; kept with `report.tuned`
 
     Raises
     ------
@@ -113,8 +118,16 @@ def ablation_report(
     if tuned is not None:
         title_tuned = f"{title}, each arm at its own tuned settings"
         tuned_report = ablation_report(
-            tuned, baseline, metric, data_name=data_name, synthetic=synthetic, title=title_tuned, rules=rules
+            tuned,
+            baseline,
+            metric,
+            data_name=data_name,
+            synthetic=synthetic,
+            title=title_tuned,
+            rules=rules,
+            command=command,
         )
+        tuned_report = replace(tuned_report, tuning=tuning)
     return AblationReport(
         title=title,
         metric=metric,

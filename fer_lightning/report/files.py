@@ -16,6 +16,7 @@ from fer_lightning.report.ablation import AblationReport
 from fer_lightning.report.markdown import to_markdown
 from fer_lightning.report.rows import ArmSummary
 from fer_lightning.report.text import to_text
+from fer_lightning.report.tuning import TuningPart
 from fer_lightning.tracking.files import write_text
 
 _FROM_EFFECT = {
@@ -55,6 +56,24 @@ def _row(report: AblationReport, rank: int, row: ArmSummary, settings: str) -> d
         "n_failed": row.n_failed,
         "n_unfinished": row.n_unfinished,
         "failures": "; ".join(row.failures),
+        **(_tuning(report.tuning, row.arm) if report.tuning is not None else {}),
+    }
+
+
+def _tuning(part: TuningPart, name: str) -> dict[str, Any]:
+    arm = part.arm(name)
+    return {
+        "tuning.point": arm.point,
+        **{f"tuning.{name}": arm.settings.get(name) for name in part.parameters},
+        "tuning.seed": part.seed,
+        "tuning.value": arm.value,
+        "tuning.own_value": arm.own_value,
+        "tuning.n_complete": arm.n_complete,
+        "tuning.n_pruned": arm.n_pruned,
+        "tuning.n_failed": arm.n_failed,
+        "tuning.n_unfinished": arm.n_unfinished,
+        "tuning.seconds": arm.seconds,
+        "tuning.failures": "; ".join(arm.failures),
     }
 
 

@@ -6,6 +6,7 @@ from fer_lightning.report import cells
 from fer_lightning.report.ablation import AblationReport
 from fer_lightning.report.factorial import EXPLANATION, HEADER, factorial_cells, importance_line
 from fer_lightning.report.text import table_cells
+from fer_lightning.report.tuning_cells import tuning_lines, tuning_table
 
 
 def escaped(text: str) -> str:
@@ -28,6 +29,12 @@ def to_markdown(report: AblationReport) -> str:
         shown = f"**{verdict}**" if verdict in ("better", "worse") else verdict
         lines.append(f"| {' | '.join([name, *row[1:5], shown, *row[6:]])} |")
     lines += ["", cells.how_to_read(report), "", cells.cost_line(report), ""]
+    if report.tuning is not None:
+        names, settings = tuning_table(report, report.tuning)
+        align = [":--" if name in ("arm", "chosen", "left out") else "--:" for name in names]
+        lines += [f"| {' | '.join(map(escaped, names))} |", f"| {' | '.join(align)} |"]
+        lines += [f"| {' | '.join(map(escaped, row))} |" for row in settings]
+        lines += ["", *(f"- {escaped(line)}" for line in tuning_lines(report, report.tuning)), ""]
     if report.factorial is not None:
         lines += [f"| {' | '.join(HEADER)} |", "|:--|--:|--:|--:|"]
         lines += [f"| {' | '.join(map(escaped, row))} |" for row in factorial_cells(report.factorial)]

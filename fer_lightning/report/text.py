@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from fer_lightning.report import cells
 from fer_lightning.report.ablation import AblationReport
 from fer_lightning.report.factorial import EXPLANATION, HEADER, factorial_cells, importance_line
+from fer_lightning.report.tuning_cells import tuning_lines, tuning_table
 
 WIDTH = 110
 _GAP = "  "
@@ -65,7 +66,7 @@ def aligned(header: Sequence[str], rows: Sequence[Sequence[str]], width: int = W
     room = width - sum(widths[1:]) - len(_GAP) * (len(header) - 1)
     widths[0] = min(widths[0], max(room, 12))
     # Words are set left, numbers right.
-    left = {i for i, title in enumerate(header) if title in ("arm", "verdict", "left out", "term")}
+    left = {i for i, title in enumerate(header) if title in ("arm", "verdict", "left out", "term", "chosen")}
 
     def line(values: Sequence[str]) -> str:
         parts = [
@@ -87,6 +88,9 @@ def to_text(report: AblationReport, width: int = WIDTH) -> str:
     lines = [f"{report.title} · {cells.data_line(report)}", ""]
     lines += aligned(*table_cells(report), width=width)
     lines += ["", cells.how_to_read(report), cells.cost_line(report)]
+    if report.tuning is not None:
+        lines += ["", *aligned(*tuning_table(report, report.tuning), width=width)]
+        lines += ["", *tuning_lines(report, report.tuning)]
     if report.factorial is not None:
         lines += ["", *aligned(HEADER, factorial_cells(report.factorial), width)]
         lines += ["", EXPLANATION, importance_line(report.factorial)]
