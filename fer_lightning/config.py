@@ -31,6 +31,7 @@ class StudyConfig:
     """How a study is worked on."""
 
     workers: int = 1
+    page: bool = True
 
 
 @dataclass

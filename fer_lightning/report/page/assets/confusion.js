@@ -1,0 +1,105 @@
+// Confusion matrices as tables: what was taken for what, and how that differs from the first one chosen.
+
+function pooled(group) {
+  const found = group.runs.map(confusionOf).filter(Boolean);
+  if (!found.length) return null;
+  return { counts: study.classes.map((_, i) => study.classes.map((_, j) =>
+    found.reduce((sum, counts) => sum + counts[i][j], 0))), runs: found.length };
+}
+
+const faces = (counts, i) => counts[i].reduce((sum, count) => sum + count, 0);
+const share = (counts, i, j) => (faces(counts, i) ? counts[i][j] / faces(counts, i) : null);
+const signed = (value, digits = 1) => `${value > 0 ? "+" : value < 0 ? "−" : ""}${Math.abs(value).toFixed(digits)}`;
+
+// Agresti & Caffo (2000): one imagined face in the cell and one outside keep rare confusions honest.
+function beyondChance(first, second, i, j) {
+  const parts = [first, second].map((counts) => {
+    const n = faces(counts, i) + 2, p = (counts[i][j] + 1) / n;
+    return { p, variance: p * (1 - p) / n };
+  });
+  const error = Math.sqrt(parts[0].variance + parts[1].variance);
+  return Math.abs(parts[1].p - parts[0].p) > study.cell_quantile * error;
+}
+
+function matrixTable(caption, cell) {
+  return make("div", { class: "scrolls", tabindex: 0, role: "group", "aria-label": caption }, make("table", { class: "matrix" },
+    make("caption", {}, caption),
+    make("thead", {}, make("tr", {}, make("th", { scope: "col" }, make("span", { class: "small" }, "true ↓"), make("span", { class: "small" }, "taken for →")),
+      study.classes.map((name) => make("th", { scope: "col" }, make("span", {}, name))))),
+    make("tbody", {}, study.classes.map((name, i) =>
+      make("tr", {}, make("th", { scope: "row" }, name), study.classes.map((_, j) => cell(i, j)))))));
+}
+
+function shadedCell(text, tone, strength, tip, extra = "") {
+  return make("td", { class: `cell ${tone} ${extra}`, "data-tip": tip, style: { "--strength": strength.toFixed(3) } }, text);
+}
+
+function countsTable(label, matrix, asShares) {
+  const { counts } = matrix;
+  const title = `${label}${matrix.runs > 1 ? ` (${matrix.runs} runs together)` : ""}`;
+  return matrixTable(title, (i, j) => {
+    const part = share(counts, i, j);
+    const tip = `${study.classes[i]} taken for ${study.classes[j]}: ${counts[i][j]} of ${faces(counts, i)} faces`;
+    const text = asShares ? (part === null ? "–" : (100 * part).toFixed(0)) : counts[i][j];
+    return shadedCell(text, "more", part ?? 0, tip, i === j ? "diagonal" : "");
+  });
+}
+
+// Blue where the second is better (more on the diagonal, fewer beside it), orange where it is worse.
+function differenceTable(first, second, labels, judged) {
+  return matrixTable(`${labels[1]} minus ${labels[0]}, points`, (i, j) => {
+    const before = share(first.counts, i, j), after = share(second.counts, i, j);
+    if (before === null || after === null) return shadedCell("–", "more", 0, "no faces");
+    const change = 100 * (after - before);
+    const good = (change > 0) === (i === j);
+    const sure = judged && beyondChance(first.counts, second.counts, i, j);
+    const tip = `${study.classes[i]} taken for ${study.classes[j]}: ${(100 * before).toFixed(1)} % before, ${(100 * after).toFixed(1)} % now` +
+      (sure ? "\nmore than chance over faces" : "");
+    const text = Math.abs(change) < 0.05 ? "0" : signed(change, Math.abs(change) < 9.95 ? 1 : 0);
+    return shadedCell(text, good ? "better" : "worse", Math.min(Math.abs(change) / 30, 1), tip,
+      [i === j && "diagonal", sure && "sure"].filter(Boolean).join(" "));
+  });
+}
+
+function recallTable(groups, matrices) {
+  const first = matrices.find(Boolean);
+  const cell = (matrix, i) => {
+    const now = matrix && share(matrix.counts, i, i);
+    if (now === null) return make("td", { class: "number" }, "–");
+    const change = 100 * (now - share(first.counts, i, i));
+    return make("td", { class: "number" }, `${(100 * now).toFixed(1)} %`,
+      matrix !== first && make("span", { class: `change ${change > 0 ? "up" : change < 0 ? "down" : ""}` }, ` ${signed(change)}`));
+  };
+  return make("div", { class: "scrolls" },
+    make("p", { class: "small" }, "Recall of each class, the share of its faces that is named right, and its difference from the first in points:"),
+    make("table", { class: "plain" }, make("caption", { class: "unseen" }, "Recall of each class"),
+    make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "class"), groups.map((group, g) => groupHead(group, g)))),
+    make("tbody", {}, study.classes.map((name, i) => make("tr", {}, make("th", { scope: "row" }, name),
+      matrices.map((matrix) => cell(matrix, i)))))));
+}
+
+let asShares = true;
+
+function compareConfusions(groups) {
+  const matrices = groups.map(pooled);
+  const known = groups.map((_, g) => g).filter((g) => matrices[g]);
+  if (!known.length) return make("p", {}, "No predictions are stored for these runs.");
+  const first = known[0];
+  const box = make("input", { type: "checkbox", checked: asShares });
+  const single = (g) => groups[g].runs.length === 1;
+  const tables = make("div", { class: "matrices" });
+  const show = () => replace(tables,
+    known.map((g) => countsTable(groups[g].label, matrices[g], asShares)),
+    known.slice(1).map((g) => differenceTable(matrices[first], matrices[g],
+      [groups[first].label, groups[g].label], single(first) && single(g))));
+  box.addEventListener("change", () => { asShares = box.checked; show(); });
+  show();
+  const bold = known.slice(1).some((g) => single(first) && single(g))
+    ? " Bold: more than chance over faces (95 %, all cells together); another seed moves them too." : "";
+  return [
+    make("label", {}, box, "show per cent of each true class instead of counts"), tables,
+    known.length > 1 && make("p", { class: "small" },
+      `Differences: blue where the second is better, orange where it is worse.${bold}`),
+    recallTable(groups, matrices),
+  ].filter(Boolean);
+}

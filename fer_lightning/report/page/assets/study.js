@@ -1,0 +1,77 @@
+// The study's numbers, its columns, and how a value reads.
+
+const study = JSON.parse(byId("study-data").textContent);
+const runs = study.runs;
+
+// The columns that every study has stand before those of its parameters and metrics.
+function ownColumn(name, kind, cells) {
+  const levels = [...new Set(cells.filter((cell) => cell !== null))];
+  return { name, kind, group: "run", cells, levels: kind === "level" ? levels.sort() : null, log: false, unit: "" };
+}
+
+// The objective stands first: a search of ten parameters would push it out of sight.
+const objectives = study.columns.filter((column) => column.group === "metric").slice(0, 1);
+
+const columns = [
+  ownColumn("run", "number", runs.map((run) => run.number)),
+  ownColumn("state", "level", runs.map((run) => run.state)),
+  ...(runs.some((run) => run.arm !== null) ? [ownColumn("arm", "level", runs.map((run) => run.arm))] : []),
+  ...(runs.some((run) => run.stage !== "plain") ? [ownColumn("stage", "level", runs.map((run) => run.stage))] : []),
+  ...(new Set(runs.map((run) => run.seed).filter((seed) => seed !== null)).size > 1 ? [ownColumn("seed", "number", runs.map((run) => run.seed))] : []),
+  ...objectives,
+  ...study.columns.filter((column) => !objectives.includes(column)),
+];
+const columnOf = new Map(columns.map((column) => [column.name, column]));
+const objective = objectives[0];
+const parameters = study.columns.filter((column) => column.group === "parameter" && distinct(column) > 1);
+
+function distinct(column) {
+  return new Set(column.cells).size;
+}
+
+const isComplete = (index) => runs[index].state === "complete";
+
+const shownUnit = (column, value) => (column.unit === "%" ? 100 * value : value);
+const storedUnit = (column, value) => (column.unit === "%" ? value / 100 : value);
+
+function number(value) {
+  const size = Math.abs(value);
+  if (Number.isInteger(value) && size < 1e7) return String(value);
+  if (size >= 1e5 || size < 1e-3) return value.toExponential(2).replace(/\.?0+e/, "e");
+  return String(Number(value.toPrecision(4)));
+}
+
+function readable(column, value) {
+  if (value === null || value === undefined) return "–";
+  if (column.kind === "level") return value;
+  if (column.unit === "%") return (100 * value).toFixed(2);
+  if (column.unit === "s") return value < 100 ? value.toFixed(1) : value.toFixed(0);
+  if (column.group === "metric") return value.toFixed(4);
+  return number(value);
+}
+
+const heading = (column) => (column.unit ? `${column.name} ${column.unit}` : column.name);
+
+function runName(index) {
+  const run = runs[index];
+  const stage = run.stage === "plain" ? "" : ` (${run.stage})`;
+  return run.arm === null ? `run ${run.number}` : `run ${run.number}: ${run.arm}, seed ${run.seed}${stage}`;
+}
+
+function runTip(index) {
+  const lines = [runName(index), runs[index].state];
+  if (objective && objective.cells[index] !== null)
+    lines.push(`${heading(objective)}: ${readable(objective, objective.cells[index])}`);
+  for (const column of parameters)
+    if (column.cells[index] !== null) lines.push(`${column.name}: ${readable(column, column.cells[index])}`);
+  return lines.join("\n");
+}
+
+const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
+
+// What runs of other class names took for what cannot be compared class by class.
+function confusionOf(index) {
+  const { confusion, classes } = runs[index];
+  return confusion && classes.length === study.classes.length && classes.every((name, i) => name === study.classes[i])
+    ? confusion : null;
+}

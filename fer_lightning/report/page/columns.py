@@ -1,0 +1,101 @@
+"""The columns by which the page's table sorts and filters: parameters, metrics, and what a run took."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fer_lightning.report.ablation import ACCURACIES
+from fer_lightning.report.page.run_files import rounded
+from fer_lightning.tracking.redact import MASK, redact
+
+PERCENT = (*ACCURACIES, "train/acc")
+MEASURED = ("val/acc", "val/f1", "val/ece", "val/loss")
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of all runs.
+
+    Attributes
+    ----------
+    name : dotted key or metric
+    kind : "number" or "level"
+    group : "parameter", "metric" or "run"
+    cells : one value a run; None where there is none
+    log : whether a number was searched on a logarithmic scale
+    unit : "%", "s" or nothing
+    """
+
+    name: str
+    kind: str
+    group: str
+    cells: tuple[float | str | None, ...]
+    log: bool = False
+    unit: str = ""
+
+    def as_plain(self) -> dict[str, Any]:
+        """The column as the page reads it; levels in their order of size or name."""
+        levels = sorted({cell for cell in self.cells if cell is not None}, key=str)
+        return vars(self) | {"cells": list(self.cells), "levels": levels if self.kind == "level" else None}
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def parameter_columns(params: Sequence[Mapping[str, Any]], log: frozenset[str] = frozenset()) -> list[Column]:
+    """One column for each parameter in the order of first use; numbers only where every value is one."""
+    columns = []
+    for name in dict.fromkeys(name for row in params for name in row):
+        if name == "seed":
+            continue
+        # A parameter may be named like a credential.
+        values = [redact({name: row[name]})[name] if name in row else None for row in params]
+        present = [value for value in values if value is not None]
+        if present and all(map(_is_number, present)):
+            cells: list[float | str | None] = [rounded(value, 8) for value in values]
+            columns.append(Column(name, "number", "parameter", tuple(cells), name in log))
+        else:
+            absent = [row.get(name, ...) is ... for row in params]
+            shown = [None if a else _word(v) for v, a in zip(values, absent, strict=True)]
+            columns.append(Column(name, "level", "parameter", tuple(shown)))
+    return columns
+
+
+def _word(value: Any) -> str:
+    return {None: "null", True: "true", False: "false"}.get(value, str(value)) if value != MASK else MASK
+
+
+def metric_columns(objective: str, values: Sequence[float | None], best: Sequence[Any]) -> list[Column]:
+    """The objective of each run, then the other measures of its best epoch, where any run has them."""
+    first = Column(objective, "number", "metric", tuple(map(rounded, values)), unit=_unit(objective))
+    columns = [first]
+    for name in MEASURED:
+        cells = tuple(rounded((row or {}).get(name)) for row in best)
+        if name != objective and any(cell is not None for cell in cells):
+            columns.append(Column(name, "number", "metric", cells, unit=_unit(name)))
+    return columns
+
+
+def _unit(name: str) -> str:
+    return "%" if name in PERCENT else ""
+
+
+def cost_columns(records: Sequence[Mapping[str, Any]], seconds: Sequence[float | None]) -> list[Column]:
+    """The best epoch (from 1), epochs, parameters where they vary, and seconds of each run."""
+    best = [(record.get("best") or {}).get("epoch") for record in records]
+    epochs = [record.get("epochs") for record in records]
+    sizes = [(record.get("parameters") or {}).get("total") for record in records]
+    found = [
+        ("best epoch", [None if epoch is None else epoch + 1 for epoch in best], ""),
+        ("epochs", epochs, ""),
+        ("weights", sizes if len({size for size in sizes if size is not None}) > 1 else [], ""),
+        ("time", [None if value is None else round(value, 1) for value in seconds], "s"),
+    ]
+    return [
+        Column(name, "number", "run", tuple(rounded(cell, 8) for cell in cells), unit=unit)
+        for name, cells, unit in found
+        if any(cell is not None for cell in cells)
+    ]

@@ -1,0 +1,235 @@
+"""Everything that the report page shows, as plain values."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from scipy.stats import norm
+
+from fer_lightning.report import cells
+from fer_lightning.report.ablation import AblationReport
+from fer_lightning.report.factorial import EXPLANATION, HEADER, factorial_cells, importance_line
+from fer_lightning.report.page import provenance, words
+from fer_lightning.report.page.columns import cost_columns, metric_columns, parameter_columns
+from fer_lightning.report.page.configs import split_configs
+from fer_lightning.report.page.drawings import (
+    curve_of,
+    forest,
+    forest_cells,
+    last_value,
+    log_parameters,
+    search_drawings,
+)
+from fer_lightning.report.page.pictures import embedded, picture_budget
+from fer_lightning.report.page.run_files import RunFiles, read_run
+from fer_lightning.tracking.redact import redact
+
+if TYPE_CHECKING:
+    import optuna
+
+    from fer_lightning.sweeps.records import TrialRecord
+
+_CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class PageModel:
+    """The page in three parts, all redacted.
+
+    Attributes
+    ----------
+    head : what is written into the HTML itself: question, verdicts, counts, provenance
+    data : what the page's script draws from: columns, runs, configurations, drawings
+    pictures : run number → ``data:`` address, width and height of its saliency grid
+    """
+
+    head: dict[str, Any]
+    data: dict[str, Any]
+    pictures: dict[int, tuple[str, int, int]]
+
+
+def page_model(
+    study: optuna.Study, trials: Sequence[TrialRecord], report: AblationReport | None = None
+) -> PageModel:
+    """Gather a study for its page.
+
+    Parameters
+    ----------
+    study, trials : the study and all of its trials
+    report : of an ablation; None for a search
+    """
+    files = [read_run(trial.directory) for trial in trials]
+    records = [run.record for run in files]
+    metric = _metric(report, records)
+    maximize = study.directions[0].name == "MAXIMIZE"
+    pictures = _pictures(trials, files)
+    drawings = {} if report is not None else search_drawings(study, metric, maximize=maximize)
+    data = {
+        "kind": "search" if report is None else "ablation",
+        "metric": metric,
+        "higher": maximize,
+        "columns": _columns(study, trials, records, metric),
+        "runs": [_run(t, f, metric, t.number in pictures) for t, f in zip(trials, files, strict=True)],
+        "classes": _classes(files),
+        "config": split_configs([run.config for run in files]),
+        "forest": None if report is None else forest(report),
+        "tuned": None if report is None or report.tuned is None else forest(report.tuned),
+        **drawings,
+    }
+    names = len(data["classes"]) or 1
+    # Each cell of a difference is judged at a level at which all of them hold at once (Bonferroni).
+    data["cell_quantile"] = float(norm.ppf(1 - (1 - _CONFIDENCE) / 2 / names**2))
+    head = _head(study, trials, records, report, drawings, metric, maximize=maximize)
+    return PageModel(redact(head), redact(data), pictures)
+
+
+def _metric(report: AblationReport | None, records: Sequence[dict[str, Any]]) -> str:
+    if report is not None:
+        return report.metric
+    return next((str(record["metric"]) for record in records if record.get("metric")), "val/acc")
+
+
+def _columns(
+    study: optuna.Study, trials: Sequence[TrialRecord], records: Sequence[dict[str, Any]], metric: str
+) -> list[dict[str, Any]]:
+    columns = [
+        *parameter_columns([trial.params for trial in trials], log_parameters(study)),
+        *metric_columns(metric, [last_value(t) for t in trials], [record.get("best") for record in records]),
+        *cost_columns(records, [trial.seconds for trial in trials]),
+    ]
+    return [column.as_plain() for column in columns]
+
+
+def _run(trial: TrialRecord, files: RunFiles, metric: str, has_picture: bool) -> dict[str, Any]:
+    matrix = files.confusion
+    overrides = trial.attrs.get("overrides") or []
+    return {
+        "number": trial.number,
+        "state": words.state_of(trial),
+        "arm": trial.arm,
+        "stage": trial.stage,
+        "seed": trial.seed if trial.seed is not None else files.record.get("seed"),
+        "reason": trial.reason,
+        "folder": None if trial.directory is None else trial.directory.name,
+        "overrides": [str(word) for word in overrides],
+        "note": files.record.get("note") or None,
+        "curves": files.curves or curve_of(trial, metric),
+        "confusion": None if matrix is None else matrix.counts.tolist(),
+        "classes": None if matrix is None else list(matrix.class_names),
+        "picture": has_picture,
+        "trust": [[key, _fact(value)] for key, value in files.trust.items() if _fact(value)],
+    }
+
+
+def _fact(value: Any) -> str:
+    """A value of ``saliency.json`` in words; nested ones are left to the file."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, list) and all(isinstance(item, str | int) for item in value):
+        return ", ".join(map(str, value))
+    return str(value) if isinstance(value, str | int) else ""
+
+
+def _classes(files: Sequence[RunFiles]) -> list[str]:
+    """The class names that most runs have; runs with others are not compared class by class."""
+    found = Counter(run.confusion.class_names for run in files if run.confusion is not None)
+    return list(found.most_common(1)[0][0]) if found else []
+
+
+def _pictures(trials: Sequence[TrialRecord], files: Sequence[RunFiles]) -> dict[int, tuple[str, int, int]]:
+    budget = picture_budget(sum(run.saliency is not None for run in files))
+    found = {
+        trial.number: embedded(run.saliency, budget)
+        for trial, run in zip(trials, files, strict=True)
+        if run.saliency is not None
+    }
+    return {number: picture for number, picture in found.items() if picture is not None}
+
+
+def _head(
+    study: optuna.Study,
+    trials: Sequence[TrialRecord],
+    records: Sequence[dict[str, Any]],
+    report: AblationReport | None,
+    drawings: dict[str, Any],
+    metric: str,
+    *,
+    maximize: bool,
+) -> dict[str, Any]:
+    data = [record["data"] for record in records if record.get("data")]
+    states = Counter(words.state_of(trial) for trial in trials)
+    return {
+        "study": study.study_name,
+        "synthetic": any(row.get("synthetic") for row in data),
+        "data_name": next((str(row.get("name")) for row in data), "not named"),
+        "states": list(states.items()),
+        "total": len(trials),
+        "time": cells.duration(sum(trial.seconds or 0.0 for trial in trials)),
+        "epochs": int(sum(record.get("epochs") or 0 for record in records)),
+        "lost": words.lost_lines(trials),
+        "metric": metric,
+        "notes": provenance.notes(records),
+        "started": provenance.started(records),
+        "commands": provenance.commands(records),
+        "facts": [*provenance.data_facts(records), *provenance.machine_facts(records)],
+        "versions": provenance.version_facts(records),
+        "parts": _parts(report),
+        **_findings(trials, report, drawings, metric, maximize=maximize),
+    }
+
+
+def _findings(
+    trials: Sequence[TrialRecord],
+    report: AblationReport | None,
+    drawings: dict[str, Any],
+    metric: str,
+    *,
+    maximize: bool,
+) -> dict[str, Any]:
+    if report is not None:
+        return {
+            "kind": "Ablation",
+            "question": words.ablation_question(report),
+            "sentences": words.verdict_sentences(report),
+        }
+    importance = dict(map(tuple, drawings["importance"]))
+    names = list(dict.fromkeys(name for trial in trials for name in trial.params if name != "seed"))
+    return {
+        "kind": "Search",
+        "question": words.search_question(names, metric, maximize=maximize),
+        "sentences": words.search_sentences(trials, metric, importance, maximize=maximize),
+    }
+
+
+def _parts(report: AblationReport | None) -> list[dict[str, Any]]:
+    """The ablation's table, and a second one where the arms were also tuned."""
+    reports = [] if report is None else [part for part in (report, report.tuned) if part is not None]
+    return [
+        {
+            "key": key,
+            "title": part.title,
+            "baseline": part.baseline,
+            "metric": f"{part.metric}{' %' if part.is_accuracy else ''}",
+            "level": f"{100 * part.rules.confidence:g} %",
+            "rows": forest_cells(part),
+            "how": cells.how_to_read(part),
+            "more": [*cells.seeds_lines(part), *cells.single_run_lines(part)],
+            "notes": list(part.notes),
+            "factorial": None if part.factorial is None else _factorial(part),
+        }
+        for key, part in zip(("forest", "tuned"), reports, strict=False)
+    ]
+
+
+def _factorial(report: AblationReport) -> dict[str, Any]:
+    assert report.factorial is not None
+    return {
+        "header": list(HEADER),
+        "rows": factorial_cells(report.factorial),
+        "explanation": f"{EXPLANATION} {importance_line(report.factorial)}",
+    }

@@ -1,0 +1,81 @@
+"""Where a study's numbers come from: data, versions, machine, commands, time."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+Records = Sequence[Mapping[str, Any]]
+_COMMANDS = 5
+
+
+def _each(values: Sequence[Any]) -> str:
+    """The distinct values; where they differ, with the number of runs that have each."""
+    counts = Counter(str(value) for value in values if value not in (None, ""))
+    if len(counts) <= 1:
+        return next(iter(counts), "not recorded")
+    return ", ".join(f"{value} ({n} run{'s' * (n > 1)})" for value, n in counts.most_common())
+
+
+def data_facts(records: Records) -> list[tuple[str, str]]:
+    """Name, whether the faces are synthetic, faces of each split and the fingerprint, as label and text."""
+    data = [record["data"] for record in records if record.get("data")]
+    if not data:
+        return [("data", "not recorded")]
+    faces = [
+        ", ".join(f"{count:,} {split}" for split, count in (row.get("faces") or {}).items()) for row in data
+    ]
+    synthetic = any(row.get("synthetic") for row in data)
+    name = _each([row.get("name") for row in data])
+    return [
+        ("data", f"{name}: SYNTHETIC faces, drawn by a program" if synthetic else name),
+        ("faces", _each(faces)),
+        ("trained on", _each([f"{row['trained_on']:,}" for row in data if "trained_on" in row])),
+        ("fingerprint", _each([row.get("fingerprint") for row in data])),
+    ]
+
+
+def machine_facts(records: Records) -> list[tuple[str, str]]:
+    """Processor, cores, threads, graphics cards, and the code's commit."""
+    machines = [record["machine"] for record in records if record.get("machine")]
+    facts = [
+        ("processor", _each([f"{m.get('processor')}, {m.get('cores')} cores" for m in machines])),
+        ("threads a run", _each([m.get("threads") for m in machines])),
+    ]
+    cards = [", ".join(m["gpus"]) for m in machines if m.get("gpus")]
+    if cards:
+        facts.append(("graphics cards", _each(cards)))
+    commits = [
+        f"{git['commit'][:10]}{' with uncommitted changes' if git.get('changed') else ''}"
+        for record in records
+        if (git := record.get("git")) and git.get("commit")
+    ]
+    return [*facts, ("commit", _each(commits))]
+
+
+def version_facts(records: Records) -> list[tuple[str, str]]:
+    """Each package with its version; several where the runs' versions differ."""
+    versions = [record["versions"] for record in records if record.get("versions")]
+    names = dict.fromkeys(name for row in versions for name in row)
+    return [(name, _each([row.get(name) for row in versions])) for name in names]
+
+
+def commands(records: Records) -> list[str]:
+    """The distinct commands that made the runs, in their order, the first few."""
+    found = dict.fromkeys(str(record["command"]) for record in records if record.get("command"))
+    return list(found)[:_COMMANDS]
+
+
+def notes(records: Records) -> list[str]:
+    """What people wrote beside the runs, each text once."""
+    return list(dict.fromkeys(str(record["note"]) for record in records if record.get("note")))
+
+
+def started(records: Records) -> str:
+    """When the first and the last run began (UTC)."""
+    times = sorted(str(record["started"]) for record in records if record.get("started"))
+    shown = [time.replace("T", " ").removesuffix("Z") for time in times]
+    if not shown:
+        return "not recorded"
+    return f"{shown[0]} UTC" if len(shown) == 1 else f"{shown[0]} to {shown[-1]} UTC"

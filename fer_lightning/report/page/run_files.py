@@ -1,0 +1,115 @@
+"""What a run's folder holds for the page; a run that was killed or never began holds less, or nothing."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from fer_lightning.errors import UserError
+from fer_lightning.explain.confusion import Confusion, confusion
+from fer_lightning.predictions import read_predictions
+from fer_lightning.tracking.metrics_csv import read_metrics
+from fer_lightning.tracking.redact import redact
+
+DIGITS = 5
+
+
+@dataclass(frozen=True)
+class RunFiles:
+    """One run's folder as the page sees it.
+
+    Attributes
+    ----------
+    record : ``run.json``, redacted; empty where there is none
+    config : ``config.yaml``, flattened to dotted keys and redacted
+    curves : "epoch" (from 1) and each metric of training and validation, one value an epoch, None where it
+        was not measured; recalls of single classes are left out
+    confusion : faces by true and predicted class; None without predictions
+    saliency : the picture's path, where there is one
+    trust : ``saliency.json``: method and verdict of the trust checks
+    """
+
+    record: dict[str, Any] = field(default_factory=dict)
+    config: dict[str, Any] = field(default_factory=dict)
+    curves: dict[str, list[float | None]] = field(default_factory=dict)
+    confusion: Confusion | None = None
+    saliency: Path | None = None
+    trust: dict[str, Any] = field(default_factory=dict)
+
+
+def read_run(folder: Path | None) -> RunFiles:
+    """Read what is there of a run; files that are missing or half written count as not there."""
+    if folder is None or not folder.is_dir():
+        return RunFiles()
+    picture = folder / "saliency.png"
+    return RunFiles(
+        record=redact(_json(folder / "run.json")),
+        config=flatten(redact(_yaml(folder / "config.yaml"))),
+        curves=_curves(folder / "metrics.csv"),
+        confusion=_confusion(folder),
+        saliency=picture if picture.is_file() else None,
+        trust=redact(_json(folder / "saliency.json")),
+    )
+
+
+def flatten(node: Any, prefix: str = "") -> dict[str, Any]:
+    """Nested mappings as one with dotted keys; lists stay as they are."""
+    if not isinstance(node, dict) or not node:
+        return {prefix.removesuffix("."): node} if prefix else {}
+    flat: dict[str, Any] = {}
+    for key, value in node.items():
+        flat |= flatten(value, f"{prefix}{key}.")
+    return flat
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _yaml(path: Path) -> dict[str, Any]:
+    # The C loader is ten times as fast, which 500 runs feel; it is missing in some builds of PyYAML.
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        found = yaml.load(path.read_text(encoding="utf-8"), loader)
+    except (OSError, ValueError, yaml.YAMLError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _curves(path: Path) -> dict[str, list[float | None]]:
+    try:
+        rows = [row for row in read_metrics(path) if "epoch" in row]
+    except (OSError, ValueError, TypeError):
+        return {}
+    names = sorted({key for row in rows for key in row if key.startswith(("train/", "val/"))})
+    shown = [name for name in names if "/recall/" not in name]
+    curves: dict[str, list[float | None]] = {"epoch": [row["epoch"] + 1 for row in rows]}
+    return curves | {name: [rounded(row.get(name)) for row in rows] for name in shown} if rows else {}
+
+
+def rounded(value: Any, digits: int = DIGITS) -> float | None:
+    """A number to so many significant digits, for the page's size; None where it is none or not finite."""
+    if value is None or isinstance(value, str) or not math.isfinite(value):
+        return None
+    return float(f"{float(value):.{digits}g}")
+
+
+def _confusion(folder: Path) -> Confusion | None:
+    stored = _json(folder / "confusion.json")
+    counts, names = np.asarray(stored.get("counts", [])), stored.get("class_names", [])
+    if names and counts.shape == (len(names), len(names)) and counts.dtype.kind in "iu":
+        return Confusion(counts, tuple(map(str, names)))
+    try:
+        return confusion(read_predictions(folder / "val_logits.npz"))
+    except UserError:
+        return None

@@ -1,0 +1,136 @@
+"""What the page says in words: the question, the verdicts, and the runs that no number counts."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from fer_lightning.report import cells
+from fer_lightning.report.ablation import ACCURACIES, AblationReport
+from fer_lightning.report.rows import ArmSummary
+
+if TYPE_CHECKING:
+    from fer_lightning.sweeps.records import TrialRecord
+
+STATES = {
+    "COMPLETE": "complete",
+    "PRUNED": "pruned",
+    "FAIL": "failed",
+    "RUNNING": "running",
+    "WAITING": "waiting",
+}
+
+
+def listed(words: Sequence[str], last: str = "and") -> str:
+    """Words as English enumerates them."""
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {last} {words[-1]}" if words else ""
+
+
+def state_of(trial: TrialRecord) -> str:
+    """A trial's state as the page calls it; one that finished without a finite value has failed."""
+    if trial.superseded:
+        return "failed, run again"
+    if trial.state == "COMPLETE" and not (trial.value is not None and math.isfinite(trial.value)):
+        return "failed"
+    return STATES[trial.state]
+
+
+def ablation_question(report: AblationReport) -> str:
+    """The question that an ablation asks."""
+    levels = [row.levels for row in report.arms]
+    factors = [name for name in levels[0] if len({row.get(name) for row in levels}) > 1] if levels else []
+    subject = listed([name.rsplit(".", 1)[-1] for name in factors], "or") or "any of the arms"
+    return f"Does {subject} change {report.metric}?"
+
+
+def search_question(names: Sequence[str], metric: str, *, maximize: bool) -> str:
+    """The question that a search asks."""
+    wanted = listed([name.rsplit(".", 1)[-1] for name in names]) or "settings"
+    return f"Which {wanted} give the {'highest' if maximize else 'lowest'} {metric}?"
+
+
+def verdict_sentences(report: AblationReport) -> list[tuple[str, str]]:
+    """One sentence a verdict that was given, the decided ones first; each with its word."""
+    arms = {
+        word: [row for row in report.arms if row.verdict == word]
+        for word in ("better", "worse", "no difference found", "not enough seeds")
+    }
+    baseline, found = report.baseline, []
+    tested = arms["better"] or arms["worse"] or arms["no difference found"]
+    for word in ("better", "worse"):
+        if arms[word]:
+            named = listed([_with_difference(report, row) for row in arms[word]])
+            found.append((word, f"{word.capitalize()} than {baseline}: {named}."))
+    if tested and not arms["better"]:
+        found.append(("no difference found", f"No arm is better than {baseline}."))
+    if arms["no difference found"]:
+        named = listed([row.arm for row in arms["no difference found"]])
+        small = (
+            f"; a true difference under {cells.number(report, report.detectable)}{cells.unit(report)} "
+            f"would mostly go unseen with {len(report.seeds)} seeds"
+            if report.detectable is not None
+            else ""
+        )
+        found.append(("no difference found", f"No difference found for {named}{small}."))
+    if arms["not enough seeds"]:
+        named = listed([row.arm for row in arms["not enough seeds"]])
+        found.append(("not enough seeds", f"Not enough seeds to judge {named}."))
+    return found
+
+
+def _with_difference(report: AblationReport, row: ArmSummary) -> str:
+    return f"{row.arm} ({cells.difference(report, row)}{cells.unit(report)})"
+
+
+def search_sentences(
+    trials: Sequence[TrialRecord], metric: str, importance: Mapping[str, float], *, maximize: bool
+) -> list[tuple[str, str]]:
+    """The best trial, what mattered most, and what a best value is worth."""
+    done = [trial for trial in trials if state_of(trial) == "complete"]
+    if not done:
+        return [("not enough seeds", "No trial is complete yet.")]
+    best = (max if maximize else min)(done, key=lambda trial: trial.value or 0.0)
+    chosen = listed([f"{key} {_short(value)}" for key, value in best.params.items()])
+    value = f"{100 * (best.value or 0):.2f} %" if metric in ACCURACIES else f"{best.value:.4f}"
+    found = [("better", f"Best: run {best.number}, {metric} {value}, with {chosen}.")]
+    if importance:
+        name, share = max(importance.items(), key=lambda item: item[1])
+        found.append(
+            (
+                "no difference found",
+                f"{name} matters most: it explains {100 * share:.0f} % of the variance (fANOVA).",
+            )
+        )
+    caution = f"The best of {len(done)} single runs is picked on the faces that it is measured on"
+    found.append(
+        ("not enough seeds", f"{caution}: expect less from a new seed, and confirm it by an ablation.")
+    )
+    return found
+
+
+def _short(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def lost_lines(trials: Sequence[TrialRecord]) -> list[tuple[str, str, list[str]]]:
+    """State, reason and names of the runs that failed, were pruned or are not finished; equal reasons once."""
+    order = ("failed", "failed, run again", "pruned", "running", "waiting")
+    groups: dict[tuple[str, str], list[str]] = {}
+    for trial in trials:
+        state = state_of(trial)
+        if state in order:
+            if state == "failed" and trial.state == "COMPLETE":
+                reason = "no finite value"
+            else:
+                reason = trial.reason or ("reason not recorded" if state.startswith("failed") else "")
+            groups.setdefault((state, reason), []).append(run_name(trial))
+    return [
+        (state, reason, names)
+        for (state, reason), names in sorted(groups.items(), key=lambda item: order.index(item[0][0]))
+    ]
+
+
+def run_name(trial: TrialRecord) -> str:
+    """How a run is called: its number, and of an ablation its arm and seed."""
+    return f"{trial.number}" if trial.arm is None else f"{trial.number} ({trial.arm}, seed {trial.seed})"
