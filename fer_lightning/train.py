@@ -21,6 +21,7 @@ from fer_lightning.models.counting import count_parameters
 from fer_lightning.module import ExpressionClassifier
 from fer_lightning.quiet import quiet_libraries
 from fer_lightning.record import RunRecord, describe_data, is_first_process
+from fer_lightning.sweeps.interrupts import interruption_behind
 from fer_lightning.sweeps.job import Job
 from fer_lightning.tracking.files import write_text
 from fer_lightning.tracking.metrics_csv import MetricsCsv
@@ -175,7 +176,10 @@ def _fit(
 ) -> None:
     try:
         trainer.fit(module, datamodule=data, ckpt_path=str(start) if start else None, weights_only=True)
-    except RuntimeError as error:
+    except (RuntimeError, SystemExit) as error:
+        stopped = interruption_behind(error)
+        if stopped is not None:
+            raise stopped from None
         if start and "loading state_dict" in str(error):
             raise ConfigError(f"{start}: its weights do not fit this model") from error
         raise

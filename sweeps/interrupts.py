@@ -61,3 +61,16 @@ def shielded(*, deliver: bool = False) -> Iterator[None]:
             signal.signal(number, handler)
     if deliver and came:
         signal.raise_signal(came[0])
+
+
+def interruption_behind(error: BaseException | None) -> BaseException | None:
+    """The Ctrl-C or SIGTERM that an error came from, if any; Ctrl-C works again afterwards.
+
+    Lightning turns Ctrl-C into exit status 1 and ignores it from then on. A signal that falls into the writing of a
+    checkpoint comes out of torch as a RuntimeError about the file's length.
+    """
+    while error is not None and not isinstance(error, (KeyboardInterrupt, Terminated)):
+        error = error.__cause__ or error.__context__
+    if error is not None and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    return error
