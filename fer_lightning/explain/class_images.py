@@ -1,0 +1,199 @@
+"""The image that a network takes for each class most surely (activation maximisation)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from fer_lightning.data.affine import AffineParameters, warp
+from fer_lightning.data.normalization import GREY_MAX
+from fer_lightning.errors import ConfigError
+from fer_lightning.explain.image_parameters import FourierImages, PixelImages
+from fer_lightning.explain.undisturbed import undisturbed
+
+NOISE: Final = 0.3  # deviation of the starting parameters, before the sigmoid
+
+
+@dataclass(frozen=True)
+class ClassImages:
+    """Images that maximise each class's logit.
+
+    Attributes
+    ----------
+    images
+        float32 ``[S, C, H, W]``, grey levels 0–255, for S seeds and C classes.
+    logits, probabilities
+        float32 ``[S, C]``: what the class of each image reaches on it, unwarped.
+    start
+        float32 ``[S, C]``: the logit of the starting image.
+    seeds
+        Of the starting noise and of the warps.
+    regularised
+        Whether the images are kept smooth and have to hold under small warps.
+    guided
+        Whether they started from given images (the classes' mean faces) and not from noise: then what looks like
+        a face may come from the start.
+    """
+
+    images: np.ndarray
+    logits: np.ndarray
+    probabilities: np.ndarray
+    start: np.ndarray
+    seeds: tuple[int, ...]
+    regularised: bool
+    guided: bool
+
+
+def class_images(
+    model: nn.Module,
+    image_size: int,
+    *,
+    seeds: Sequence[int] = (0, 1, 2),
+    regularised: bool = True,
+    start: Tensor | None = None,
+    steps: int = 200,
+    lr: float = 0.03,
+    jitter: float = 3.0,
+    rotation: float = 8.0,
+    scale: float = 0.08,
+    tv: float = 60.0,
+) -> ClassImages:
+    """Maximise every class's logit over images, all classes and seeds in one batch.
+
+    Regularised, an image is the sigmoid of a sum of waves whose amplitudes fall as 1/frequency; each Adam step
+    warps it at random, and its total variation is held down (Olah et al. 2017, "Feature Visualization").
+    Otherwise every pixel is free under the sigmoid and nothing is held down (Simonyan et al. 2014): what comes
+    out is high-frequency noise which the network is nevertheless sure of.
+
+    Parameters
+    ----------
+    model
+        Maps grey levels, float ``[N, 1, H, W]``, to logits ``[N, C]``.
+    image_size
+        Height and width in pixels.
+    seeds
+        One set of images each; a seed's images do not depend on the other seeds.
+    start
+        Grey levels ``[C, H, W]`` to start from, such as each class's mean face: the images are then called guided.
+        None starts from noise.
+    steps, lr
+        Of Adam.
+    jitter, rotation, scale
+        Largest shift in pixels, rotation in degrees and relative change of size, drawn anew at each step.
+    tv
+        Weight of the mean absolute difference of neighbouring pixels on the scale [0, 1], against the logit.
+
+    Raises
+    ------
+    ConfigError
+        An option is out of range, or ``start`` does not fit.
+    """
+    _check(image_size, seeds, steps, lr, jitter, rotation, scale, tv)
+    device = next(model.parameters()).device
+    with undisturbed(model):
+        with torch.no_grad():
+            classes = model(torch.full((1, 1, image_size, image_size), GREY_MAX / 2, device=device)).shape[1]
+        if start is not None and tuple(start.shape) != (classes, image_size, image_size):
+            raise ConfigError(
+                f"start has shape {tuple(start.shape)}; expected {(classes, image_size, image_size)}"
+            )
+        generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+        kind = FourierImages if regularised else PixelImages
+        parameters = kind.draw(generators, classes, image_size, NOISE, start).to(device)
+        warps = _Warps(generators, classes, jitter, rotation, scale, device) if regularised else None
+        wanted = torch.arange(classes, device=device).repeat(len(seeds))
+        first = _logits(model, parameters, wanted)[0]
+        optimizer = torch.optim.Adam(parameters.parameters(), lr=lr)
+        for _ in range(steps):
+            images = parameters()
+            shown = images if warps is None else warp(images, warps.draw())
+            logits = model(shown * GREY_MAX).gather(1, wanted[:, None])
+            loss = -logits.sum()
+            if regularised:
+                loss = loss + tv * total_variation(images).sum()
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        reached, probabilities = _logits(model, parameters, wanted)
+        with torch.no_grad():
+            found = parameters() * GREY_MAX
+
+    def table(values: Tensor) -> np.ndarray:
+        return values.reshape(len(seeds), classes, *values.shape[1:]).detach().cpu().numpy()
+
+    return ClassImages(
+        images=table(found[:, 0]),
+        logits=table(reached),
+        probabilities=table(probabilities),
+        start=table(first),
+        seeds=tuple(seeds),
+        regularised=regularised,
+        guided=start is not None,
+    )
+
+
+def total_variation(images: Tensor) -> Tensor:
+    """Return the mean absolute difference of neighbouring pixels, down plus across, of each image ``[N]``."""
+    down = (images[:, :, 1:] - images[:, :, :-1]).abs().mean(dim=(1, 2, 3))
+    across = (images[:, :, :, 1:] - images[:, :, :, :-1]).abs().mean(dim=(1, 2, 3))
+    return down + across
+
+
+@torch.no_grad()
+def _logits(model: nn.Module, parameters: nn.Module, wanted: Tensor) -> tuple[Tensor, Tensor]:
+    logits = model(parameters() * GREY_MAX)
+    return tuple(each.gather(1, wanted[:, None])[:, 0] for each in (logits, logits.softmax(1)))  # type: ignore[return-value]
+
+
+class _Warps:
+    """Random small warps, drawn for each seed from its own generator."""
+
+    def __init__(
+        self,
+        generators: list[torch.Generator],
+        classes: int,
+        jitter: float,
+        rotation: float,
+        scale: float,
+        device: torch.device,
+    ) -> None:
+        self.generators, self.classes, self.device = generators, classes, device
+        self.ranges = torch.tensor([jitter, jitter, math.radians(rotation), scale])
+
+    def draw(self) -> AffineParameters:
+        """Return the warps of one step, one an image."""
+        drawn = torch.cat([torch.rand(self.classes, 4, generator=each) for each in self.generators])
+        right, down, angle, size = ((2 * drawn - 1) * self.ranges).to(self.device).unbind(dim=1)
+        none = torch.zeros_like(angle)
+        return AffineParameters(angle, none, 1 + size, 1 + size, right, down, none.bool())
+
+
+def _check(
+    image_size: int,
+    seeds: Sequence[int],
+    steps: int,
+    lr: float,
+    jitter: float,
+    rotation: float,
+    scale: float,
+    tv: float,
+) -> None:
+    for name, value in (("image_size", image_size), ("steps", steps), ("number of seeds", len(seeds))):
+        if value < 1:
+            raise ConfigError(f"{name}={value}: expected a whole number of at least 1")
+    if not 0 < lr < math.inf:
+        raise ConfigError(f"lr={lr}: expected a number above 0")
+    for name, number, limit in (
+        ("jitter", jitter, image_size),
+        ("rotation", rotation, 180),
+        ("scale", scale, 1),
+        ("tv", tv, math.inf),
+    ):
+        if not 0 <= number < limit:
+            raise ConfigError(f"{name}={number}: expected a number from 0 to below {limit}")

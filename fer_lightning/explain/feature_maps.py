@@ -1,0 +1,71 @@
+"""What each layer makes of one face."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from fer_lightning.errors import ConfigError
+from fer_lightning.explain.layers import convolutions, find_layer, recorded
+from fer_lightning.explain.undisturbed import undisturbed
+
+
+def block_layers(model: nn.Module) -> list[str]:
+    """Return the names of the blocks of ``features`` that hold convolutions, else of the convolutions.
+
+    Raises
+    ------
+    ConfigError
+        The network has no convolution.
+    """
+    names = list(convolutions(model))
+    if not names:
+        raise ConfigError("layer: the network has no convolution, so it has no feature maps; expected a CNN")
+    for prefix, module in model.named_modules():
+        if prefix.rpartition(".")[2] == "features":
+            blocks = [f"{prefix}.{name}" for name, child in module.named_children() if convolutions(child)]
+            return blocks if len(blocks) > 1 else names
+    return names
+
+
+def feature_maps(
+    model: nn.Module, image: Tensor, layers: Sequence[str] | None = None
+) -> dict[str, np.ndarray]:
+    """Return the outputs of layers for one face, from the first to the last (R2, R4), by layer name.
+
+    Parameters
+    ----------
+    model
+        Maps grey levels, float ``[N, 1, H, W]``, to logits.
+    image
+        One face in grey levels, ``[1, 1, H, W]``, ``[1, H, W]`` or ``[H, W]``.
+    layers
+        Names of layers that put out maps; by default every block of the network.
+
+    Returns
+    -------
+    dict
+        float32 ``[K, h, w]`` for each layer.
+
+    Raises
+    ------
+    ConfigError
+        A layer does not exist or puts out no maps, there is more than one face, or no convolution.
+    """
+    if image.numel() != image.shape[-1] * image.shape[-2]:
+        raise ConfigError(f"image has shape {tuple(image.shape)}; expected one grey face [1, 1, H, W]")
+    names = block_layers(model) if layers is None else list(layers)
+    modules = {name: find_layer(model, name) for name in names}
+    device = next(model.parameters()).device
+    batch = image.reshape(1, 1, *image.shape[-2:]).to(device).float()
+    with undisturbed(model), torch.no_grad(), recorded(modules) as outputs:
+        model(batch)
+        for name in names:
+            if name not in outputs or outputs[name].dim() != 4:
+                raise ConfigError(
+                    f"layer={name}: it puts out no maps; expected a layer before the flattening"
+                )
+        return {name: outputs[name][0].float().cpu().numpy() for name in names}

@@ -1,0 +1,279 @@
+"""The image that drives each filter of a layer most, found by gradient ascent."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from fer_lightning.errors import ConfigError
+from fer_lightning.explain.layers import activation_of
+from fer_lightning.explain.pre_activation import as_maps, check_filters, pre_activation, response
+from fer_lightning.explain.undisturbed import undisturbed
+
+MID_GREY: Final = 127.5
+NOISE: Final = 8.0  # deviation of the starting image in grey levels
+LEAK: Final = 0.1  # slope below the threshold: without it a filter that noise leaves silent has no gradient
+Objective = Literal["map", "unit"]
+
+
+@dataclass(frozen=True)
+class Ascent:
+    """What gradient ascent found for the filters of one layer.
+
+    Attributes
+    ----------
+    layer
+        Its name.
+    filters
+        int64 ``[K]``: number of each filter in the layer.
+    images
+        float32 ``[K, H, W]``, grey levels 0–255.
+    activation, start
+        float32 ``[K]``: what each filter's own image and the starting noise reach; for the objective ``map`` the
+        mean of the positive part of the pre-activation, for ``unit`` the central unit's pre-activation.
+    faces
+        float32 ``[K]``: the largest of the same over real faces (for ``unit``: over all their places), or None.
+    stuck
+        bool ``[K]``: the gradient was zero at every step, so the image is the starting noise and says nothing.
+    box
+        (top, bottom, left, right), half open: the part of the image that any gradient reached. For ``unit`` it
+        is the central unit's receptive field.
+    objective, seed
+        As asked for.
+    """
+
+    layer: str
+    filters: np.ndarray
+    images: np.ndarray
+    activation: np.ndarray
+    start: np.ndarray
+    faces: np.ndarray | None
+    stuck: np.ndarray
+    box: tuple[int, int, int, int]
+    objective: str
+    seed: int
+
+    @property
+    def patterns(self) -> np.ndarray:
+        """The images cut to ``box``, float32 ``[K, h, w]``."""
+        top, bottom, left, right = self.box
+        return self.images[:, top:bottom, left:right]
+
+
+def gradient_ascent(
+    model: nn.Module,
+    layer: str,
+    image_size: int,
+    *,
+    filters: Sequence[int] | None = None,
+    objective: Objective = "map",
+    steps: int = 40,
+    lr: float = 8.0,
+    contrast: float = 64.0,
+    smooth: float = 0.7,
+    jitter: int = 0,
+    seed: int = 0,
+    faces: Tensor | None = None,
+    batch_size: int = 64,
+) -> Ascent:
+    """Find for each filter the image that drives it most (Erhan et al. 2009), many filters a pass.
+
+    Image k climbs filter k; nothing behind the layer is computed. What is climbed is the pre-activation (behind
+    the norm, where one follows), because a rectifier's gradient is zero wherever the start leaves it silent.
+
+    Parameters
+    ----------
+    model
+        Maps grey levels, float ``[N, 1, H, W]``, to logits.
+    layer
+        Name of a convolution or a dense layer.
+    image_size
+        Height and width of the images in pixels.
+    filters
+        Which of the layer's filters; all by default.
+    objective
+        ``map``: the mean over the filter's map, each place leakily rectified, which fills the image with the
+        filter's texture (without rectification a first layer's gradient would be the same at every pixel).
+        ``unit``: the map's central unit alone, which shows the pattern in its receptive field.
+    steps, lr
+        Number of steps, and the root mean square of one step in grey levels.
+    contrast
+        Largest root mean square deviation from mid-grey over the pixels that a gradient reached. FER2013's
+        faces have 65, so that the activations reached can be compared with those of faces.
+    smooth
+        Width in pixels of the Gaussian with which the gradient is smoothed, against checkerboards; with 0 the image
+        follows the filter to the pixel.
+    jitter
+        Largest shift in pixels by which the images are rolled before each step; only for ``map``.
+    seed
+        Of the starting noise, which is the same for all filters, and of the jitter.
+    faces
+        Real faces to compare with, ``[N, 1, H, W]`` grey levels, or None.
+    batch_size
+        Images in one pass.
+
+    Raises
+    ------
+    ConfigError
+        The layer or a filter does not exist, or an option is out of range.
+    """
+    _check(image_size, objective, steps, lr, contrast, smooth, jitter, batch_size)
+    module = pre_activation(model, layer)
+    device = next(model.parameters()).device
+    with undisturbed(model):
+        generator = torch.Generator().manual_seed(seed)
+        noise = MID_GREY + NOISE * torch.randn(1, 1, image_size, image_size, generator=generator)
+        shifts = torch.randint(-jitter, jitter + 1, (steps, 2), generator=generator).tolist()
+        noise = noise.to(device)
+        with torch.no_grad():
+            at_start = _measure(as_maps(activation_of(model, module, noise), layer), objective)[0]
+        chosen = check_filters(filters, len(at_start), layer)
+        climb = _Climb(model, module, layer, objective, lr, contrast, smooth)
+        parts = [
+            climb.run(noise, torch.tensor(chosen[first : first + batch_size], device=device), shifts)
+            for first in range(0, len(chosen), batch_size)
+        ]
+        images, reached, touched = (torch.cat(column) for column in zip(*parts, strict=True))
+        largest = None if faces is None else _largest(climb, faces.to(device), batch_size)[chosen]
+    return Ascent(
+        layer=layer,
+        filters=np.array(chosen),
+        images=images[:, 0].cpu().numpy(),
+        activation=reached.cpu().numpy(),
+        start=at_start[chosen].cpu().numpy(),
+        faces=None if largest is None else largest.cpu().numpy(),
+        stuck=~touched.any(dim=(1, 2, 3)).cpu().numpy(),
+        box=_box(touched.any(dim=0)[0].cpu().numpy()),
+        objective=objective,
+        seed=seed,
+    )
+
+
+class _Climb:
+    """The ascent of one batch of images, each to its own filter."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        module: nn.Module,
+        name: str,
+        objective: Objective,
+        lr: float,
+        contrast: float,
+        smooth: float,
+    ) -> None:
+        self.model, self.module, self.name, self.objective = model, module, name, objective
+        self.lr, self.contrast = lr, contrast
+        self.kernel = _gaussian(smooth)
+
+    def maps(self, images: Tensor) -> Tensor:
+        """Return the layer's pre-activations ``[N, K, h, w]``."""
+        return as_maps(activation_of(self.model, self.module, images), self.name)
+
+    def run(self, noise: Tensor, filters: Tensor, shifts: list[list[int]]) -> tuple[Tensor, Tensor, Tensor]:
+        """Return images ``[B, 1, H, W]``, the activation each reached ``[B]``, and where a gradient was."""
+        images = noise.repeat(len(filters), 1, 1, 1)
+        touched = torch.zeros_like(images, dtype=torch.bool)
+        own = torch.arange(len(filters), device=images.device)
+        for shift in shifts:
+            gradient = self.gradient(images, own, filters, shift)
+            touched |= gradient != 0
+            images = self.step(images, gradient, touched)
+        with torch.no_grad():
+            return images, _measure(self.maps(images), self.objective)[own, filters], touched
+
+    def gradient(self, images: Tensor, own: Tensor, filters: Tensor, shift: list[int]) -> Tensor:
+        """Return the gradient of each image's objective with respect to it."""
+        images = images.detach().requires_grad_()
+        seen = images.roll(shift, dims=(2, 3)) if any(shift) else images
+        maps = self.maps(seen)[own, filters]
+        if self.objective == "unit":
+            climbed = maps[:, maps.shape[1] // 2, maps.shape[2] // 2]
+        else:
+            climbed = F.leaky_relu(maps, LEAK).mean(dim=(1, 2))
+        return torch.autograd.grad(climbed.sum(), images)[0]
+
+    def step(self, images: Tensor, gradient: Tensor, touched: Tensor) -> Tensor:
+        """Go one step up, then back to the contrast allowed and to grey levels 0–255."""
+        if self.kernel is not None:
+            gradient = _blur(gradient, self.kernel)
+        pixels = touched.sum(dim=(1, 2, 3), keepdim=True).clamp_min(1)
+        size = (gradient.square().sum(dim=(1, 2, 3), keepdim=True) / pixels).sqrt()
+        moved = images - MID_GREY + self.lr * gradient / size.clamp_min(1e-30)
+        deviation = ((moved * touched).square().sum(dim=(1, 2, 3), keepdim=True) / pixels).sqrt()
+        factor = (self.contrast / deviation.clamp_min(1e-30)).clamp_max(1.0)
+        return (MID_GREY + torch.where(touched, moved * factor, moved)).clamp(0.0, 255.0)
+
+
+def _measure(maps: Tensor, objective: str) -> Tensor:
+    """Return the activation that is reported, ``[N, K]``."""
+    if objective == "unit":
+        return maps[:, :, maps.shape[2] // 2, maps.shape[3] // 2]
+    return response(maps)
+
+
+@torch.no_grad()
+def _largest(climb: _Climb, faces: Tensor, batch_size: int) -> Tensor:
+    """Return each filter's largest activation over faces, ``[K]``."""
+    best = []
+    for batch in faces.float().split(batch_size):
+        maps = climb.maps(batch)
+        values = maps.amax(dim=(2, 3)) if climb.objective == "unit" else response(maps)
+        best.append(values.amax(dim=0))
+    return torch.stack(best).amax(dim=0)
+
+
+def _gaussian(width: float) -> Tensor | None:
+    if width == 0:
+        return None
+    radius = math.ceil(2.5 * width)
+    line = torch.exp(-torch.arange(-radius, radius + 1).square() / (2 * width**2))
+    return line / line.sum()
+
+
+def _blur(images: Tensor, line: Tensor) -> Tensor:
+    """Smooth ``[B, 1, H, W]`` with the kernel ``line`` in both directions; zeros beyond the edges."""
+    line, radius = line.to(images), len(line) // 2
+    rows = F.conv2d(images, line.view(1, 1, -1, 1), padding=(radius, 0))
+    return F.conv2d(rows, line.view(1, 1, 1, -1), padding=(0, radius))
+
+
+def _box(touched: np.ndarray) -> tuple[int, int, int, int]:
+    """Return the smallest box around the true pixels of ``[H, W]``; all of it where there are none."""
+    rows, columns = np.flatnonzero(touched.any(axis=1)), np.flatnonzero(touched.any(axis=0))
+    if len(rows) == 0:
+        return (0, touched.shape[0], 0, touched.shape[1])
+    return (int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1)
+
+
+def _check(
+    image_size: int,
+    objective: str,
+    steps: int,
+    lr: float,
+    contrast: float,
+    smooth: float,
+    jitter: int,
+    batch_size: int,
+) -> None:
+    if objective not in ("map", "unit"):
+        raise ConfigError(f"objective={objective}: expected map or unit")
+    for name, value in (("image_size", image_size), ("steps", steps), ("batch_size", batch_size)):
+        if value < 1:
+            raise ConfigError(f"{name}={value}: expected a whole number of at least 1")
+    for name, number in (("lr", lr), ("contrast", contrast)):
+        if not 0 < number < math.inf:
+            raise ConfigError(f"{name}={number}: expected a number of grey levels above 0")
+    if not 0 <= smooth < image_size:
+        raise ConfigError(f"smooth={smooth}: expected pixels, from 0 to below the image's {image_size}")
+    if not 0 <= jitter < image_size or (jitter and objective == "unit"):
+        raise ConfigError(
+            f"jitter={jitter}: expected pixels below the image's size, and 0 with objective=unit"
+        )
