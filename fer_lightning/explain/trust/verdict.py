@@ -9,6 +9,14 @@ from fer_lightning.explain.trust.rules import TrustRules
 
 CHECKS: Final = ("faithfulness", "over_edges", "over_random", "redrawn", "other_class", "completeness")
 
+FAILED_BY: Final = {
+    "faithfulness": ("not better than chance", "not better than edges"),
+    "redrawn": ("not of these weights",),
+    "other_class": ("not of this class",),
+    "completeness": ("does not add up",),
+}
+"""The words that a method earns by not passing a check."""
+
 TRUSTED: Final = "trusted"
 CONTROL: Final = "control"
 TOO_FEW: Final = "not enough faces"

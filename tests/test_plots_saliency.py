@@ -1,0 +1,110 @@
+"""What the figures of saliency and of its checks show."""
+
+from __future__ import annotations
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+
+from fer_lightning.explain.trust import MethodTrust, TrustReport, TrustRules
+from fer_lightning.explain.trust.estimate import Estimate
+from fer_lightning.plots.saliency import pictures, plot_saliency, salient_pixels, scaled
+from fer_lightning.plots.trust import plot_trust, trust_data
+
+FACES = np.arange(2 * 36).reshape(2, 6, 6) * 3.0
+MAPS = np.stack([np.arange(36.0).reshape(6, 6), np.zeros((6, 6))])
+
+
+def test_the_most_salient_pixels_are_kept_and_a_blank_map_keeps_none():
+    salient = salient_pixels(MAPS, 0.25)
+    assert np.flatnonzero(salient[0]).tolist() == list(range(27, 36))
+    assert not salient[1].any()
+    with pytest.raises(ValueError, match=r"share=0: expected a share"):
+        salient_pixels(MAPS, 0)
+
+
+def test_each_map_is_on_its_own_scale():
+    found = scaled(np.stack([MAPS[0], 1000 * MAPS[0]]))
+    np.testing.assert_allclose(found[0], found[1])
+    assert found.max() == 1
+    assert found[0, 3, 3] == pytest.approx(21 / np.percentile(np.arange(36), 99))
+    assert scaled(MAPS)[1].max() == 0
+
+
+def test_the_parts_are_face_map_masked_face_and_overlay():
+    face = pictures(FACES, MAPS, "face")
+    np.testing.assert_allclose(face, np.repeat(FACES[..., None] / 255, 3, -1))
+    heat = mpl.colormaps["cividis"](scaled(MAPS))[..., :3]
+    np.testing.assert_allclose(pictures(FACES, MAPS, "map"), heat)
+    masked = pictures(FACES, MAPS, "masked", 0.25)
+    np.testing.assert_allclose(masked[0, 5, 5], face[0, 5, 5])
+    assert np.ptp(masked[0, 0, 0]) > 0.05  # no grey stands for what was masked
+    over = pictures(FACES, MAPS, "overlay")
+    np.testing.assert_allclose(over[1], face[1])  # where nothing is salient the face is as it was
+    np.testing.assert_allclose(over[0, 5, 5], 0.25 * face[0, 5, 5] + 0.75 * heat[0, 5, 5])
+    with pytest.raises(ValueError, match="part=mask: expected one of face, map"):
+        pictures(FACES, MAPS, "mask")
+
+
+def texts(ax) -> list[str]:
+    return [text.get_text() for text in ax.texts]
+
+
+def test_faces_are_columns_and_the_caption_is_the_verdict():
+    ax = plot_saliency(FACES, MAPS, ["happy", "sad"], verdict="gradient: trusted", note="drawn faces")
+    assert ax.get_xlabel() == "gradient: trusted\ndrawn faces"
+    assert texts(ax) == ["happy", "sad", "face", "map", "top 20 %"]
+    lefts = [image.get_extent()[0] for image in ax.images]
+    assert len(set(lefts)) == 2
+    assert len(lefts) == 6
+    np.testing.assert_allclose(ax.images[1].get_array(), pictures(FACES, MAPS, "face")[1])
+
+
+def test_one_face_has_its_parts_side_by_side_and_no_verdict_is_said():
+    ax = plot_saliency(FACES[:1], MAPS[:1], ["happy"], parts=("face", "overlay"))
+    assert ax.get_xlabel() == "not checked"
+    assert texts(ax) == ["face", "map on face", "happy"]
+    assert len({image.get_extent()[0] for image in ax.images}) == 2
+    with pytest.raises(ValueError, match="1 images, 2 maps, 1 titles"):
+        plot_saliency(FACES[:1], MAPS, ["happy"])
+
+
+def report() -> TrustReport:
+    near, far, one = Estimate(0.1, 0.05, 0.15), Estimate(0.3, 0.25, 0.35), Estimate(1, 1, 1)
+    good = {"faithfulness": far, "over_edges": far, "over_random": far, "redrawn": near, "other_class": near}
+    bad = {"faithfulness": far, "over_edges": Estimate(0.1, -0.1, 0.2), "over_random": far, "redrawn": one}
+    edges = {"faithfulness": near, "redrawn": one, "other_class": one}
+    methods = (
+        MethodTrust("occlusion", "", good | {"completeness": Estimate(0.01, 0, 0.02)}, "trusted", {}),
+        MethodTrust("gradient", "", bad, "not better than edges, not of these weights", {}),
+        MethodTrust("sobel", "", edges, "control", {}),
+    )
+    return TrustReport(methods, TrustRules(), 49, "drawn", True)
+
+
+def test_a_panel_shows_each_check_with_its_threshold_and_who_passes():
+    data = trust_data(report())
+    assert [panel.threshold for panel in data.panels] == [0.1, 0.5, 0.9, 0.05]
+    faithful, redrawn, other, completeness = (panel.passed for panel in data.panels)
+    assert faithful == (
+        True,
+        False,
+        None,
+    )  # judged by the paired difference, though the interval drawn is above
+    assert redrawn == (True, False, None)
+    assert other == (True, None, None)
+    assert completeness == (True, None, None)
+    for panel in data.panels:
+        low, high = panel.limits()
+        assert low < min(each.low for each in panel.estimates if each)
+        assert high > max(panel.threshold, *(each.high for each in panel.estimates if each))
+    assert "synthetic faces, drawn by a program" in data.caption
+
+
+def test_the_figure_names_methods_and_verdicts():
+    ax = plot_trust(trust_data(report()))
+    parts = [each for each in ax.figure.axes if each.get_title(loc="left")]
+    assert [label.get_text() for label in parts[0].get_yticklabels()] == ["occlusion", "gradient", "sobel"]
+    words = [text.get_text() for text in parts[-1].texts if text.get_text() != "–"]
+    assert words == ["trusted", "not better than edges,\nnot of these weights", "control"]
+    assert parts[1].get_title(loc="left") == "similarity under\nredrawn weights"
