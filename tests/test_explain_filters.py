@@ -10,6 +10,8 @@ from torch import nn
 from fer_lightning.errors import ConfigError, DataError
 from fer_lightning.explain.feature_maps import feature_maps
 from fer_lightning.explain.gradient_ascent import gradient_ascent
+from fer_lightning.explain.layers import activation_of
+from fer_lightning.explain.own_maps import own_maps
 from fer_lightning.explain.pre_activation import filter_layers, pre_activation
 from fer_lightning.explain.repeats import repeated_filters, similarities
 from fer_lightning.explain.top_faces import top_faces
@@ -94,6 +96,21 @@ def test_activation_and_the_largest_of_faces_are_what_a_forward_pass_gives():
         assert found.activation == pytest.approx(own[[0, 1], [3, 30]].numpy(), rel=1e-4)
         assert found.faces == pytest.approx(mean_activation(faces)[:, [3, 30]].amax(0).numpy(), rel=1e-4)
     assert found.filters.tolist() == [3, 30]
+
+
+@pytest.mark.parametrize("normed", [True, False])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_a_filters_own_map_is_that_of_the_whole_layer(normed, stride):
+    conv, norm = nn.Conv2d(1, 6, 5, stride=stride, padding=2), nn.BatchNorm2d(6)
+    nn.init.normal_(norm.weight)
+    nn.init.normal_(norm.bias)
+    norm.running_mean.normal_()
+    norm.running_var.uniform_(0.5, 2)
+    model = (nn.Sequential(conv, norm, nn.ReLU()) if normed else nn.Sequential(conv, nn.ReLU())).eval()
+    behind = norm if normed else conv
+    images, filters = torch.rand(3, 1, SIZE, SIZE), torch.tensor([4, 0, 4])
+    found = own_maps(model, conv, behind, images, filters, "0")
+    assert torch.allclose(found, activation_of(model, behind, images)[range(3), filters], atol=1e-5)
 
 
 def test_many_filters_a_pass_give_what_one_filter_a_pass_gives():

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fer_lightning.errors import ConfigError
-from fer_lightning.explain.layers import activation_of
+from fer_lightning.explain.layers import activation_of, find_layer
+from fer_lightning.explain.own_maps import own_maps
 from fer_lightning.explain.pre_activation import as_maps, check_filters, pre_activation, response
 from fer_lightning.explain.undisturbed import undisturbed
 
@@ -170,7 +171,7 @@ class _Climb:
         smooth: float,
     ) -> None:
         self.model, self.module, self.name, self.objective = model, module, name, objective
-        self.lr, self.contrast = lr, contrast
+        self.layer, self.lr, self.contrast = find_layer(model, name), lr, contrast
         self.kernel = _gaussian(smooth)
 
     def maps(self, images: Tensor) -> Tensor:
@@ -181,19 +182,19 @@ class _Climb:
         """Return images ``[B, 1, H, W]``, the activation each reached ``[B]``, and where a gradient was."""
         images = noise.repeat(len(filters), 1, 1, 1)
         touched = torch.zeros_like(images, dtype=torch.bool)
-        own = torch.arange(len(filters), device=images.device)
         for shift in shifts:
-            gradient = self.gradient(images, own, filters, shift)
+            gradient = self.gradient(images, filters, shift)
             touched |= gradient != 0
             images = self.step(images, gradient, touched)
         with torch.no_grad():
-            return images, _measure(self.maps(images), self.objective)[own, filters], touched
+            maps = own_maps(self.model, self.layer, self.module, images, filters, self.name)
+            return images, _measure(maps[:, None], self.objective)[:, 0], touched
 
-    def gradient(self, images: Tensor, own: Tensor, filters: Tensor, shift: list[int]) -> Tensor:
+    def gradient(self, images: Tensor, filters: Tensor, shift: list[int]) -> Tensor:
         """Return the gradient of each image's objective with respect to it."""
         images = images.detach().requires_grad_()
         seen = images.roll(shift, dims=(2, 3)) if any(shift) else images
-        maps = self.maps(seen)[own, filters]
+        maps = own_maps(self.model, self.layer, self.module, seen, filters, self.name)
         if self.objective == "unit":
             climbed = maps[:, maps.shape[1] // 2, maps.shape[2] // 2]
         else:
