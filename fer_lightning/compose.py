@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from importlib.resources import files
 
 from hydra import compose, initialize_config_module
 from hydra.core.global_hydra import GlobalHydra
@@ -29,6 +30,21 @@ def compose_config(overrides: Sequence[str]) -> DictConfig:
         return _compose(overrides)
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(explain(error, overrides)) from error
+    except ValueError as error:
+        # Hydra's own word for a group that is set to null.
+        if "Config group override must be" not in str(error):
+            raise
+        raise ConfigError(_explain_group(overrides)) from error
+
+
+def _explain_group(overrides: Sequence[str]) -> str:
+    """Return one line on the override that gives a group something else than the name of an option."""
+    conf = files(CONFIG_MODULE)
+    for word in overrides:
+        key, _, value = word.lstrip("+").partition("=")
+        if "." not in key and value in ("", "null", "true", "false") and (conf / key).is_dir():
+            return f"{word}: {key} is a group; expected the name of an option, or ~{key} for none"
+    return "a group of the configuration was given something else than the name of an option"
 
 
 def _compose(overrides: Sequence[str]) -> DictConfig:

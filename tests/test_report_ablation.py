@@ -16,6 +16,7 @@ from fer_lightning.report.cells import add_seeds_command
 from fer_lightning.report.files import to_csv, to_json, write_report
 from fer_lightning.report.markdown import escaped, to_markdown
 from fer_lightning.report.text import WIDTH, to_text, wrap_name
+from fer_lightning.report.tuning import ArmTuning, TuningPart
 from fer_lightning.stats.records import ArmRun
 from fer_lightning.stats.rules import Rules
 from fer_lightning.stats.simulation import StudyModel, simulate_correct
@@ -282,6 +283,81 @@ def test_tuned_runs_are_a_second_table():
         ("baseline's", "good"), ("baseline's", "base"), ("tuned", "good"), ("tuned", "base"),
     ]  # fmt: skip
     assert json.loads(to_json(report))["tuned"]["arms"][0]["arm"] == "good"
+
+
+TUNING = TuningPart(
+    seed=1000,
+    parameters=("lr", "dropout"),
+    arms=(
+        ArmTuning("base", 0, {"lr": 0.004, "dropout": 1.0}, 0.6, 0.6, 3, 0, 0, 0, 30.0),
+        ArmTuning("good", 2, {"lr": 0.0123456}, 0.725, 0.7, 1, 1, 1, 0, 45.5, ("loss is NaN",)),
+        ArmTuning("bad", None, {}, None, 0.5, 1, 0, 0, 2, 10.0),
+    ),
+)
+TUNED = [
+    *values("base", 0.60, 0.61, 0.62),
+    *values("good", 0.66, 0.67, 0.675),
+    *[ArmRun("bad", s, state="WAITING") for s in range(3)],
+]
+
+
+@pytest.fixture(scope="module")
+def tuned_report():
+    return ablation_report([*STUDY[:6], *STUDY[9:12]], "base", tuned=TUNED, tuning=TUNING, command=COMMAND)
+
+
+def test_the_chosen_settings_stand_under_the_second_table(tuned_report):
+    assert tuned_report.tuning is None
+    assert tuned_report.tuned.tuning is TUNING
+    text = to_text(tuned_report)
+    first, second = text.split("each arm at its own tuned settings")
+    assert "Tuning:" not in first
+    lines = [line.split() for line in second.splitlines()]
+    head = next(i for i, line in enumerate(lines) if line[:3] == ["arm", "lr", "dropout"])
+    assert lines[head][3:] == ["chosen", "val/acc", "%", "at", "own", "complete", "left", "out", "s"]
+    # The arms stand in the order of the table above: the best first, the undecided last.
+    assert lines[head + 2 : head + 5] == [
+        ["good", "0.0123", "fixed", "point", "2", "72.50", "70.00", "1", "1P", "1F", "45.5"],
+        ["base", "0.004", "1", "own", "60.00", "60.00", "3", "–", "30.0"],
+        ["bad", "–", "–", "–", "–", "50.00", "1", "2U", "10.0"],
+    ]
+    words = " ".join(second.split())
+    assert "Tuning: 9 runs, 1.4 min: 5 complete, 1 pruned, 1 failed, 2 unfinished." in words
+    assert "with the runs of the first table (counted there and here): base." in words
+    assert "Failed in tuning good: loss is NaN" in words
+    assert max(map(len, (line for line in text.splitlines() if "fer_lightning" not in line))) <= WIDTH
+    # Nothing of the search enters the tables: base and good ran thrice, bad waits.
+    assert "Cost: 9 runs, 12.0 s. Left out of every other number: 3 unfinished." in words
+    assert first.count("To run") == second.count("To run") == 1
+
+
+def test_markdown_csv_and_json_hold_the_chosen_settings(tuned_report):
+    rows = [line for line in to_markdown(tuned_report).splitlines() if line.startswith("| good")]
+    assert rows[2] == "| good | 0.0123 | fixed | point 2 | 72.50 | 70.00 | 1 | 1P 1F | 45.5 |"
+    table = list(csv.DictReader(io.StringIO(to_csv(tuned_report))))
+    good = next(row for row in table if (row["settings"], row["arm"]) == ("tuned", "good"))
+    assert float(good["tuning.lr"]) == 0.0123456
+    assert (good["tuning.dropout"], good["tuning.point"], good["tuning.seed"]) == ("", "2", "1000")
+    assert (good["tuning.value"], good["tuning.own_value"]) == ("0.725", "0.7")
+    assert [good[f"tuning.n_{n}"] for n in ("complete", "pruned", "failed", "unfinished")] == [
+        "1",
+        "1",
+        "1",
+        "0",
+    ]
+    plain = next(row for row in table if (row["settings"], row["arm"]) == ("baseline's", "good"))
+    assert plain["tuning.point"] == plain["tuning.lr"] == ""
+    found = json.loads(to_json(tuned_report))
+    assert found["tuning"] is None
+    assert found["tuned"]["tuning"]["arms"][1]["settings"] == {"lr": 0.0123456}
+
+
+def test_an_arm_whose_tuning_failed_altogether_is_named():
+    lost = TuningPart(
+        7, ("lr",), (ArmTuning("base", 0, {"lr": 0.1}, None, None, 0, 0, 2, 0, 1.0, ("boom",)),)
+    )
+    report = ablation_report(STUDY[:3], "base", tuned=STUDY[:3], tuning=lost)
+    assert "No tuning run is complete, so nothing was chosen: base." in to_text(report)
 
 
 def test_writing_leaves_no_half_file_when_the_folder_fails(tmp_path):
