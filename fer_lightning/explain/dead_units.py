@@ -1,0 +1,203 @@
+"""Units that never activate: what a network that is stuck has lost (R1)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+
+import torch
+from torch import Tensor, nn
+
+from fer_lightning.errors import ConfigError
+from fer_lightning.explain.undisturbed import undisturbed
+
+# For each of these the output is positive exactly where the input is.
+ACTIVATIONS = (nn.ReLU, nn.LeakyReLU, nn.PReLU, nn.ELU, nn.SELU, nn.GELU, nn.SiLU)
+TOLERANCE = 1e-4
+
+
+@dataclass(frozen=True)
+class LayerUnits:
+    """What the units of one activation layer did over a pass.
+
+    A unit is a channel of a map or a dense neuron; a map's positions (channel, row, column) are also counted one
+    by one, and a channel has a property when all its positions have it.
+
+    Attributes
+    ----------
+    layer, activation
+        Dotted name of the activation layer, and its kind, such as ``ReLU``.
+    units, positions
+        How many there are; equal for a dense layer.
+    dead_units, dead_positions
+        Never positive, and the same output for every input: a ReLU at 0, an SELU or ELU at its lower bound, a GELU
+        or SiLU in its flat tail. Nothing of the input passes and no gradient comes back.
+    constant_units
+        The same output for every input, of either sign: dead, or fed by layers that are.
+    silent_units
+        Never positive. A ReLU that is silent is dead; a leaky ReLU that is silent still passes its input on, as a
+        linear unit, and so do SELU and ELU short of their bound.
+    """
+
+    layer: str
+    activation: str
+    units: int
+    positions: int
+    dead_units: int
+    dead_positions: int
+    constant_units: int
+    silent_units: int
+
+    @property
+    def dead(self) -> float:
+        """Share of the units that are dead, in [0, 1]."""
+        return self.dead_units / self.units
+
+    @property
+    def dead_by_position(self) -> float:
+        """Share of the positions that are dead, in [0, 1]."""
+        return self.dead_positions / self.positions
+
+    @property
+    def constant(self) -> float:
+        """Share of the units whose output is the same for every input, in [0, 1]."""
+        return self.constant_units / self.units
+
+    @property
+    def silent(self) -> float:
+        """Share of the units that are never positive, in [0, 1]."""
+        return self.silent_units / self.units
+
+
+class UnitWatch:
+    """Watches the activation layers of ``model`` while it is in a ``with``; the hooks go with it.
+
+    It keeps the largest and the smallest output of every position over all forward passes, so a split may go
+    through in batches of any size, and a training or validation epoch that runs anyway can be watched.
+
+    Parameters
+    ----------
+    model
+        The network; its activation layers are those of :data:`ACTIVATIONS`.
+    tolerance
+        Outputs that differ by no more than this, or this times their size when they are above 1, are the same.
+        It decides how far into its flat part an SELU or GELU must be to be dead; for ReLU it is without effect.
+
+    Raises
+    ------
+    ConfigError
+        The model has no such layer, or ``tolerance`` is negative.
+    """
+
+    def __init__(self, model: nn.Module, tolerance: float = TOLERANCE) -> None:
+        if not tolerance >= 0:
+            raise ConfigError(f"tolerance={tolerance}: expected a number of at least 0")
+        self.tolerance = tolerance
+        self._layers = {name: each for name, each in model.named_modules() if isinstance(each, ACTIVATIONS)}
+        if not self._layers:
+            names = ", ".join(kind.__name__ for kind in ACTIVATIONS)
+            raise ConfigError(f"the model has no activation layer: expected one of {names}")
+        self._extremes: dict[str, tuple[Tensor, Tensor]] = {}
+        self._handles: list[torch.utils.hooks.RemovableHandle] = []
+
+    def __enter__(self) -> UnitWatch:
+        """Begin to watch."""
+        for name, layer in self._layers.items():
+            self._handles.append(layer.register_forward_hook(self._keep(name)))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Take the hooks away."""
+        for handle in self._handles:
+            handle.remove()
+        self._handles.clear()
+
+    def _keep(self, name: str):  # type: ignore[no-untyped-def]
+        def hook(module: nn.Module, inputs: object, output: Tensor) -> None:
+            low, high = output.detach().aminmax(dim=0)
+            if name in self._extremes:
+                before = self._extremes[name]
+                low, high = torch.minimum(low, before[0]), torch.maximum(high, before[1])
+            self._extremes[name] = low, high
+
+        return hook
+
+    def layers(self) -> list[LayerUnits]:
+        """Return what was seen so far, from the first layer to the last; layers not passed are left out."""
+        found = []
+        for name, layer in self._layers.items():
+            if name not in self._extremes:
+                continue
+            low, high = (each.flatten(1) if each.ndim > 1 else each[:, None] for each in self._extremes[name])
+            silent = high <= 0
+            constant = high - low <= self.tolerance * torch.maximum(high.abs(), low.abs()).clamp_min(1)
+            dead = silent & constant
+            found.append(
+                LayerUnits(
+                    layer=name,
+                    activation=type(layer).__name__,
+                    units=len(dead),
+                    positions=dead.numel(),
+                    dead_units=int(dead.all(1).sum()),
+                    dead_positions=int(dead.sum()),
+                    constant_units=int(constant.all(1).sum()),
+                    silent_units=int(silent.all(1).sum()),
+                )
+            )
+        return found
+
+
+@torch.no_grad()
+def dead_units(model: nn.Module, batches: Iterable[Tensor], tolerance: float = TOLERANCE) -> list[LayerUnits]:
+    """Count the units of each activation layer that never activate over a pass in evaluation mode.
+
+    Parameters
+    ----------
+    model
+        The network; it is left as it was.
+    batches
+        Grey levels ``[B, 1, H, W]``, as the model takes them. A hundred faces tell little: a unit that is on for one
+        face in a thousand is not dead.
+    tolerance
+        See :class:`UnitWatch`.
+
+    Raises
+    ------
+    ConfigError
+        The model has no activation layer.
+    """
+    device = next(model.parameters()).device
+    with undisturbed(model), UnitWatch(model, tolerance) as watch:
+        for images in batches:
+            model(images.to(device))
+    return watch.layers()
+
+
+def dead_share(layers: Sequence[LayerUnits]) -> float:
+    """Return the share of dead units over all layers together, in [0, 1]."""
+    return sum(layer.dead_units for layer in layers) / sum(layer.units for layer in layers)
+
+
+def dead_alert(layers: Sequence[LayerUnits], threshold: float = 0.5) -> str:
+    """Return one sentence that names the layers with a share of dead or constant units above ``threshold``, or nothing.
+
+    Raises
+    ------
+    ConfigError
+        The threshold is no share.
+    """
+    if not 0 <= threshold <= 1:
+        raise ConfigError(f"threshold={threshold}: expected a share between 0 and 1")
+    bad = [layer for layer in layers if max(layer.dead, layer.constant) > threshold]
+    if not bad:
+        return ""
+    worst = max(bad, key=lambda layer: (layer.dead, layer.constant))
+    others = "" if len(bad) == 1 else f", and more than {100 * threshold:g} % in {len(bad) - 1} other layers"
+    return (
+        f"dead units: in {worst.layer} {worst.dead_units:,} of {worst.units:,} never activate and "
+        f"{worst.constant_units:,} give the same output for every face{others}; "
+        "the input may be unscaled or the learning rate too high"
+    )
