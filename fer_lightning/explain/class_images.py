@@ -148,7 +148,7 @@ def total_variation(images: Tensor) -> Tensor:
 @torch.no_grad()
 def _logits(model: nn.Module, parameters: nn.Module, wanted: Tensor) -> tuple[Tensor, Tensor]:
     logits = model(parameters() * GREY_MAX)
-    return tuple(each.gather(1, wanted[:, None])[:, 0] for each in (logits, logits.softmax(1)))  # type: ignore[return-value]
+    return tuple(each.gather(1, wanted[:, None])[:, 0] for each in (logits, logits.softmax(1)))
 
 
 class _Warps:

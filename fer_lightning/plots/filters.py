@@ -43,12 +43,13 @@ def filter_note(ascent: Ascent, groups: Sequence[Sequence[int]] = (), *, synthet
     first = f"{ascent.layer.removeprefix('model.')}: the image that drives each filter most ({what}"
     first += f", receptive field {height}×{width} pixels)" if ascent.objective == "unit" else ")"
     parts = []
-    driven = ascent.faces is not None and (ascent.faces > 0)
-    if ascent.faces is not None and np.any(driven):
-        ratio = float(np.median(ascent.activation[driven] / ascent.faces[driven]))
+    if ascent.faces is not None:
+        driven = ascent.faces > 0
         kind = "synthetic face" if synthetic else "real face"
-        parts.append(f"activation reached: {ratio:.1f} × the strongest {kind}'s (median)")
-        if not np.all(driven):
+        if driven.any():
+            ratio = float(np.median(ascent.activation[driven] / ascent.faces[driven]))
+            parts.append(f"activation reached: {ratio:.1f} × the strongest {kind}'s (median)")
+        if not driven.all():
             parts.append(f"{int((~driven).sum())} filters that no face drives")
     repeated = sum(map(len, groups))
     if groups:
