@@ -265,7 +265,7 @@ def test_the_report_is_text_json_and_csv(report):
     lines = report.to_text().splitlines()
     assert lines[0].split()[0] == "method"
     assert [line.split()[0] for line in lines[1:5]] == [each.name for each in report.methods]
-    assert "48 correctly classified synthetic faces, drawn by a program of noise" in lines[6]
+    assert "48 correctly classified faces of noise (synthetic, drawn by a program)" in lines[6]
     assert max(map(len, lines[:5])) <= 150
     plain = json.loads(json.dumps(report.to_dict()))
     assert (
@@ -335,7 +335,7 @@ def test_the_option_is_built_with_the_defaults():
     [
         ({"faces": 0}, "trust.faces=0: expected a whole number of at least 1"),
         ({"similarity": "pearson"}, "trust.similarity=pearson: expected one of spearman, ssim"),
-        ({"fill": "white"}, "trust.fill=white: expected mean, blur, black"),
+        ({"fill": "white"}, "trust.fill=white: expected one of mean, blur, black"),
         ({"score": "loss"}, "trust.score=loss: expected one of probability, logit"),
         ({"max_class_similarity": 2}, "trust.max_class_similarity=2: expected a number from -1 to 1"),
         ({"confidence": 1}, "trust.confidence=1: expected a share between 0 and 1"),

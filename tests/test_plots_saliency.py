@@ -96,9 +96,9 @@ def test_a_panel_shows_each_check_with_its_threshold_and_who_passes():
     assert completeness == (True, None, None)
     for panel in data.panels:
         low, high = panel.limits()
-        assert low < min(each.low for each in panel.estimates if each)
+        assert low < min(0, *(each.low for each in panel.estimates if each))
         assert high > max(panel.threshold, *(each.high for each in panel.estimates if each))
-    assert "synthetic faces, drawn by a program" in data.caption
+    assert "faces of drawn (synthetic, drawn by a program)" in data.caption
 
 
 def test_the_figure_names_methods_and_verdicts():

@@ -37,8 +37,8 @@ class Panel:
     passed: tuple[bool | None, ...]
 
     def limits(self) -> tuple[float, float]:
-        """Return the ends of the axis: all intervals and the threshold are within."""
-        values = [x for each in self.estimates if each for x in (each.low, each.high)] + [self.threshold]
+        """Return the ends of the axis: all intervals, the threshold and 0 are within."""
+        values = [x for each in self.estimates if each for x in (each.low, each.high)] + [self.threshold, 0.0]
         values = [value for value in values if math.isfinite(value)]
         margin = 0.08 * max(max(values) - min(values), 1e-6)
         return min(values) - margin, max(values) + margin

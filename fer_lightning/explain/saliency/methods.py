@@ -96,7 +96,8 @@ def attributions(
     with undisturbed(model), torch.inference_mode(False), torch.enable_grad():
         torch.manual_seed(seed)
         for start in range(0, len(faces), batch_size):
-            batch = faces[start : start + batch_size].to(device).float()
+            # A copy: tensors made in inference mode take no gradients.
+            batch = faces[start : start + batch_size].to(device, torch.float32, copy=True)
             if wanted is None:
                 with torch.no_grad():
                     classes = model(batch).argmax(1)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from fer_lightning.explain.saliency import Attribution, Method, attributions
 from fer_lightning.explain.trust.similarity import similarities
+from fer_lightning.explain.undisturbed import undisturbed
 
 
 def weighted_layers(model: nn.Module) -> list[str]:
@@ -23,23 +24,22 @@ def redrawn(model: nn.Module, layers: Sequence[str], seed: int = 0) -> Iterator[
     """Within this context the named layers' weights are drawn anew; afterwards all are as before, bit by bit.
 
     A layer draws as PyTorch first draws it (``reset_parameters``, which also clears the running statistics of
-    batch norm); parameters of other modules become normal noise of their own mean and deviation. The global
-    random state is put back.
+    batch norm); parameters of other modules become normal noise of their own mean and deviation. Within, the
+    model is also ``undisturbed``.
     """
     modules = dict(model.named_modules())
-    kept = [(each, each.detach().clone()) for each in (*model.parameters(), *model.buffers())]
-    state = torch.get_rng_state()
-    try:
-        torch.manual_seed(seed)
-        with torch.no_grad():
-            for name in layers:
-                _redraw(modules[name])
-        yield
-    finally:
-        torch.set_rng_state(state)
-        with torch.no_grad():
-            for value, before in kept:
-                value.copy_(before)
+    kept = [(each, each.detach().clone()) for each in model.parameters()]
+    with undisturbed(model):
+        try:
+            torch.manual_seed(seed)
+            with torch.no_grad():
+                for name in layers:
+                    _redraw(modules[name])
+            yield
+        finally:
+            with torch.no_grad():
+                for parameter, before in kept:
+                    parameter.copy_(before)
 
 
 def _redraw(module: nn.Module) -> None:

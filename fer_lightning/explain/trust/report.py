@@ -106,10 +106,10 @@ class TrustReport:
     def settings(self) -> str:
         """Return how it was checked, in one line."""
         rules = self.rules
-        kind = "synthetic faces, drawn by a program" if self.synthetic else "faces"
         where = f" of {self.data}" if self.data else ""
+        kind = " (synthetic, drawn by a program)" if self.synthetic else ""
         return (
-            f"{self.faces} correctly classified {kind}{where}; {100 * rules.confidence:g} % bootstrap intervals "
+            f"{self.faces} correctly classified faces{where}{kind}; {100 * rules.confidence:g} % bootstrap intervals "
             f"over faces; {rules.score} followed, pixels replaced by {fill_words(rules.fill)}; "
             f"similarity: {rules.similarity}"
         )

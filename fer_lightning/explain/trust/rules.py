@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 from typing import Literal
 
 from fer_lightning.errors import ConfigError
-from fer_lightning.explain.fill import FILLS, check_fill
+from fer_lightning.explain.fill import FILLS
 from fer_lightning.models.options import check_name, check_whole
 
 Similarity = Literal["spearman", "ssim"]
@@ -72,9 +72,7 @@ class TrustRules:
         check_whole("trust.resamples", self.resamples, 100)
         check_name("trust.similarity", self.similarity, ("spearman", "ssim"))
         check_name("trust.score", self.score, ("probability", "logit"))
-        check_fill("trust.fill", self.fill)
-        if not isinstance(self.fill, str):
-            check_name("trust.fill", self.fill, FILLS)
+        check_name("trust.fill", self.fill, FILLS)
         for item in fields(self):
             value = getattr(self, item.name)
             if item.name.startswith(("max_", "min_", "confidence")) and not (
