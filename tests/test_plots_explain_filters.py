@@ -177,7 +177,7 @@ def test_class_images_say_kind_start_seed_logit_and_the_largest_of_faces():
     assert logit_texts(raw)[-1] == "12.3 (>99.9 %)"
     ax = class_image_sheet([raw, guided], CLASSES, np.arange(7.0), synthetic=True)
     texts = [text.get_text() for text in ax.texts]
-    assert "surprise\nlargest of faces 5.0" in texts
+    assert "surprise\nfaces up to 5.0" in texts
     assert "synthetic" in ax._left_title.get_text()
     assert ax.images[0].get_clim() == (0, 255)
     assert_nothing_is_cut_off(ax)

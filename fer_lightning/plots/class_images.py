@@ -84,11 +84,11 @@ def class_image_sheet(
         ax.set_ylim(sheet.shape[0] + 1, -head)
         kind = " (a model of synthetic faces)" if synthetic else ""
         ax.set_title(
-            f"The image that maximises each class{kind}\nabove each: the logit it reaches and its probability",
+            f"The image that maximises each class{kind}\nabove each: the logit it reaches and its probability; above a column: the largest logit of a face",
             fontsize=10,
         )
         for column, name in enumerate(class_names):
-            text = name if face_logits is None else f"{name}\nlargest of faces {face_logits[column]:.1f}"
+            text = name if face_logits is None else f"{name}\nfaces up to {face_logits[column]:.1f}"
             ax.text(column * (width + 2) + width / 2, -2, text, ha="center", va="bottom", fontsize=7.5)
         for text, (top, left) in zip(
             [text for each in kinds for text in logit_texts(each)], corners, strict=True
