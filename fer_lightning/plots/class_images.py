@@ -84,7 +84,8 @@ def class_image_sheet(
         ax.set_ylim(sheet.shape[0] + 1, -head)
         kind = " (a model of synthetic faces)" if synthetic else ""
         ax.set_title(
-            f"The image that maximises each class{kind}\nabove each: the logit it reaches and its probability; above a column: the largest logit of a face",
+            f"The image that maximises each class{kind}\n"
+            "above each: the logit it reaches and its probability; above a column: the largest logit of a face",
             fontsize=10,
         )
         for column, name in enumerate(class_names):
