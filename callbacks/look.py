@@ -11,20 +11,24 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import ModelCheckpoint
 
+from fer_lightning.callbacks.predictions import LOGITS_FILE, kept_predictions
 from fer_lightning.checkpoints import read_checkpoint
 from fer_lightning.data.datamodule import FaceDataModule
 from fer_lightning.errors import ConfigError
 from fer_lightning.explain.undisturbed import undisturbed
 from fer_lightning.module import ExpressionClassifier
+from fer_lightning.predictions import Predictions, read_predictions
 from fer_lightning.tracking.redact import redact_text
 from fer_lightning.tracking.wandb_media import Picture, Table
 from fer_lightning.tracking.wandb_run import log_media
 
 log = logging.getLogger(__name__)
+_UNKNOWN = 512  # faces to predict where no validation has predicted any
 
 
 class View:
@@ -50,7 +54,7 @@ class View:
         epoch: int,
         checkpoint: Path | None = None,
     ) -> None:
-        self.data, self.folder = data, folder
+        self.data, self.folder, self.checkpoint = data, folder, checkpoint
         self._module, self._stored = module, read_checkpoint(checkpoint) if checkpoint else None
         self.epoch = int(self._stored["epoch"]) + 1 if self._stored else epoch
         self.words = f"{'best epoch' if self._stored else 'epoch'} {self.epoch}"
@@ -81,6 +85,26 @@ class View:
             weights = self._stored["state_dict"].items()
             twin.load_state_dict({key: value for key, value in weights if not key.startswith("loss.")})
         return twin.to(module.device).eval().requires_grad_(False)
+
+    @cached_property
+    def predictions(self) -> Predictions:
+        """Logits of the split's first faces, in their order: of all of them wherever they were validated."""
+        if self.split == "val" and self.checkpoint is None and self._module.predictions:
+            return kept_predictions(self.data, self._module)
+        kept = self.folder / LOGITS_FILE
+        if self.split == "val" and self.checkpoint is not None and kept.is_file():
+            return read_predictions(kept)
+        faces = self.data.faces
+        chosen = faces.indices(self.split)[:_UNKNOWN]
+        with torch.no_grad():
+            images = torch.from_numpy(faces.images[chosen]).unsqueeze(1).to(self.module.device)
+            logits = self.module(images).float().cpu().numpy()
+        return Predictions(logits, faces.labels[chosen], np.asarray(faces.ids)[chosen], faces.class_names)
+
+    def images(self, positions: np.ndarray) -> np.ndarray:
+        """Return faces by their positions in :attr:`predictions`, uint8 ``[N, 1, H, W]``."""
+        chosen = self.data.faces.indices(self.split)[positions]
+        return np.asarray(self.data.faces.images[chosen])[:, None]
 
 
 @dataclass(frozen=True)
@@ -127,7 +151,7 @@ class Look(pl.Callback, ABC):
         """Look, if it is this epoch's turn."""
         epoch = trainer.current_epoch + 1
         if isinstance(self.when, int) and epoch % self.when == 0 and trainer.is_global_zero:
-            with self._guard(trainer, pl_module):
+            with self._guard(pl_module):
                 assert isinstance(pl_module, ExpressionClassifier)
                 folder = self.folder / "epochs" / f"{epoch:03d}"
                 seen = self.look(View(pl_module, trainer.datamodule, folder, epoch))  # type: ignore[attr-defined]
@@ -139,7 +163,7 @@ class Look(pl.Callback, ABC):
         """Look at the best or at the last epoch."""
         # Not when the fit has ended: by then Lightning has taken the model off its device and closed its loggers.
         if not isinstance(self.when, int) and trainer.is_global_zero:
-            with self._guard(trainer, pl_module):
+            with self._guard(pl_module):
                 assert isinstance(pl_module, ExpressionClassifier)
                 best = best_checkpoint(trainer) if self.when == "best" else None
                 data, epoch = trainer.datamodule, trainer.current_epoch  # type: ignore[attr-defined]
@@ -148,7 +172,7 @@ class Look(pl.Callback, ABC):
                     log_media(trainer.loggers, seen.images, seen.tables)
 
     @contextmanager
-    def _guard(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> Iterator[None]:
+    def _guard(self, pl_module: pl.LightningModule) -> Iterator[None]:
         """Keep errors and every trace of what is done within from the training."""
         try:
             with undisturbed(pl_module), torch.inference_mode(False), torch.enable_grad():

@@ -9,8 +9,11 @@ import numpy as np
 import pytorch_lightning as pl
 
 from fer_lightning.callbacks.best import BestEpoch
+from fer_lightning.data.datamodule import FaceDataModule
 from fer_lightning.module import ExpressionClassifier
 from fer_lightning.predictions import Predictions, write_predictions
+
+LOGITS_FILE = "val_logits.npz"
 
 
 class BestPredictions(pl.Callback):
@@ -25,7 +28,7 @@ class BestPredictions(pl.Callback):
     """
 
     def __init__(self, folder: str | Path, monitor: str = "val/acc", mode: str = "max") -> None:
-        self.path = Path(folder) / "val_logits.npz"
+        self.path = Path(folder) / LOGITS_FILE
         self.best = BestEpoch(monitor, mode)
 
     def state_dict(self) -> dict[str, Any]:
@@ -40,13 +43,12 @@ class BestPredictions(pl.Callback):
         """Write the epoch's validation logits if they are the best."""
         if self.best.improved(trainer) and trainer.is_global_zero:
             assert isinstance(pl_module, ExpressionClassifier)
-            write_predictions(self.path, kept_predictions(trainer, pl_module))
+            write_predictions(self.path, kept_predictions(trainer.datamodule, pl_module))  # type: ignore[attr-defined]
 
 
-def kept_predictions(trainer: pl.Trainer, module: ExpressionClassifier) -> Predictions:
+def kept_predictions(data: FaceDataModule, module: ExpressionClassifier) -> Predictions:
     """Return the logits of the validation that was made last."""
-    faces = trainer.datamodule.faces  # type: ignore[attr-defined]
-    kept = module.predictions
+    faces, kept = data.faces, module.predictions
     return Predictions(
         logits=kept["logits"].float().cpu().numpy(),
         labels=kept["labels"].cpu().numpy(),

@@ -1,0 +1,76 @@
+"""What the classes are taken for, of the best epoch: a picture, a table, and a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+
+from fer_lightning.callbacks.best import BestEpoch
+from fer_lightning.callbacks.look import Look, Seen, View
+from fer_lightning.callbacks.predictions import kept_predictions
+from fer_lightning.explain.confusion import Confusion, confusion
+from fer_lightning.module import ExpressionClassifier
+from fer_lightning.plots.confusion_sheet import confusion_sheet
+from fer_lightning.tracking.files import write_json
+from fer_lightning.tracking.wandb_media import confusion_table
+
+
+class ConfusionMatrix(Look):
+    """Writes ``confusion.json`` and ``confusion.png``; to W&B the picture and a table of counts.
+
+    The file is written at every epoch that is the best so far, so that a run that is killed leaves it too; the
+    picture is drawn when ``when`` says so.
+
+    Parameters
+    ----------
+    folder, when
+        See :class:`Look`.
+    monitor, mode
+        The metric that decides which epoch is the best, and whether ``max`` or ``min`` of it is.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path,
+        when: int | str = "best",
+        *,
+        monitor: str = "val/acc",
+        mode: str = "max",
+    ) -> None:
+        super().__init__(folder, when)
+        self.best = BestEpoch(monitor, mode)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the best value so far, so that a resumed run does not overwrite a better epoch."""
+        return {"best": self.best.score}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over the best value of the interrupted run."""
+        self.best.score = float(state_dict["best"])
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Keep the counts of an epoch that is the best so far; look, if it is this epoch's turn."""
+        if self.best.improved(trainer) and self.when == "best" and trainer.is_global_zero:
+            with self._guard(pl_module):
+                assert isinstance(pl_module, ExpressionClassifier)
+                found = confusion(kept_predictions(trainer.datamodule, pl_module))  # type: ignore[attr-defined]
+                _write(found, self.folder)
+        super().on_train_epoch_end(trainer, pl_module)
+
+    def look(self, view: View) -> Seen:
+        """Count, draw and write."""
+        found = confusion(view.predictions)
+        _write(found, view.folder)
+        picture = confusion_sheet(found, f"Confusion matrix: {view.title}")
+        picture.save(view.folder / "confusion.png")
+        return Seen(
+            images={"confusion/matrix": picture},
+            tables={"confusion/counts": confusion_table(found.counts, found.class_names)},
+        )
+
+
+def _write(found: Confusion, folder: Path) -> None:
+    values = {"class_names": list(found.class_names), "counts": found.counts.tolist()}
+    write_json(folder / "confusion.json", values)

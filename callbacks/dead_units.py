@@ -1,0 +1,119 @@
+"""Units that never activate over a validation: a curve of every epoch, and a warning (R1's stuck network)."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import pytorch_lightning as pl
+from torch import Tensor, nn
+
+from fer_lightning.errors import ConfigError
+from fer_lightning.explain.dead_units import UnitWatch, dead_alert, dead_share
+from fer_lightning.tracking.redact import redact_text
+
+log = logging.getLogger(__name__)
+
+
+class DeadUnits(pl.Callback):
+    """Logs the share of dead units of each activation layer, and warns once when it is high.
+
+    It watches the validation that runs anyway, so it costs next to nothing; a run without validation faces has no
+    such curve. ``dead_units/<layer>`` is a share in [0, 1], and so is ``dead_units/all``, over all layers together.
+
+    Parameters
+    ----------
+    threshold
+        Share of dead, or of constant, units of a layer from which the warning is given.
+
+    Raises
+    ------
+    ConfigError
+        The threshold is no share.
+    """
+
+    def __init__(self, threshold: float = 0.5) -> None:
+        if not 0 <= threshold <= 1:
+            raise ConfigError(f"threshold={threshold}: expected a share between 0 and 1")
+        self.threshold = threshold
+        self.watch: _SafeWatch | None = None
+        self.warned = self.failed = False
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return whether the warning was given, so that a resumed run does not repeat it."""
+        return {"warned": self.warned}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over whether the warning was given."""
+        self.warned = bool(state_dict["warned"])
+
+    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Begin to watch."""
+        self._end()
+        if trainer.is_global_zero and not trainer.sanity_checking and not self.failed:
+            try:
+                self.watch = _SafeWatch(pl_module.model)  # type: ignore[arg-type]
+                self.watch.__enter__()
+            except Exception as error:
+                self._give_up(error)
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Take the hooks away."""
+        self._end()
+
+    def on_exception(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
+    ) -> None:
+        """Take the hooks away."""
+        self._end()
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Log the epoch's shares and warn once of a layer above the threshold."""
+        watch, self.watch = self.watch, None
+        if watch is None:
+            return
+        try:
+            if watch.error is not None:
+                raise watch.error
+            layers = watch.layers()
+            shares = {f"dead_units/{_short(layer.layer)}": layer.dead for layer in layers}
+            pl_module.log_dict(shares | {"dead_units/all": dead_share(layers)}, rank_zero_only=True)
+            alert = dead_alert(layers, self.threshold)
+            if alert and not self.warned:
+                self.warned = True
+                log.warning("epoch %d: %s", trainer.current_epoch + 1, alert)
+        except Exception as error:
+            self._give_up(error)
+
+    def _end(self) -> None:
+        if self.watch is not None:
+            self.watch.__exit__(None, None, None)
+
+    def _give_up(self, error: Exception) -> None:
+        if not self.failed:
+            reason = " ".join(redact_text(f"{type(error).__name__}: {error}").split())
+            log.warning("DeadUnits failed; training goes on without it (%s)", reason)
+        self.failed, self.watch = True, None
+
+
+class _SafeWatch(UnitWatch):
+    """A watch whose hooks never raise into the validation; the first error is kept."""
+
+    error: Exception | None = None
+
+    def _keep(self, name: str):  # type: ignore[no-untyped-def]
+        keep = super()._keep(name)
+
+        def hook(module: nn.Module, inputs: object, output: Tensor) -> None:
+            if self.error is None:
+                try:
+                    keep(module, inputs, output)
+                except Exception as error:
+                    self.error = error
+
+        return hook
+
+
+def _short(layer: str) -> str:
+    """A layer's name as a metric's: its block, without the half of the network that it lies in."""
+    return layer.removeprefix("features.").removeprefix("classifier.").removesuffix(".activation")

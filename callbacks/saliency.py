@@ -1,0 +1,136 @@
+"""Where the classifier's decision comes from in a face, as a saliency map of a few faces."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fer_lightning.callbacks.look import Look, Seen, View
+from fer_lightning.errors import ConfigError
+from fer_lightning.explain.choice import balanced_correct, one_of_each_class, probabilities, worst_mistakes
+from fer_lightning.plots.saliency_sheet import saliency_sheet
+from fer_lightning.predictions import Predictions
+from fer_lightning.tracking.files import write_json
+
+WHICH = ("correct", "mistakes")
+
+
+class SaliencyMaps(Look):
+    """Writes ``saliency.png`` and ``saliency.json``, and shows the picture in W&B.
+
+    Parameters
+    ----------
+    folder, when
+        See :class:`Look`.
+    method, options
+        Name of a saliency method and its options; ``gradient`` costs one forward and one backward pass.
+    which
+        ``correct``: one correctly classified face of each class, of median confidence; ``mistakes``: the wrong
+        answers that were given with most confidence.
+    count
+        Faces of ``mistakes``.
+    check
+        Check the method on 49 correctly classified faces and write the verdict; without it the picture says
+        "not checked". It takes from seconds to a minute, by method and network.
+
+    Raises
+    ------
+    ConfigError
+        A value is not as expected.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path,
+        when: int | str = "best",
+        *,
+        method: str = "gradient",
+        options: dict[str, Any] | None = None,
+        which: str = "correct",
+        count: int = 7,
+        check: bool = False,
+    ) -> None:
+        super().__init__(folder, when)
+        if which not in WHICH:
+            raise ConfigError(f"which={which}: expected one of {', '.join(WHICH)}")
+        if count < 1:
+            raise ConfigError(f"count={count}: expected a whole number of at least 1")
+        self.method, self.options = method, dict(options or {})
+        self.which, self.count, self.check = which, count, check
+        if method != "gradient" or options:
+            from fer_lightning.explain.saliency import make_method
+
+            make_method(method, **self.options)  # a mistake is met before the training, not after it
+
+    @property
+    def state_key(self) -> str:
+        """Tell several of these callbacks apart."""
+        return f"{type(self).__name__}-{self.method}-{self.which}-{self.when}"
+
+    def look(self, view: View) -> Seen | None:
+        """Choose the faces, explain, draw and write."""
+        # Here, not above: captum takes longer to import than a small run to train an epoch.
+        from fer_lightning.explain.saliency import attributions, make_method
+
+        method = make_method(self.method, **self.options)
+        chosen = self._choose(view.predictions)
+        if len(chosen) == 0:
+            return None
+        names, logits = view.predictions.class_names, view.predictions.logits[chosen]
+        true, predicted = view.predictions.labels[chosen], logits.argmax(1)
+        images = view.images(chosen)
+        found = attributions(view.module, images, predicted, method)
+        settings = f" ({found.settings})" if found.settings else ""
+        checked = {"verdict": "not checked", "caption": f"{found.method}{settings}: not checked"}
+        if self.check:
+            checked = self._verdict(view, method)
+        kind = "Correctly classified faces, one of each class" if self.which == "correct" else "Sure mistakes"
+        picture = saliency_sheet(
+            images[:, 0],
+            found.maps,
+            [
+                names[a] if a == b else f"{names[a]}: {names[b]}?"
+                for a, b in zip(true, predicted, strict=True)
+            ],
+            f"{checked['caption']}. {kind}; {view.title}.",
+        )
+        name = "saliency" if self.which == "correct" else "saliency_mistakes"
+        view.folder.mkdir(parents=True, exist_ok=True)
+        picture.save(view.folder / f"{name}.png")
+        about = {"method": found.method, "settings": found.settings} | checked
+        faces = {"data": view.data.faces.name, "synthetic": view.data.faces.synthetic, "split": view.split}
+        shown = {"epoch": view.epoch, "faces": described(view.predictions, chosen)}
+        write_json(view.folder / f"{name}.json", about | faces | shown)
+        return Seen(images={f"saliency/{self.which}": picture})
+
+    def _choose(self, predictions: Predictions) -> np.ndarray:
+        if self.which == "mistakes":
+            return worst_mistakes(predictions.logits, predictions.labels, self.count)
+        found = one_of_each_class(predictions.logits, predictions.labels)
+        return np.array(list(found.values()), np.int64)
+
+    def _verdict(self, view: View, method: Any) -> dict[str, Any]:
+        from fer_lightning.explain.trust import TrustRules, check_trust
+
+        rules = TrustRules()
+        logits, labels = view.predictions.logits, view.predictions.labels
+        chosen = balanced_correct(logits, labels, rules.faces, rules.seed)
+        report = check_trust(view.module, view.images(chosen), labels[chosen], [method], rules)
+        found = report[method.name]
+        return {"verdict": found.verdict, "caption": report.caption(method.name), "checked_on": report.faces}
+
+
+def described(predictions: Predictions, positions: np.ndarray) -> list[dict[str, Any]]:
+    """Return of each face its name in its source, true and predicted class, and the latter's probability."""
+    names, ids = predictions.class_names, predictions.ids
+    return [
+        {
+            "id": "" if ids is None else str(ids[position]),
+            "true": names[predictions.labels[position]],
+            "predicted": names[int(row.argmax())],
+            "probability": round(float(row.max()), 4),
+        }
+        for position, row in zip(positions, probabilities(predictions.logits[positions]), strict=True)
+    ]
