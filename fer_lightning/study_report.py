@@ -1,4 +1,4 @@
-"""What a study found: an ablation's table and figure, a search's best trials and figures."""
+"""What a study found: an ablation's table and figure, a search's best trials and figures, the page of either."""
 
 from __future__ import annotations
 
@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from fer_lightning.errors import DataError, UserError
 from fer_lightning.report.ablation import AblationReport, ablation_report
 from fer_lightning.report.files import write_report
+from fer_lightning.report.page import write_page
 from fer_lightning.report.search import write_search_figures
 from fer_lightning.report.text import to_text
 from fer_lightning.stats.rules import Rules
@@ -107,7 +108,12 @@ def _search_text(trials: Sequence[TrialRecord], metric: str, data: dict[str, Any
 
 
 def report_study(
-    place: str | Path, folder: Path, study_name: str | None = None, rules: Rules | None = None
+    place: str | Path,
+    folder: Path,
+    study_name: str | None = None,
+    rules: Rules | None = None,
+    *,
+    page: bool = True,
 ) -> str:
     """Write a study's report files and figures and return its table as text.
 
@@ -121,6 +127,8 @@ def report_study(
         May be left out where there is one study only.
     rules
         When an arm of an ablation is called better or worse.
+    page
+        Whether to write ``report.html`` too.
 
     Raises
     ------
@@ -131,6 +139,8 @@ def report_study(
     if any(trial.arm is not None for trial in trials):
         report = judge(trials, rules)
         paths = write_report(report, folder)
+        if page:
+            paths["page"] = write_page(load_study(place, study_name), trials, folder, report)
         return f"{to_text(report)}\n\nwritten to {shown(folder)}: {', '.join(path.name for path in paths.values())}"
     record = _any_record(trials)
     if not any(trial.state == "COMPLETE" for trial in trials):
@@ -144,6 +154,8 @@ def report_study(
         data_name=data.get("name", ""),
         synthetic=bool(data.get("synthetic", False)),
     )
+    if page:
+        paths["page"] = write_page(study, trials, folder)
     text = _search_text(trials, metric, data, maximize=study.directions[0].name == "MAXIMIZE")
     return f"{text}\n\nwritten to {shown(folder)}: {', '.join(path.name for path in paths.values())}"
 
@@ -157,7 +169,12 @@ class StudyReport(Callback):
             return
         folder = Path(config.hydra.sweep.dir)
         try:
-            text = report_study(folder, folder, config.hydra.sweeper.study_name)
+            text = report_study(
+                folder,
+                folder,
+                config.hydra.sweeper.study_name,
+                page=OmegaConf.select(config, "study.page", default=True),
+            )
         except UserError as error:
             log.warning("no report: %s", error)
             return

@@ -1,4 +1,4 @@
-"""``python -m fer_lightning report STUDY_DIR``: the table, files and figures of a study, finished or not."""
+"""``python -m fer_lightning report STUDY_DIR``: the table, page, files and figures of a study, finished or not."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from fer_lightning.study_report import report_study
 KEYS: dict[str, Any] = {
     "study_name": None,
     "output": None,
+    "page": True,
     "confidence": 0.95,
     "min_seeds": 3,
     "smallest_effect": 0.01,
@@ -30,6 +31,8 @@ def main(arguments: list[str]) -> int:
     output = values.pop("output")
     if output is None and not Path(place).is_dir():
         raise ConfigError(f"{place}: no such folder; a study of a storage needs output=DIR")
-    study_name = values.pop("study_name")
-    print(report_study(place, Path(output or place), study_name, Rules(**values)))
+    study_name, page = values.pop("study_name"), values.pop("page")
+    if not isinstance(page, bool):
+        raise ConfigError(f"page={page}: expected true or false")
+    print(report_study(place, Path(output or place), study_name, Rules(**values), page=page))
     return 0

@@ -25,6 +25,7 @@ from fer_lightning.report.page.drawings import (
 )
 from fer_lightning.report.page.pictures import embedded, picture_budget
 from fer_lightning.report.page.run_files import RunFiles, read_run
+from fer_lightning.report.tuning_cells import tuning_lines, tuning_table
 from fer_lightning.tracking.redact import redact
 
 if TYPE_CHECKING:
@@ -120,19 +121,23 @@ def _run(trial: TrialRecord, files: RunFiles, metric: str, has_picture: bool) ->
         "confusion": None if matrix is None else matrix.counts.tolist(),
         "classes": None if matrix is None else list(matrix.class_names),
         "picture": has_picture,
-        "trust": [[key, _fact(value)] for key, value in files.trust.items() if _fact(value)],
+        "trust": _trust(files.trust),
     }
 
 
-def _fact(value: Any) -> str:
-    """A value of ``saliency.json`` in words; nested ones are left to the file."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    if isinstance(value, list) and all(isinstance(item, str | int) for item in value):
-        return ", ".join(map(str, value))
-    return str(value) if isinstance(value, str | int) else ""
+def _trust(about: dict[str, Any]) -> dict[str, Any]:
+    """What ``saliency.json`` says for a reader: method, verdict of the checks, epoch, and the faces in words."""
+    faces = [face for face in about.get("faces") or [] if isinstance(face, dict)]
+    epoch = about.get("epoch")
+    return {
+        "method": str(about.get("method") or "saliency"),
+        "settings": str(about.get("settings") or ""),
+        "verdict": str(about.get("verdict") or "not checked"),
+        "epoch": epoch + 1 if isinstance(epoch, int) else None,
+        "checked_on": about.get("checked_on"),
+        "synthetic": about.get("synthetic") is True,
+        "faces": [str(face.get("true", "")) for face in faces],
+    }
 
 
 def _classes(files: Sequence[RunFiles]) -> list[str]:
@@ -220,16 +225,21 @@ def _parts(report: AblationReport | None) -> list[dict[str, Any]]:
             "how": cells.how_to_read(part),
             "more": [*cells.seeds_lines(part), *cells.single_run_lines(part)],
             "notes": list(part.notes),
-            "factorial": None if part.factorial is None else _factorial(part),
+            "tables": _more_tables(part),
         }
         for key, part in zip(("forest", "tuned"), reports, strict=False)
     ]
 
 
-def _factorial(report: AblationReport) -> dict[str, Any]:
-    assert report.factorial is not None
-    return {
-        "header": list(HEADER),
-        "rows": factorial_cells(report.factorial),
-        "explanation": f"{EXPLANATION} {importance_line(report.factorial)}",
-    }
+def _more_tables(report: AblationReport) -> list[dict[str, Any]]:
+    """What stands below an ablation's table: how its settings were tuned, and the analysis of variance."""
+    tables = []
+    if report.tuning is not None:
+        header, rows = tuning_table(report, report.tuning)
+        lines = tuning_lines(report, report.tuning)
+        tables.append({"title": "Settings of each arm", "header": header, "rows": rows, "lines": lines})
+    if report.factorial is not None:
+        lines = [EXPLANATION, importance_line(report.factorial)]
+        rows = factorial_cells(report.factorial)
+        tables.append({"title": "Analysis of variance", "header": list(HEADER), "rows": rows, "lines": lines})
+    return tables

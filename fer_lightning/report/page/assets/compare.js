@@ -44,18 +44,16 @@ function configDifferences(groups) {
 }
 
 function picture(index) {
-  const source = byId(`picture-${runs[index].number}`);
-  const [address, width, height] = JSON.parse(source.textContent);
-  const facts = runs[index].trust;
-  const method = facts.find(([name]) => name === "method")?.[1] ?? "saliency";
-  const verdict = facts.find(([name]) => name === "verdict")?.[1];
+  const [address, width, height] = JSON.parse(byId(`picture-${runs[index].number}`).textContent);
+  const { method, settings, verdict, epoch, checked_on: checkedOn, synthetic, faces: named } = runs[index].trust;
+  const kind = synthetic ? "synthetic faces" : "faces";
+  const whose = named.length ? ` (${named.join(", ")})` : "";
+  const facts = [method, settings, epoch === null ? "" : `epoch ${epoch}`, synthetic ? "synthetic faces" : ""].filter(Boolean);
   return make("figure", { class: "saliency" },
-    make("img", { src: address, width, height, alt: `Where ${runName(index)} looks: one face of each class and its map by ${method}` }),
-    make("figcaption", {}, make("strong", {}, runName(index)), ` · ${method}`,
-      make("p", { class: "trust" }, verdict ? `Trust checks: ${verdict}` : "Trust checks: none recorded"),
-      facts.filter(([name]) => name !== "method" && name !== "verdict").length > 0 && make("dl", { class: "facts small" },
-        facts.filter(([name]) => name !== "method" && name !== "verdict")
-          .map(([name, value]) => make("div", {}, make("dt", {}, name.replaceAll("_", " ")), make("dd", {}, value))))));
+    make("img", { src: address, width, height,
+      alt: `Where ${runName(index)} looks: ${kind}${whose} and their saliency maps by ${method}. Trust checks: ${verdict}.` }),
+    make("figcaption", {}, make("strong", {}, runName(index)), ` · ${facts.join(" · ")}`,
+      make("p", { class: "trust" }, `Trust checks: ${verdict}${checkedOn ? ` (on ${checkedOn} faces)` : ""}`)));
 }
 
 function compareSaliency(groups) {
