@@ -195,7 +195,8 @@ def dead_alert(layers: Sequence[LayerUnits], threshold: float = 0.5) -> str:
     if not bad:
         return ""
     worst = max(bad, key=lambda layer: (layer.dead, layer.constant))
-    others = "" if len(bad) == 1 else f", and more than {100 * threshold:g} % in {len(bad) - 1} other layers"
+    more = len(bad) - 1
+    others = f", and more than {100 * threshold:g} % in {more} other layer{'s' * (more > 1)}" if more else ""
     return (
         f"dead units: in {worst.layer} {worst.dead_units:,} of {worst.units:,} never activate and "
         f"{worst.constant_units:,} give the same output for every face{others}; "

@@ -8,6 +8,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from fer_lightning.explain.dead_units import LayerUnits
 from fer_lightning.plots.style import BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION, figure_style, new_axes
@@ -125,7 +126,7 @@ def plot_dead_history(
             epochs = np.arange(first_epoch, first_epoch + len(shares))
             ax.plot(epochs, 100 * np.asarray(shares), color=color, marker=marker, markersize=4, label=label)
         ax.set_ylim(-2, 102)
-        ax.xaxis.get_major_locator().set_params(integer=True)
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
         ax.grid(axis="y")
         ax.set_xlabel("epoch")
         ax.set_ylabel("dead units of the layer, %")
