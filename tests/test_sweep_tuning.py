@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
 import signal
 import time
@@ -16,6 +17,8 @@ from scipy.stats import qmc
 from sweep_runner import PLAN, epochs, finish, output, run_here, start
 
 from fer_lightning.errors import ConfigError, DataError
+from fer_lightning.report.text import to_text
+from fer_lightning.study_report import judge
 from fer_lightning.study_runs import arm_runs, tuned_runs
 from fer_lightning.sweeps.plan import Plan
 from fer_lightning.sweeps.plan_config import parse_plan
@@ -279,6 +282,37 @@ def test_a_budget_ends_in_the_middle_and_the_rest_is_unfinished(sweep) -> None: 
     assert [arm.point is None for arm in part.arms] == [False, True, True, True]
     assert {r.state for r in runs if r.arm == "activation=selu"} == {"WAITING"}
     assert_tuned(sweep(TUNED_PLAN, *ALL), [0, 1])
+
+
+def test_the_command_to_add_seeds_is_the_one_that_tunes(tmp_path: Path) -> None:
+    def record(number: int, arm: str, seed: int, value: float, command: str, **attrs: Any) -> TrialRecord:
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        (folder / "run.json").write_text(json.dumps({"command": command, "metric": "val/acc", "mode": "max"}))
+        return TrialRecord(
+            number, "COMPLETE", {"activation": arm, "seed": seed}, arm, seed, (value,), None, 1.0, folder, False,
+            attrs=attrs,
+        )  # fmt: skip
+
+    plain = [record(n, arm, 0, 0.5, "run seeds=[0]") for n, arm in enumerate(("relu", "selu"))]
+    assert judge(plain).command == "run seeds=[0]"
+    assert judge(plain).tuned is None
+    tuning = {"stage": "tuning", "settings": {"lr": 0.1}}
+    tries = [
+        record(2 + n, arm, 9, 0.4 + 0.1 * n * point, "run tune seeds=[0]", point=point, **tuning)
+        for n, (arm, point) in enumerate([("relu", 0), ("selu", 0), ("relu", 1), ("selu", 1)])
+    ]
+    tuned = [
+        record(6 + n, a, 0, 0.6 + 0.1 * n, "run tune seeds=[0]", stage="tuned", point=1)
+        for n, a in enumerate(("relu", "selu"))
+    ]
+    report = judge([*plain, *tries, *tuned])
+    assert report.command == "run tune seeds=[0]"
+    assert "  run tune 'seeds=[0,1,2]'" in to_text(report).splitlines()
+    assert report.arm("selu").effect.mean == 0
+    assert report.tuned.arm("selu").effect.mean == pytest.approx(0.1)
+    assert report.total_seconds == 2.0
+    assert report.tuned.tuning.seconds == 4.0
 
 
 def test_a_tuned_key_that_an_arm_lacks_is_named(sweep) -> None:  # type: ignore[no-untyped-def]
