@@ -26,6 +26,7 @@ from fer_lightning.sweeps.job import Job
 from fer_lightning.tracking.files import write_text
 from fer_lightning.tracking.metrics_csv import MetricsCsv
 from fer_lightning.tracking.redact import redact
+from fer_lightning.tracking.said import first_line
 from fer_lightning.tracking.wandb_run import WandbRun
 
 log = logging.getLogger(__name__)
@@ -73,7 +74,8 @@ def _loggers(
     if config.get("logger") and config.logger.get("_target_"):
         options: dict[str, Any] = {"folder": str(folder)}
         if config.logger["_target_"].endswith("WandbRun"):
-            options |= {"run_config": record["config"], "notes": config.note or None, **wandb_options}
+            given = {"run_config": record["config"], "data": record["data"], "notes": config.note or None}
+            options |= given | wandb_options
         loggers.append(build(config.logger, **options))
     return loggers
 
@@ -148,17 +150,22 @@ def train(
     if is_first_process():
         write_text(folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(stored["config"])))
     record = RunRecord(folder, config, stored["data"], module.model, continued_after=done)
-    status = "failed"
+    status, reason = "failed", None
     try:
         _fit(trainer, module, data, checkpoint)
-        pruned = any(getattr(callback, "pruned_after", None) for callback in trainer.callbacks)
-        status = "pruned" if pruned else "complete"
+        pruned = [
+            after for callback in trainer.callbacks if (after := getattr(callback, "pruned_after", None))
+        ]
+        status, reason = ("pruned", f"after epoch {pruned[0]}") if pruned else ("complete", None)
     except (KeyboardInterrupt, SystemExit):
         status = "interrupted"
         raise
+    except Exception as error:
+        reason = first_line(error)
+        raise
     finally:
         record.finish(status, loggers[0].rows if isinstance(loggers[0], MetricsCsv) else {})
-        _close(loggers, record.values, status)
+        _close(loggers, record.values, status, reason)
     return RunResult(folder, record.value, trainer.current_epoch, record.values)
 
 
@@ -185,12 +192,10 @@ def _fit(
         raise
 
 
-def _close(loggers: list[Logger], values: dict[str, Any], status: str) -> None:
+def _close(loggers: list[Logger], values: dict[str, Any], status: str, reason: str | None) -> None:
     for logger in loggers:
         if isinstance(logger, WandbRun):
-            best = {f"best/{key}": value for key, value in (values.get("best") or {}).items()}
-            logger.summarize({"state": status, "seconds": values["seconds"]} | best)
-            logger.close(exit_code=0 if status in ("complete", "pruned") else 1)
+            logger.conclude(status, values, reason)
 
 
 def shown(folder: Path) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import optuna
 from omegaconf import DictConfig, OmegaConf
@@ -32,11 +33,7 @@ def run_trial(config: DictConfig, folder: Path) -> float | None:
             config,
             folder,
             extra_callbacks=[pruning],
-            wandb_options={
-                "group": session.study_name,
-                "run_id": f"{session.study_name}-{session.number:04d}",
-                "run_name": f"trial {session.number}",
-            },
+            wandb_options=_wandb_options(session),
         )
         if pruning.pruned_after is not None:
             raise optuna.TrialPruned(f"pruned after epoch {pruning.pruned_after}")
@@ -54,6 +51,19 @@ def _take_over(config: DictConfig, session: TrialSession) -> None:
     if progress:
         OmegaConf.update(config, "callbacks.progress.label", f"trial {session.number}", force_add=True)
         OmegaConf.update(config, "callbacks.progress.lines", False)
+
+
+def _wandb_options(session: TrialSession) -> dict[str, Any]:
+    """Return what a study says of its trial's W&B run: grouped by study, of a job type for each arm."""
+    arm = session.arm
+    return {
+        "group": session.study_name,
+        "run_id": f"{session.study_name}-{session.number:04d}",
+        "run_name": f"trial {session.number}" + (f" · {arm}" if arm else ""),
+        "job_type": arm or "search",
+        "study_tags": ["search" if arm is None else "ablation"],
+        "study": {**session.params, "trial": session.number, **({"arm": arm} if arm else {})},
+    }
 
 
 def _metrics(result: RunResult) -> dict[str, float]:

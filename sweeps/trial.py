@@ -77,6 +77,11 @@ class TrialSession:
         return self._trial.params
 
     @property
+    def arm(self) -> str | None:
+        """The trial's arm of an ablation plan; None in a search."""
+        return self._trial.user_attrs.get("arm")
+
+    @property
     def reported_steps(self) -> frozenset[int]:
         """Steps that were reported already, by this attempt or an earlier one."""
         return frozenset(self._trial._cached_frozen_trial.intermediate_values)

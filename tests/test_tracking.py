@@ -4,13 +4,10 @@ import logging
 import time
 from pathlib import Path
 
-import pytest
-
-from fer_lightning.errors import ConfigError
 from fer_lightning.tracking.metrics_csv import MetricsCsv, read_metrics
 from fer_lightning.tracking.provenance import git_state, versions
 from fer_lightning.tracking.redact import RedactingFormatter, redact, redact_text
-from fer_lightning.tracking.wandb_run import WandbRun, choose_mode
+from fer_lightning.tracking.wandb_run import WandbRun
 
 
 def test_secrets_and_the_home_path_do_not_get_through(monkeypatch):
@@ -59,19 +56,6 @@ def test_versions_and_code_state_are_known():
     assert versions()["torch"].startswith("2.")
     state = git_state()
     assert state is None or len(state["commit"]) == 40
-
-
-def test_the_mode_follows_from_key_and_server(monkeypatch, tmp_path):
-    monkeypatch.delenv("WANDB_MODE")
-    monkeypatch.delenv("WANDB_API_KEY", raising=False)
-    monkeypatch.setenv("NETRC", str(tmp_path / "none"))
-    assert choose_mode("auto") == "offline"
-    monkeypatch.setenv("WANDB_API_KEY", "x" * 40)
-    monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
-    assert choose_mode("auto") == "offline"
-    assert choose_mode("online") == "online"
-    with pytest.raises(ConfigError, match=r"logger\.mode=of: expected one of auto, online"):
-        choose_mode("of")  # type: ignore[arg-type]
 
 
 def content_with(path: Path, wanted: bytes) -> bytes:

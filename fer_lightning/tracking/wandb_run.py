@@ -2,69 +2,23 @@
 
 from __future__ import annotations
 
-import logging
-import os
-import socket
 from argparse import Namespace
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
 from pytorch_lightning.loggers.logger import Logger
 from pytorch_lightning.utilities import rank_zero_only
 
-from fer_lightning.errors import ConfigError
 from fer_lightning.tracking.redact import redact, redact_text
+from fer_lightning.tracking.said import first_line, say_once
+from fer_lightning.tracking.wandb_folders import WandbFolders
+from fer_lightning.tracking.wandb_identity import LONGEST_TAG, run_configuration, run_summary, run_tags
 from fer_lightning.tracking.wandb_media import Picture, Table, as_image, as_wandb
+from fer_lightning.tracking.wandb_mode import Mode, choose_mode, stay_offline
 
-Mode = Literal["auto", "online", "offline", "disabled"]
-MODES = ("auto", "online", "offline", "disabled")
-log = logging.getLogger(__name__)
-_said: set[str] = set()
-
-
-def _say_once(text: str) -> None:
-    """Log ``text`` the first time only: a study of a hundred runs needs to be told once."""
-    if text not in _said:
-        _said.add(text)
-        log.info(text)
-
-
-def _has_key() -> bool:
-    if os.environ.get("WANDB_API_KEY"):
-        return True
-    host = urlsplit(os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai")).hostname or ""
-    netrc = Path(os.environ.get("NETRC", "~/.netrc")).expanduser()
-    return netrc.is_file() and host in netrc.read_text(encoding="utf-8", errors="replace")
-
-
-def _reachable(seconds: float = 5.0) -> bool:
-    address = urlsplit(os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai"))
-    port = address.port or (80 if address.scheme == "http" else 443)
-    try:
-        with socket.create_connection((address.hostname or "", port), timeout=seconds):
-            return True
-    except OSError:
-        return False
-
-
-def choose_mode(asked: Mode) -> Mode:
-    """Return ``online`` where a key and a server are there, else ``offline``; what was asked for otherwise."""
-    if asked not in MODES:
-        raise ConfigError(f"logger.mode={asked}: expected one of {', '.join(MODES)}")
-    asked = os.environ.get("WANDB_MODE", asked) if asked == "auto" else asked  # type: ignore[assignment]
-    if asked != "auto":
-        return asked if asked in MODES else "offline"
-    if not _has_key():
-        _say_once(
-            "Weights & Biases: no key found, so runs are kept offline (wandb login, then wandb sync DIR)"
-        )
-        return "offline"
-    if not _reachable():
-        _say_once("Weights & Biases: the server cannot be reached, so runs are kept offline")
-        return "offline"
-    return "online"
+FINISH_SECONDS = 60.0
+"""How long the end of a run waits for uploads; what is late stays on disk for ``wandb sync``."""
 
 
 class WandbRun(Logger):
@@ -81,9 +35,15 @@ class WandbRun(Logger):
     mode
         ``auto``, ``online``, ``offline`` or ``disabled``.
     run_config
-        Plain values shown as the run's configuration; redacted here.
+        The run's configuration as plain values, redacted here: the factors at the top level, all of it under
+        ``settings``.
+    data
+        Of ``record.describe_data``: its name and whether it is synthetic become tags.
+    study, study_tags
+        What a study says of its trial: arm, number, and parameters by name, for the configuration's top level; and
+        tags beside the user's own.
     init_timeout
-        Seconds to wait for a server before going on offline.
+        Seconds that a server, which has just answered, may take to start the run; then it is kept offline.
     """
 
     def __init__(
@@ -100,20 +60,24 @@ class WandbRun(Logger):
         notes: str | None = None,
         mode: Mode = "auto",
         run_config: dict[str, Any] | None = None,
-        init_timeout: float = 10.0,
+        data: Mapping[str, Any] | None = None,
+        study: Mapping[str, Any] | None = None,
+        study_tags: Sequence[str] = (),
+        init_timeout: float = 5.0,
     ) -> None:
         super().__init__()
         self.folder = Path(folder)
         self.project = project
+        self.folders = WandbFolders(self.folder)
         self.options = {
             "entity": entity,
             "group": group,
-            "job_type": job_type,
-            "tags": list(tags),
+            "job_type": job_type[:LONGEST_TAG] if job_type else None,
+            "tags": run_tags(tags, study_tags, data or {}),
             "name": run_name,
             "id": run_id,
             "notes": redact_text(notes) if notes else None,
-            "config": redact(run_config or {}),
+            "config": run_configuration(run_config, data or {}, study or {}) if run_config else {},
         }
         self.mode: Mode = choose_mode(mode)
         self.init_timeout = init_timeout
@@ -122,7 +86,6 @@ class WandbRun(Logger):
         self.pending: dict[int, dict[str, float]] = {}
         self.media: dict[str, Any] = {}
         self.last_epoch: int | None = None
-        self.exit_code = 0
 
     @property
     def name(self) -> str:
@@ -142,40 +105,48 @@ class WandbRun(Logger):
         return self.run
 
     def _open(self) -> Any:
-        os.environ.setdefault("WANDB_DATA_DIR", str(self.folder / "wandb"))
-        import wandb
-
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folders.enter()
         modes: tuple[Literal["online", "offline"], ...] = ("online", "offline")
         for mode in modes if self.mode == "online" else modes[1:]:
-            settings = wandb.Settings(
-                console="off",
-                silent=True,
-                disable_git=True,
-                disable_code=True,
-                init_timeout=self.init_timeout,
-                x_disable_meta=True,
-                x_disable_stats=True,
-                x_disable_machine_info=True,
-                x_save_requirements=False,
-                x_transaction_log_flush_interval=1,
-            )
             try:
-                self.folder.mkdir(parents=True, exist_ok=True)
-                options = {key: value for key, value in self.options.items() if value}
-                return wandb.init(
-                    project=self.project,
-                    dir=str(self.folder),
-                    mode=mode,
-                    settings=settings,
-                    reinit="create_new",
-                    resume="allow" if mode == "online" else None,
-                    **options,
-                )
+                return self._init(mode)
             except Exception as error:
-                reason = redact_text(f"{type(error).__name__}: {error}".splitlines()[0])
-                _say_once(f"Weights & Biases could not start ({mode}): {reason}")
-        self.failed = True
+                if mode == "online":
+                    stay_offline(f"no run could be started ({first_line(error)})")
+                    # W&B's service still holds the run that it could not start.
+                    self.options["id"] = self.options["id"] and f"{self.options['id']}-offline"
+                else:
+                    self._give_up(error)
+        self.folders.leave()
         return None
+
+    def _init(self, mode: Literal["online", "offline"]) -> Any:
+        import wandb
+
+        settings = wandb.Settings(
+            console="off",
+            silent=True,
+            disable_git=True,
+            disable_code=True,
+            init_timeout=self.init_timeout,
+            finish_timeout=FINISH_SECONDS,
+            x_disable_meta=True,
+            x_disable_stats=True,
+            x_disable_machine_info=True,
+            x_save_requirements=False,
+            # By default every 15 s: a run that is killed would lose as much.
+            x_transaction_log_flush_interval=1,
+        )
+        return wandb.init(
+            project=self.project,
+            dir=str(self.folder),
+            mode=mode,
+            settings=settings,
+            reinit="create_new",
+            resume="allow" if mode == "online" else None,
+            **{key: value for key, value in self.options.items() if value},
+        )
 
     def _guard(self, action: str, *arguments: Any, **options: Any) -> None:
         """Call a method of the W&B run; a failure is said once and ends logging to W&B only."""
@@ -189,8 +160,7 @@ class WandbRun(Logger):
 
     def _give_up(self, error: Exception) -> None:
         self.failed = True
-        reason = redact_text(f"{type(error).__name__}: {error}".splitlines()[0])
-        _say_once(f"Weights & Biases failed ({reason}); training goes on without it")
+        say_once(f"Weights & Biases failed ({first_line(error)}); training goes on without it")
 
     def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any) -> None:
         """Do nothing: the configuration is given when the run is opened."""
@@ -254,11 +224,35 @@ class WandbRun(Logger):
         """Send what callbacks made after the last epoch; Lightning calls it when training ends."""
         self.flush()
 
-    def summarize(self, values: dict[str, Any]) -> None:
+    def conclude(self, state: str, record: Mapping[str, Any], reason: str | None = None) -> None:
+        """Write the run's summary and finish it.
+
+        Parameters
+        ----------
+        state
+            ``complete``, ``pruned``, ``failed`` or ``interrupted``; all but the first become a tag as well.
+        record
+            The content of ``run.json``: best metrics, parameters, seconds and epochs are taken from it.
+        reason
+            Why the run was pruned or failed, in one line.
+        """
+        self.flush()
+        self.summarize(run_summary(state, record, reason))
+        if self.run is not None and not self.failed and state != "complete":
+            try:
+                self.run.tags = (*self.run.tags, state)
+            except Exception as error:
+                self._give_up(error)
+        self.close(exit_code=0 if state in ("complete", "pruned") else 1)
+
+    def summarize(self, values: Mapping[str, Any]) -> None:
         """Set values of the run's summary."""
         run = self.experiment
         if run is not None and not self.failed:
-            run.summary.update(redact(values))
+            try:
+                run.summary.update(redact(dict(values)))
+            except Exception as error:
+                self._give_up(error)
 
     @rank_zero_only
     def close(self, exit_code: int = 0) -> None:
@@ -270,7 +264,8 @@ class WandbRun(Logger):
             try:
                 run.finish(exit_code=exit_code)
             except Exception as error:
-                _say_once(redact_text(f"Weights & Biases could not finish: {error}".splitlines()[0]))
+                say_once(f"Weights & Biases could not finish: {first_line(error)}")
+            self.folders.leave()
 
 
 def log_media(
