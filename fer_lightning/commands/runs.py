@@ -1,0 +1,80 @@
+"""``python -m fer_lightning runs DIR``: every run below a folder as one table, without a server."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from fer_lightning.commands.arguments import parse_arguments
+from fer_lightning.errors import ConfigError, UserError
+from fer_lightning.sweeps.records import TrialRecord, load_trials
+from fer_lightning.tracking.files import write_text
+from fer_lightning.tracking.run_listing import FORMATS, render
+from fer_lightning.tracking.run_table import Row, collect, sort_rows
+from fer_lightning.train import shown
+
+KEYS: dict[str, Any] = {"format": None, "output": None, "sort": None}
+
+
+def main(arguments: list[str]) -> int:
+    """Print the runs at or below a folder, or write them to ``output``."""
+    if not arguments or "=" in arguments[0]:
+        raise ConfigError("runs DIR: expected a folder with runs; then format=table|csv|json output=… sort=…")
+    place, *rest = arguments
+    values, _ = parse_arguments(rest, KEYS)
+    output = None if values["output"] is None else Path(str(values["output"]))
+    form = values["format"] or _format_of(output)
+    if form not in FORMATS:
+        raise ConfigError(f"format={form}: expected one of {', '.join(FORMATS)}")
+    rows = with_studies(collect(place), Path(place))
+    if values["sort"] is not None:
+        rows = sort_rows(rows, str(values["sort"]))
+    text = render(rows, form)
+    if output is None:
+        print(text)
+    else:
+        write_text(output, text + "\n")
+        print(f"{len(rows)} runs written to {shown(output)}")
+    return 0
+
+
+def _format_of(output: Path | None) -> str:
+    """Return the format that a file's name asks for."""
+    suffix = "" if output is None else output.suffix.removeprefix(".")
+    return suffix if suffix in FORMATS else "table"
+
+
+def with_studies(rows: list[Row], root: Path) -> list[Row]:
+    """Add what a study beside the runs knows of them: arm, number, state, reason and the time of all attempts."""
+    studies: dict[Path, dict[str, TrialRecord]] = {}
+    found = []
+    for row in rows:
+        folder = root / row["run"]
+        above = folder.resolve().parent
+        if above not in studies:
+            studies[above] = _trials(above)
+        trial = studies[above].get(folder.resolve().name)
+        found.append(row if trial is None else row | _of_trial(trial))
+    return found
+
+
+def _trials(folder: Path) -> dict[str, TrialRecord]:
+    if not any((folder / name).is_file() for name in ("study.db", "study.journal")):
+        return {}
+    with suppress(UserError):
+        trials = load_trials(folder)
+        return {trial.directory.name: trial for trial in trials if trial.directory is not None}
+    return {}
+
+
+def _of_trial(trial: TrialRecord) -> Row:
+    states = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed", "WAITING": "interrupted"}
+    row: Row = {
+        "trial": trial.number,
+        "arm": trial.arm,
+        "state": states.get(trial.state),
+        "reason": trial.reason,
+        "seconds": trial.seconds,
+    }
+    return {key: value for key, value in row.items() if value is not None}

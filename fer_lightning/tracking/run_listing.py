@@ -1,0 +1,86 @@
+"""A table of runs as text, CSV or JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from fer_lightning.tracking.factors import FACTORS
+from fer_lightning.tracking.redact import redact
+from fer_lightning.tracking.run_table import Row, columns
+
+FORMATS = ("table", "csv", "json")
+WIDEST = 44
+
+
+def render(rows: Sequence[Row], form: str) -> str:
+    """Return rows as ``table`` (what fits a terminal), ``csv`` or ``json`` (every column)."""
+    rows = [redact(row) for row in rows]
+    if form == "json":
+        plain = [{key: _finite(row[key]) for key in columns(rows) if key in row} for row in rows]
+        return json.dumps(plain, indent=2, ensure_ascii=False)
+    if form == "csv":
+        text = io.StringIO()
+        writer = csv.DictWriter(text, columns(rows), restval="", lineterminator="\n", extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(rows)
+        return text.getvalue().rstrip("\n")
+    return _table(rows)
+
+
+def _finite(value: Any) -> Any:
+    """Return a value that JSON has: not-a-number is null."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _table(rows: Sequence[Row]) -> str:
+    names = _shown(rows)
+    cells = [[_cell(row.get(name), name) for name in names] for row in rows]
+    heads = [name.removeprefix("best/") for name in names]
+    widths = [max(map(len, column)) for column in zip(heads, *cells, strict=True)]
+    numbers = [all(_is_number(row.get(name)) for row in rows) for name in names]
+
+    def line(texts: Sequence[str]) -> str:
+        parts = (
+            text.rjust(width) if right else text.ljust(width)
+            for text, width, right in zip(texts, widths, numbers, strict=True)
+        )
+        return "  ".join(parts).rstrip()
+
+    lines = [line(heads), *(line(row) for row in cells)]
+    states = {state: sum(row.get("state") == state for row in rows) for state in _in_order(rows)}
+    counted = ", ".join(f"{count} {state}" for state, count in states.items())
+    synthetic = sum(bool(row.get("synthetic")) for row in rows)
+    kind = f"; {synthetic} on SYNTHETIC faces, drawn by a program" if synthetic else ""
+    return "\n".join([*lines, "", f"{len(rows)} runs: {counted}{kind}; values are of each run's best epoch"])
+
+
+def _in_order(rows: Sequence[Row]) -> list[str]:
+    return list(dict.fromkeys(str(row["state"]) for row in rows if row.get("state")))
+
+
+def _shown(rows: Sequence[Row]) -> list[str]:
+    """Return the columns for a terminal: identity, what differs between the runs, accuracy and loss, how it went."""
+    known = columns(rows)
+    varied = [
+        name for name in (*FACTORS, "model", "lr", "data") if len({str(row.get(name)) for row in rows}) > 1
+    ]
+    wanted = ["run", "state", "arm", *varied, "seed", "best/val/acc", "best/val/loss", "best/epoch"]
+    return [name for name in (*wanted, "epochs", "seconds", "reason") if name in known]
+
+
+def _is_number(value: Any) -> bool:
+    return value is None or isinstance(value, (int, float))
+
+
+def _cell(value: Any, name: str) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, float):
+        return f"{value:.4f}" if name.startswith("best/val") else f"{value:.4g}"
+    text = " ".join(str(value).split())
+    return text if len(text) <= WIDEST else text[: WIDEST - 1] + "…"

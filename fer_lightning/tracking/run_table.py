@@ -1,0 +1,166 @@
+"""Every run below a folder as one row: from its own files, from its W&B log, or from both."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import yaml
+
+from fer_lightning.errors import DataError
+from fer_lightning.tracking.factors import factors
+from fer_lightning.tracking.metrics_csv import read_metrics
+from fer_lightning.tracking.wandb_log import WandbLog, read_wandb_log
+
+Row: TypeAlias = dict[str, Any]
+FIRST = (
+    "run",
+    "state",
+    "study",
+    "trial",
+    "arm",
+    "seed",
+    "dropout",
+    "activation",
+    "normalization",
+    "augmentation",
+)
+LAST = ("epochs", "parameters", "seconds", "reason", "data", "synthetic", "started", "note", "wandb")
+
+
+def collect(root: str | Path) -> list[Row]:
+    """Return a row for every run at or below ``root``, in the order of their folders.
+
+    Raises
+    ------
+    DataError
+        There is no such folder, or no run in it.
+    """
+    root = Path(root)
+    if not root.is_dir():
+        raise DataError(f"{root}: no such folder")
+    folders, logs = _find(root)
+    owned: dict[Path, list[Path]] = {folder: [] for folder in folders}
+    for log in logs:
+        # …/RUN/wandb/offline-run-DATE-ID/run-ID.wandb
+        owner = next((parent for parent in log.parents if parent in folders), log.parent)
+        owned.setdefault(owner, []).append(log)
+    if not owned:
+        raise DataError(f"{root}: holds no run (expected run.json or run-*.wandb at or below it)")
+    return [_row(folder, sorted(paths), root) for folder, paths in sorted(owned.items())]
+
+
+def _find(root: Path) -> tuple[set[Path], list[Path]]:
+    """Return the folders of runs, and W&B's logs."""
+    folders, logs = set(), []
+    for place, below, names in os.walk(root):
+        below[:] = [name for name in below if name not in ("checkpoints", "media")]
+        if "run.json" in names:
+            folders.add(Path(place))
+        logs += [Path(place, name) for name in names if name.startswith("run-") and name.endswith(".wandb")]
+    return folders, logs
+
+
+def _row(folder: Path, logs: list[Path], root: Path) -> Row:
+    row: Row = {"run": os.path.relpath(folder, root)}
+    for log in logs:
+        row |= _from_log(read_wandb_log(log))
+    if logs:
+        row["wandb"] = " ".join(os.path.relpath(log, root) for log in logs)
+    return row | _from_files(folder)
+
+
+def _from_log(log: WandbLog) -> Row:
+    """Return what a W&B log says; its factors lie at the top of its configuration."""
+    settings = log.config.get("settings")
+    top = {key: value for key, value in log.config.items() if not isinstance(value, Mapping)}
+    row: Row = {**(factors(settings) if isinstance(settings, Mapping) else {}), **top}
+    row |= {"study": log.group, "note": log.notes, "started": log.started}
+    best = {key: value for key, value in log.summary.items() if key.startswith("best/")}
+    ended = "complete" if log.exit_code == 0 else "failed"
+    row["state"] = log.summary.get("state", "not ended" if log.exit_code is None else ended)
+    row |= {key: log.summary[key] for key in ("seconds", "parameters", "reason") if key in log.summary}
+    epochs = [entry for entry in log.history if "epoch" in entry]
+    row["epochs"] = len({entry["epoch"] for entry in epochs})
+    return row | (best or _best(epochs, "val/acc", "max"))
+
+
+def _from_files(folder: Path) -> Row:
+    """Return what ``run.json``, ``config.yaml`` and ``metrics.csv`` say, as far as they are there."""
+    record = _read_json(folder / "run.json")
+    if record is None:
+        return {}
+    row: Row = {}
+    if (folder / "config.yaml").is_file():
+        row |= factors(yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8")) or {})
+    data = record.get("data") or {}
+    row |= {
+        "state": record.get("status"),
+        "seed": record.get("seed"),
+        "seconds": record.get("seconds"),
+        "epochs": record.get("epochs"),
+        "parameters": (record.get("parameters") or {}).get("total"),
+        "data": data.get("name"),
+        "synthetic": data.get("synthetic"),
+        "started": record.get("started"),
+        "note": record.get("note"),
+    }
+    best = {f"best/{key}": value for key, value in (record.get("best") or {}).items()}
+    if not best and (folder / "metrics.csv").is_file():
+        # Running, or killed: what it has so far.
+        metrics = read_metrics(folder / "metrics.csv")
+        row["epochs"] = len(metrics)
+        best = _best(metrics, record.get("metric", "val/acc"), record.get("mode", "max"))
+    return {key: value for key, value in (row | best).items() if value not in (None, "")}
+
+
+def _read_json(path: Path) -> dict[str, Any] | None:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _best(rows: Iterable[Mapping[str, Any]], metric: str, mode: str) -> Row:
+    """Return the metrics of the best epoch by their names in a summary."""
+    measured = [
+        row for row in rows if isinstance(row.get(metric), (int, float)) and not math.isnan(row[metric])
+    ]
+    if not measured:
+        return {}
+    sign = 1.0 if mode == "max" else -1.0
+    best = max(measured, key=lambda row: sign * row[metric])
+    return {f"best/{key}": value for key, value in best.items() if not key.startswith("_") and _plain(value)}
+
+
+def _plain(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def columns(rows: Iterable[Row]) -> list[str]:
+    """Return the columns in which any row has a value: what a run is, its best metrics, how it went."""
+    seen = {key for row in rows for key, value in row.items() if value not in (None, "")}
+    middle = sorted(seen - set(FIRST) - set(LAST), key=lambda key: (key.startswith("best/"), key))
+    return [key for key in FIRST if key in seen] + middle + [key for key in LAST if key in seen]
+
+
+def sort_rows(rows: Iterable[Row], key: str) -> list[Row]:
+    """Return rows by a column, or by ``-column`` from the largest down; rows without a value come last.
+
+    Raises
+    ------
+    DataError
+        No row has such a column.
+    """
+    name, rows = key.removeprefix("-"), list(rows)
+    if rows and not any(name in row for row in rows):
+        raise DataError(f"sort={key}: no such column; expected one of {', '.join(columns(rows))}")
+    known = [row for row in rows if row.get(name) is not None]
+    numbers = all(_plain(row[name]) for row in known)
+    known.sort(key=lambda row: row[name] if numbers else str(row[name]), reverse=key.startswith("-"))
+    return known + [row for row in rows if row.get(name) is None]
