@@ -123,6 +123,11 @@ def load_trials(place: str | Path, study_name: str | None = None) -> list[TrialR
     return [_record(trial, folder, latest) for trial in trials]
 
 
+def study_folder(study: optuna.Study, place: str | Path) -> Path:
+    """The folder in which a study's trials are kept, wherever it lies now."""
+    return _folder(study, find_storage(place))
+
+
 def _folder(study: optuna.Study, url: str) -> Path:
     """The sweep's folder: as stored, or where the storage file lies now if the study was moved."""
     stored = Path(study.user_attrs.get("directory", "."))

@@ -1,0 +1,1 @@
+"""The live dashboard: Optuna's, on loopback, for looking only, with every trial's pictures in its note."""
