@@ -1,0 +1,52 @@
+"""``python -m fer_lightning workspace``: the W&B workspace of a project, created online or written as JSON."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from fer_lightning.commands.arguments import parse_arguments
+from fer_lightning.errors import ConfigError
+from fer_lightning.tracking.files import write_json
+from fer_lightning.tracking.said import first_line
+from fer_lightning.tracking.wandb_mode import MODES, choose_mode
+from fer_lightning.train import shown
+
+KEYS: dict[str, Any] = {
+    "project": "fer_lightning",
+    "entity": None,
+    "output": "workspace.json",
+    "mode": "auto",
+}
+
+
+def main(arguments: list[str]) -> int:
+    """Create the workspace where a server knows the key; otherwise write its specification to ``output``."""
+    values, _ = parse_arguments(arguments, KEYS)
+    if values["mode"] not in MODES:
+        raise ConfigError(f"mode={values['mode']}: expected one of {', '.join(MODES)}")
+    output = Path(str(values["output"]))
+    project, entity = str(values["project"]), values["entity"]
+    from fer_lightning.tracking.workspace import build_workspace, workspace_spec
+
+    reason = "no server was asked for a workspace"
+    if choose_mode(values["mode"]) == "online":
+        try:
+            print(f"workspace created: {_create(project, entity)}")
+            return 0
+        except Exception as error:
+            reason = f"Weights & Biases would not create it ({first_line(error)})"
+    write_json(output, workspace_spec(build_workspace(project, entity)))
+    print(f"{reason}; its specification is written to {shown(output)}")
+    return 0
+
+
+def _create(project: str, entity: str | None) -> str:
+    """Create the workspace in W&B and return its address."""
+    import wandb
+
+    from fer_lightning.tracking.workspace import build_workspace
+
+    workspace = build_workspace(project, entity or wandb.Api(timeout=9).default_entity)
+    workspace.save()
+    return str(workspace.url)

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from fer_lightning.callbacks.saliency import WHICH
+from fer_lightning.commands.workspace import main
+from fer_lightning.tracking.factors import FACTORS, factors
+from fer_lightning.tracking.wandb_identity import run_configuration, run_summary
+from fer_lightning.tracking.workspace import build_workspace, workspace_spec
+
+CONFIG: dict[str, Any] = {
+    "seed": 3,
+    "normalization": {"_target_": "fer_lightning.data.normalization.Unit"},
+    "augmentation": {},
+    "model": {"_target_": "fer_lightning.models.Small", "activation": "selu", "dropout_scale": 1.5},
+    "optimizer": {"lr": 0.01},
+}
+
+
+def all_panels(spec: dict[str, Any]) -> list[dict[str, Any]]:
+    return [
+        panel
+        for section in spec["spec"]["section"]["panelBankConfig"]["sections"]
+        for panel in section["panels"]
+    ]
+
+
+def configs(spec: dict[str, Any], kind: str) -> list[dict[str, Any]]:
+    return [panel["config"] for panel in all_panels(spec) if panel["viewType"] == kind]
+
+
+def test_the_panels_show_what_runs_log():
+    spec = workspace_spec(build_workspace("faces", "team"))
+    assert (spec["entity"], spec["project"]) == ("team", "faces")
+    logged = run_configuration(CONFIG, {"name": "fer2013"}, {"arm": "a", "trial": 1})
+    summary = run_summary("complete", {"best": {"val/acc": 0.5}}, None)
+    (parallel,) = configs(spec, "Parallel Coordinates Plot")
+    axes = [column["accessor"] for column in parallel["columns"]]
+    assert [axis.removeprefix("config:").removesuffix(".value") for axis in axes[: len(FACTORS)]] == list(
+        FACTORS
+    )
+    for axis in axes:
+        place, key = axis.split(":", 1)
+        assert key.removesuffix(".value") in (logged if place == "config" else summary), axis
+    (importance,) = configs(spec, "Parameter Importance")
+    assert importance["targetKey"] in summary
+    (comparer,) = configs(spec, "Run Comparer")
+    assert comparer["diffOnly"] == "split"
+    lines = configs(spec, "Run History Line Plot")
+    assert {metric for line in lines for metric in line["metrics"]} == {"val/acc", "val/loss", "train/loss"}
+    assert {line["xAxis"] for line in lines} == {"epoch"}
+
+
+def test_the_media_panels_have_the_keys_of_the_callbacks():
+    media = configs(workspace_spec(build_workspace("faces")), "Media Browser")
+    shown = {key for config in media for key in config["mediaKeys"]}
+    assert shown == {"confusion/matrix", *(f"saliency/{which}" for which in WHICH)}
+
+
+def test_pinned_columns_are_logged():
+    spec = json.dumps(workspace_spec(build_workspace("faces")))
+    for name in ("summary:state", "config:arm", "config:activation", "summary:best/val/acc"):
+        assert name in spec
+
+
+def test_offline_the_specification_is_written(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("NETRC", str(tmp_path / "none"))
+    monkeypatch.delenv("WANDB_API_KEY", raising=False)
+    assert main([f"output={tmp_path / 'w.json'}", "project=faces", "entity=team"]) == 0
+    assert "its specification is written to" in capsys.readouterr().out
+    found = json.loads((tmp_path / "w.json").read_text())
+    assert (found["project"], found["entity"]) == ("faces", "team")
+    assert len(all_panels(found)) == 8
+
+
+def test_factors_of_configurations():
+    assert factors(CONFIG) == {
+        "dropout": 1.5,
+        "activation": "selu",
+        "normalization": "unit",
+        "augmentation": "none",
+        "seed": 3,
+        "model": "small",
+        "lr": 0.01,
+    }
+    flipped = {"_target_": "fer_lightning.data.augmentation.Augmentation", "flip": True}
+    rates = {**CONFIG["model"], "dropout": [0.1, 0.2]}
+    changed = factors({**CONFIG, "augmentation": flipped, "model": rates})
+    assert changed["augmentation"] == "custom"
+    assert changed["dropout"] == [0.1, 0.2]
