@@ -22,32 +22,49 @@ def _secret_values() -> list[str]:
     return sorted(values, key=len, reverse=True)
 
 
+class _Mask:
+    """What is to be hidden, looked up once for the many texts of a configuration."""
+
+    def __init__(self) -> None:
+        self.secrets = _secret_values()
+        self.home = str(Path.home())
+        self.home_path = re.compile(re.escape(self.home) + r"(?=/|$|[\s'\":,)\]])")
+
+    def text(self, text: str) -> str:
+        for value in self.secrets:
+            text = text.replace(value, MASK)
+        # Most texts hold none of these signs, and the searches cost far more than looking for the signs.
+        if "://" in text:
+            text = _URL_PASSWORD.sub(rf"\g<head>:{MASK}@", text)
+        if "=" in text or ":" in text:
+            text = _ASSIGNMENT.sub(rf"\g<head>{MASK}", text)
+        if len(self.home) > 1 and self.home in text:
+            text = self.home_path.sub("~", text)
+        return text
+
+    def value(self, value: Any) -> Any:
+        if isinstance(value, dict):
+            return {
+                key: MASK
+                if item is not None and isinstance(key, str) and _SECRET_KEY.search(key)
+                else self.value(item)
+                for key, item in value.items()
+            }
+        if isinstance(value, (list, tuple)):
+            return [self.value(item) for item in value]
+        if isinstance(value, (str, Path)):
+            return self.text(str(value))
+        return value
+
+
 def redact_text(text: str) -> str:
     """Return ``text`` without passwords in URLs, secret assignments, the environment's secrets and the home path."""
-    for value in _secret_values():
-        text = text.replace(value, MASK)
-    text = _URL_PASSWORD.sub(rf"\g<head>:{MASK}@", text)
-    text = _ASSIGNMENT.sub(rf"\g<head>{MASK}", text)
-    home = str(Path.home())
-    if len(home) > 1:
-        text = re.sub(re.escape(home) + r"(?=/|$|[\s'\":,)\]])", "~", text)
-    return text
+    return _Mask().text(text)
 
 
 def redact(value: Any) -> Any:
     """Return a copy of nested plain values in which no text and no secret key's value can leak."""
-    if isinstance(value, dict):
-        return {
-            key: MASK
-            if item is not None and isinstance(key, str) and _SECRET_KEY.search(key)
-            else redact(item)
-            for key, item in value.items()
-        }
-    if isinstance(value, (list, tuple)):
-        return [redact(item) for item in value]
-    if isinstance(value, (str, Path)):
-        return redact_text(str(value))
-    return value
+    return _Mask().value(value)
 
 
 class RedactingFormatter(logging.Formatter):
