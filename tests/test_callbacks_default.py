@@ -209,3 +209,15 @@ def test_a_run_without_validation_faces_says_what_it_can(tmp_path):
 def test_a_mistake_is_met_before_the_training(make, message):
     with pytest.raises(ConfigError, match=message):
         make()
+
+
+def test_the_fuller_set_changes_no_weight_and_leaves_its_pictures(tmp_path):
+    few = [*BUDGET, "trainer.max_epochs=1", "callbacks.saliency.check=false"]
+    train(compose_config([*BUDGET, "trainer.max_epochs=1"]), tmp_path / "plain")
+    config = compose_config([*few, "callbacks=[default,explain]"])
+    assert config.callbacks.saliency.method == "smoothgrad"
+    train(config, tmp_path / "full")
+    plain, full = state(tmp_path / "plain"), state(tmp_path / "full")
+    assert all(torch.equal(plain[key], full[key]) for key in plain)
+    for name in ("saliency.png", "saliency_mistakes.png", "filters_features.block1.conv.png"):
+        assert (tmp_path / "full" / name).is_file()

@@ -36,6 +36,7 @@ def expected_files() -> set[str]:
     names = set()
     for folder, suffix in (
         ("fer_lightning", ".py"),
+        *(("fer_lightning", suffix) for suffix in (".j2", ".css", ".js")),
         ("callbacks", ".py"),
         ("sweeps", ".py"),
         ("conf", ".yaml"),

@@ -1,0 +1,73 @@
+"""What the filters of a layer look for, as images found by gradient ascent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PIL import Image
+
+from fer_lightning.callbacks.look import Look, Seen, View
+from fer_lightning.errors import ConfigError
+from fer_lightning.explain.gradient_ascent import gradient_ascent
+from fer_lightning.explain.layers import convolutions
+from fer_lightning.explain.repeats import repeated_filters
+from fer_lightning.plots.filters import filter_sheet
+from fer_lightning.plots.style import save_figure
+
+
+class FilterImages(Look):
+    """Writes ``filters_<layer>.png``: for each filter the image that drives it most; also to W&B.
+
+    Parameters
+    ----------
+    folder, when
+        See :class:`Look`.
+    layer
+        Dotted name of a convolution or a dense layer; ``None`` is the first convolution.
+    filters
+        The first so many of the layer's; ``None`` is all.
+    steps
+        Of gradient ascent.
+
+    Raises
+    ------
+    ConfigError
+        A number is below 1.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path,
+        when: int | str = "best",
+        *,
+        layer: str | None = None,
+        filters: int | None = 64,
+        steps: int = 40,
+    ) -> None:
+        super().__init__(folder, when)
+        for key, value in (("filters", 1 if filters is None else filters), ("steps", steps)):
+            if value < 1:
+                raise ConfigError(f"{key}={value}: expected a whole number of at least 1")
+        self.layer, self.filters, self.steps = layer, filters, steps
+
+    def look(self, view: View) -> Seen:
+        """Climb, group what repeats, draw and write."""
+        known = convolutions(view.module)
+        if self.layer is None and not known:
+            raise ConfigError("the network has no convolution; name a dense layer as layer=…")
+        layer = self.layer or next(iter(known))
+        size = view.data.image_size
+        shown = None
+        if self.filters is not None and layer in known:
+            shown = range(min(self.filters, known[layer].out_channels))
+        ascent = gradient_ascent(view.module, layer, size, filters=shown, steps=self.steps)
+        unit = gradient_ascent(
+            view.module, layer, size, filters=shown, steps=self.steps, objective="unit", smooth=0.0
+        )
+        groups = repeated_filters(unit.patterns)
+        view.folder.mkdir(parents=True, exist_ok=True)
+        name = layer.removeprefix("model.")
+        sheet = filter_sheet(ascent, groups, synthetic=view.data.faces.synthetic)
+        path = save_figure(sheet, view.folder / f"filters_{name}.png")
+        with Image.open(path) as picture:
+            return Seen(images={f"filters/{name}": picture.convert("RGB")})

@@ -1,0 +1,142 @@
+"""``python -m fer_lightning explain checkpoint=… output=DIR``: what a network looks at, as files and one page."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from fer_lightning.checkpoints import load_classifier
+from fer_lightning.commands.arguments import parse_arguments
+from fer_lightning.data.datamodule import FaceDataModule
+from fer_lightning.data.faces import SPLITS
+from fer_lightning.data.pictures import Pictures, read_pictures
+from fer_lightning.errors import ConfigError, DataError, UserError
+from fer_lightning.evaluate import data_of
+from fer_lightning.explain.layers import find_layer
+from fer_lightning.explanations.options import Options
+from fer_lightning.explanations.page import write_page
+from fer_lightning.explanations.parts import chosen_parts, make_parts
+from fer_lightning.explanations.section import Section
+from fer_lightning.explanations.subject import Subject
+from fer_lightning.module import ExpressionClassifier
+from fer_lightning.tracking.redact import redact_text
+
+KEYS: dict[str, Any] = {
+    "checkpoint": None,
+    "output": None,
+    "only": None,
+    "layer": None,
+    "image": None,
+    "method": None,
+    "split": "val",
+    "compare": None,
+    "trust": True,
+    "faces": 49,
+    "region_faces": 210,
+    "filters": 128,
+    "seed": 0,
+    "threads": None,
+}
+
+
+def main(arguments: list[str]) -> int:
+    """Write every part that applies into ``output``, and a page that holds them all."""
+    values, overrides = parse_arguments(arguments, KEYS, prefixes=["data."])
+    if not isinstance(values["checkpoint"], str) or not values["output"]:
+        raise ConfigError(
+            "explain checkpoint=… output=DIR: expected one checkpoint and a folder for the page"
+        )
+    if values["split"] not in SPLITS:
+        raise ConfigError(f"split={values['split']}: expected one of {', '.join(SPLITS)}")
+    names = chosen_parts(values["only"])
+    options = _options(values)
+    if values["threads"]:
+        torch.set_num_threads(values["threads"])
+    subject = _subject(values, overrides)
+    for layer in options.layers:
+        find_layer(subject.module, layer)
+    started, folder = time.perf_counter(), Path(values["output"])
+    sections: list[Section] = []
+    page = folder / "explanations.html"
+    for section in make_parts(subject, options, folder, names, _say):
+        sections.append(section)
+        # After each part, so that there is a page whenever it is stopped.
+        page = write_page(subject, values["checkpoint"], sections, folder)
+    _say(
+        f"{page}: {sum(len(each.pictures) for each in sections)} figures, {time.perf_counter() - started:.0f} s"
+    )
+    return 0
+
+
+def _say(text: str) -> None:
+    print(redact_text(text), flush=True)
+
+
+def as_list(value: Any) -> list[str]:
+    """Return one word or a list of words as a list."""
+    return (
+        []
+        if value is None
+        else [str(value)]
+        if not isinstance(value, list)
+        else [str(each) for each in value]
+    )
+
+
+def _options(values: dict[str, Any]) -> Options:
+    from fer_lightning.explain.saliency import make_method
+
+    methods = as_list(values["method"])
+    for method in methods:
+        make_method(method)
+    return Options(
+        layers=as_list(values["layer"]),
+        methods=methods,
+        **{key: values[key] for key in ("trust", "faces", "region_faces", "filters", "seed")},
+    )
+
+
+def _subject(values: dict[str, Any], overrides: dict[str, Any]) -> Subject:
+    module = load(values["checkpoint"])
+    own = _own(values["image"], int(module.record["image_size"]))
+    compared = load(values["compare"]) if values["compare"] else None
+    return Subject(module, _data(module, overrides, values, own), values["split"], own, compared)
+
+
+def load(checkpoint: str) -> ExpressionClassifier:
+    """Load a classifier onto the device that there is, in the memory format that it was trained in."""
+    module = load_classifier(checkpoint)
+    if module.record["config"].get("channels_last"):
+        module.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return module.to("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def _own(words: Any, size: int) -> Pictures | None:
+    if words is None:
+        return None
+    pictures = read_pictures(as_list(words), size)
+    if not pictures.paths:
+        raise DataError(f"image={words}: no picture could be read ({'; '.join(pictures.problems)})")
+    return pictures
+
+
+def _data(
+    module: ExpressionClassifier, overrides: dict[str, Any], values: dict[str, Any], own: Pictures | None
+) -> FaceDataModule | None:
+    """Return the model's data; with own pictures it may be that they are not there."""
+    try:
+        data = data_of(module, overrides)
+        known, there = module.class_names, data.faces.class_names
+        if known != there:
+            raise DataError(f"the model knows {', '.join(known)}; the data {', '.join(there)}")
+        if len(data.faces.indices(values["split"])) == 0:
+            raise DataError(f"{data.faces.name} has no {values['split']} faces")
+    except UserError as error:
+        if own is None:
+            raise
+        _say(f"without the data that the model was trained on ({error})")
+        return None
+    return data

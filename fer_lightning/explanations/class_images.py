@@ -1,0 +1,36 @@
+"""The part on the images that the network takes for each class most of all."""
+
+from __future__ import annotations
+
+from fer_lightning.explain.class_images import class_images
+from fer_lightning.explain.class_statistics import largest_logits, mean_faces
+from fer_lightning.explanations.options import Options
+from fer_lightning.explanations.section import Section
+from fer_lightning.explanations.subject import Subject
+from fer_lightning.plots.class_images import class_image_sheet
+
+
+def make(subject: Subject, options: Options, section: Section) -> None:
+    """Draw images of every class: without and with regularisation from noise, and guided by the mean faces."""
+    size, model = subject.image_size, subject.module
+    seeds = tuple(range(options.seed, options.seed + 3))
+    kinds = [
+        class_images(model, size, seeds=seeds[:1], regularised=False),
+        class_images(model, size, seeds=seeds),
+    ]
+    real = None
+    if subject.data is not None:
+        kinds.append(
+            class_images(
+                model, size, seeds=seeds[:1], start=mean_faces(subject.batches(), len(subject.class_names))
+            )
+        )
+        real = largest_logits(model, subject.batches()).cpu().numpy()
+    section.draw(
+        class_image_sheet(kinds, subject.class_names, real, synthetic=subject.synthetic),
+        "class_images",
+        "What maximises each class's logit. Without regularisation it is noise that the network is sure of; with it, "
+        "patterns that hold under small shifts and turns. Images that started from the mean faces are labelled as "
+        "guided: what looks like a face in them may come from the start. A logit far above that of every real face "
+        "says that the image is nothing the network was trained for.",
+    )

@@ -1,0 +1,30 @@
+"""The part on what the layers make of a face, from the first block to the last."""
+
+from __future__ import annotations
+
+from fer_lightning.explain.choice import one_of_each_class
+from fer_lightning.explain.feature_maps import block_layers, feature_maps
+from fer_lightning.explanations.options import Options
+from fer_lightning.explanations.section import Section
+from fer_lightning.explanations.subject import Subject
+from fer_lightning.plots.feature_maps import feature_map_sheet
+
+
+def make(subject: Subject, options: Options, section: Section) -> None:
+    """Draw the maps of every block for one face that is classified right, of the class that is known best."""
+    layers = block_layers(subject.module)
+    logits, labels = subject.predictions.logits, subject.predictions.labels
+    right = one_of_each_class(logits, labels)
+    if not right:
+        section.left_out.append("no face is classified right")
+        return
+    best = max(right, key=lambda label: float((logits.argmax(1) == labels)[labels == label].mean()))
+    face = subject.images([right[best]])[0]  # type: ignore[arg-type]
+    maps = feature_maps(subject.module, subject.tensor(face[None]), layers)
+    ids = subject.predictions.ids
+    title = f"{subject.class_names[best]}, {ids[right[best]] if ids is not None else ''}; {subject.title}"
+    section.draw(
+        feature_map_sheet(maps, face, title=title, synthetic=subject.synthetic),
+        "feature_maps",
+        "The outputs of each block for one face: edges and parts near the input, coarse summaries near the decision.",
+    )

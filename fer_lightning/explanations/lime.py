@@ -1,0 +1,29 @@
+"""The part on superpixels: which pieces of a face speak for which class."""
+
+from __future__ import annotations
+
+from fer_lightning.explain.choice import one_of_each_class
+from fer_lightning.explain.confusion import confusion
+from fer_lightning.explain.lime import Lime
+from fer_lightning.explanations.options import Options
+from fer_lightning.explanations.section import Section
+from fer_lightning.explanations.subject import Subject
+from fer_lightning.plots.lime import plot_lime
+
+
+def make(subject: Subject, options: Options, section: Section) -> None:
+    """Explain one right face of each class for all classes, beside its row of the confusion matrix."""
+    right = one_of_each_class(subject.predictions.logits, subject.predictions.labels)
+    if not right:
+        section.left_out.append("no face is classified right")
+        return
+    lime = Lime(seed=options.seed)
+    images = subject.tensor(subject.images(list(right.values())))  # type: ignore[arg-type]
+    found = [lime(subject.module, image) for image in images]
+    section.draw(
+        plot_lime(found, list(right), confusion(subject.predictions), title=f"LIME: {subject.title}"),
+        "lime",
+        "One correctly classified face of each class: superpixels that speak for each class (orange) or against it "
+        "(purple), beside what faces of its class are taken for. How stable the weights are between two draws, how "
+        "well the linear model fits, and what covered the superpixels stand beside each face.",
+    )

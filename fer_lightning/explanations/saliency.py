@@ -1,0 +1,105 @@
+"""The part on where a decision comes from in a face, with the checks of every method."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from fer_lightning.errors import ConfigError
+from fer_lightning.explain.choice import balanced_correct, one_of_each_class, worst_mistakes
+from fer_lightning.explain.saliency import Method, attributions, make_method
+from fer_lightning.explain.trust import TrustReport, TrustRules, check_trust, methods_for
+from fer_lightning.explanations.options import Options
+from fer_lightning.explanations.section import Section
+from fer_lightning.explanations.subject import Subject
+from fer_lightning.plots.saliency import plot_saliency
+from fer_lightning.plots.trust import plot_trust, trust_data
+from fer_lightning.tracking.files import write_json, write_text
+
+UNCHECKED = "not checked"
+
+
+def asked_methods(subject: Subject, options: Options, section: Section) -> list[Method]:
+    """Return the methods asked for, by default all that go with the network."""
+    names = list(options.methods) or methods_for(subject.module)
+    possible = methods_for(subject.module)
+    if "grad_cam" not in possible:
+        section.left_out.append("grad_cam: needs a convolution, and this network has none")
+    return [make_method(name) for name in names if name != "grad_cam" or name in possible]
+
+
+def make(subject: Subject, options: Options, section: Section) -> None:
+    """Check the methods, then draw each of them on one right face of every class and on the surest mistakes."""
+    methods = asked_methods(subject, options, section)
+    logits, labels = subject.predictions.logits, subject.predictions.labels
+    report = _checked(subject, options, methods, section) if options.trust else None
+    chosen = np.array(list(one_of_each_class(logits, labels).values()), np.int64)
+    wrong = worst_mistakes(logits, labels, 7)
+    summary = []
+    for method in methods:
+        caption = report.caption(method.name) if report else f"{method.name}: {UNCHECKED}"
+        _draw(subject, section, method, chosen, caption, "right")
+        if len(wrong):
+            _draw(subject, section, method, wrong, caption, "wrong")
+        word = report[method.name].verdict if report else UNCHECKED
+        summary.append(
+            {"method": method.name, "settings": method.settings, "verdict": word, "caption": caption}
+        )
+    write_json(section.folder / "saliency.json", summary)
+
+
+def _checked(
+    subject: Subject, options: Options, methods: list[Method], section: Section
+) -> TrustReport | None:
+    rules = TrustRules(faces=options.faces, seed=options.seed)
+    chosen = balanced_correct(subject.predictions.logits, subject.predictions.labels, rules.faces, rules.seed)
+    if len(chosen) < 2:
+        section.left_out.append(
+            f"the checks: {len(chosen)} faces are classified right, at least 2 are needed"
+        )
+        return None
+    report = check_trust(
+        subject.module,
+        subject.tensor(subject.images(chosen)),
+        subject.predictions.labels[chosen],
+        methods,
+        rules,
+        data=subject.known_data.faces.name,
+        synthetic=subject.known_data.faces.synthetic,
+    )
+    write_json(section.folder / "trust.json", report.to_dict())
+    write_text(section.folder / "trust.csv", report.to_csv())
+    trusted = [method.name for method in methods if report[method.name].verdict == "trusted"]
+    section.says.append(
+        f"{report.settings()}. {report.asked()}. Trusted here: {', '.join(trusted) if trusted else 'none'}."
+    )
+    section.draw(
+        plot_trust(trust_data(report)),
+        "trust",
+        "Every method's checks beside two controls that know nothing of the network: noise, and the face's edges.",
+    )
+    return report
+
+
+def _draw(
+    subject: Subject, section: Section, method: Method, rows: np.ndarray, caption: str, kind: str
+) -> None:
+    names = subject.class_names
+    labels = subject.predictions.labels[rows]
+    said = subject.predictions.logits[rows].argmax(1)
+    images = subject.images(rows)
+    try:
+        found = attributions(subject.module, subject.tensor(images), said, method)
+    except ConfigError as error:
+        section.left_out.append(f"{method.name}: {error}")
+        return
+    titles = [names[a] if a == b else f"{names[a]}\nas {names[b]}" for a, b in zip(labels, said, strict=True)]
+    note = f"{method.settings}; {subject.title}" if method.settings else subject.title
+    parts = ("face", "map", "masked") if kind == "right" else ("face", "overlay")
+    drawn = plot_saliency(images, found.maps, titles, verdict=caption, note=note, parts=parts)
+    what = (
+        "One correctly classified face of each class, of median confidence: the face, what counts for its class, "
+        "and the face masked to the fifth that counts most."
+        if kind == "right"
+        else "The mistakes that the network is surest of, with what counts for the class that it says."
+    )
+    section.draw(drawn, f"{method.name}_{kind}", what, caption)

@@ -1,0 +1,107 @@
+"""What is explained: a classifier, the split it is looked at on, and a person's own pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fer_lightning.data.datamodule import FaceDataModule
+from fer_lightning.data.pictures import Pictures
+from fer_lightning.errors import DataError
+from fer_lightning.evaluate import predict_split
+from fer_lightning.module import ExpressionClassifier
+from fer_lightning.predictions import Predictions
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """A classifier and the faces it is explained on.
+
+    Attributes
+    ----------
+    module
+        Grey levels ``[N, 1, H, W]`` to logits ``[N, C]``.
+    data
+        Its data; ``None`` where only own pictures are looked at.
+    split
+        ``train``, ``val`` or ``test``.
+    own
+        A person's own pictures.
+    compared
+        Another classifier of the same classes, whose confusions are set beside.
+    """
+
+    module: ExpressionClassifier
+    data: FaceDataModule | None = None
+    split: str = "val"
+    own: Pictures | None = None
+    compared: ExpressionClassifier | None = field(default=None)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """In the order of the logits."""
+        return self.module.class_names
+
+    @property
+    def image_size(self) -> int:
+        """Height and width that the network takes, in pixels."""
+        return int(self.module.record["image_size"])
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network lies."""
+        return next(self.module.parameters()).device
+
+    @property
+    def known_data(self) -> FaceDataModule:
+        """The data.
+
+        Raises
+        ------
+        DataError
+            There are none.
+        """
+        if self.data is None:
+            raise DataError("needs the faces that the model was trained on, and they are not there")
+        return self.data
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether the faces, or those the model was trained on, were drawn by a program."""
+        drawn = bool(self.module.record.get("data", {}).get("synthetic"))
+        return drawn or (self.data is not None and self.data.faces.synthetic)
+
+    @property
+    def title(self) -> str:
+        """Data and split, for a figure; it says "synthetic" where the faces are drawn."""
+        faces = self.known_data.faces
+        kind = " faces, drawn by a program" if faces.synthetic else ""
+        return f"{faces.name}{kind}, {self.split}"
+
+    @cached_property
+    def predictions(self) -> Predictions:
+        """Logits of the whole split."""
+        return predict_split(self.module, self.known_data, self.split)
+
+    @cached_property
+    def positions(self) -> np.ndarray:
+        """Where the split's faces lie among all faces, int64 ``[N]``."""
+        return self.known_data.faces.indices(self.split)
+
+    def images(self, rows: np.ndarray) -> np.ndarray:
+        """Return faces by their rows in :attr:`predictions`, uint8 ``[N, H, W]``."""
+        return np.asarray(self.known_data.faces.images[self.positions[rows]])
+
+    def tensor(self, images: np.ndarray) -> Tensor:
+        """Return ``[N, H, W]`` as the network takes them, float32 ``[N, 1, H, W]`` on its device."""
+        return torch.from_numpy(np.ascontiguousarray(images)).unsqueeze(1).float().to(self.device)
+
+    def batches(self) -> Iterable[tuple[Tensor, Tensor, Tensor]]:
+        """Return the split's images, labels and positions batch by batch."""
+        for images, labels, positions in self.known_data.split_dataloader(self.split):
+            yield images.float().to(self.device), labels, positions
