@@ -41,6 +41,10 @@ def usage() -> str:
 def main(arguments: list[str] | None = None) -> int:
     """Run what the arguments ask for and return the exit status: 2 for a mistake, 130 when interrupted."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if os.environ.get("FER_WORKER"):
+        from fer_lightning.tracking.redact_stream import redact_output
+
+        redact_output()  # what a worker prints is kept in its log
     try:
         return _dispatch(arguments)
     except UserError as error:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fer_lightning.errors import ConfigError
+from fer_lightning.tracking.redact import redact
 
 # What may differ between two commands that work on the same study.
 FREE_KEYS = (
@@ -36,7 +37,7 @@ _VARIED = ("search_space", "ablation")
 
 
 def fixed_part(config: Mapping[str, Any], varied: Iterable[str]) -> dict[str, Any]:
-    """Flatten a configuration to dotted keys, without those that are free or varied by the study.
+    """Flatten a configuration to dotted keys, without secrets and those that are free or varied by the study.
 
     Parameters
     ----------
@@ -47,7 +48,8 @@ def fixed_part(config: Mapping[str, Any], varied: Iterable[str]) -> dict[str, An
     """
     left_out = {*FREE_KEYS, *(key.replace("/", ".") for key in varied)}
     flat = _flatten(config)
-    return {key: value for key, value in flat.items() if not _is_below(key, left_out)}
+    kept: dict[str, Any] = redact({key: value for key, value in flat.items() if not _is_below(key, left_out)})
+    return kept
 
 
 def _flatten(node: Any, prefix: str = "") -> dict[str, Any]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import errno
 
+from fer_lightning.tracking.redact import redact_text
+
 
 def first_line(error: BaseException) -> str:
-    """An exception as one line: its class and the first line of its text."""
-    text = str(getattr(error, "orig", None) or error).strip()
+    """An exception as one line, without secrets: its class and the first line of its text."""
+    text = redact_text(str(getattr(error, "orig", None) or error).strip())
     return f"{type(error).__name__}: {text.splitlines()[0]}" if text else type(error).__name__
 
 

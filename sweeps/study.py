@@ -23,6 +23,7 @@ from fer_lightning.sweeps.options import SweepOptions
 from fer_lightning.sweeps.plan import Plan
 from fer_lightning.sweeps.space import Lookup, SearchSpace
 from fer_lightning.sweeps.storage import open_storage
+from fer_lightning.tracking.redact import redact
 
 _STARTS = "fer:starts"
 
@@ -102,7 +103,7 @@ def _create_or_load(spec: StudySpec, storage: BaseStorage) -> optuna.Study:
         )
     stored = study.user_attrs.get("fixed")
     if stored is not None:
-        require_same(spec.name, stored, json.loads(json.dumps(spec.fixed, default=str)))
+        require_same(spec.name, redact(stored), json.loads(json.dumps(spec.fixed, default=str)))
     elif study.get_trials(deepcopy=False):
         raise ConfigError(
             f"study {spec.name} was not made by this sweeper: give hydra.sweeper.study_name=<another name>"

@@ -34,6 +34,7 @@ from fer_lightning.sweeps.space_config import in_order, parse_space
 from fer_lightning.sweeps.study import StudySpec, open_study
 from fer_lightning.sweeps.tuning import Tuning
 from fer_lightning.sweeps.workers import Workers, given_place, starter_lives
+from fer_lightning.tracking.redact import redact_text
 
 log = logging.getLogger(__name__)
 
@@ -180,7 +181,7 @@ class StudySweep:
         spec = self._spec
         study = open_study(spec)
         spec.sweep_dir.mkdir(parents=True, exist_ok=True)
-        write_once(spec.sweep_dir / "multirun.yaml", OmegaConf.to_yaml(self._config))
+        write_once(spec.sweep_dir / "multirun.yaml", redact_text(OmegaConf.to_yaml(self._config)))
         try:
             with Workers(spec) as workers:
                 Engine(study, spec, self._run_batch, may_go_on=starter_lives).run()

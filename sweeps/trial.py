@@ -26,6 +26,7 @@ from fer_lightning.sweeps.objective import Values, choose
 from fer_lightning.sweeps.reason import disk_is_full, first_line
 from fer_lightning.sweeps.resume import SPENT, seconds_since_start
 from fer_lightning.sweeps.storage import open_storage
+from fer_lightning.tracking.redact import redact_text
 
 log = logging.getLogger(__name__)
 
@@ -218,4 +219,4 @@ class TrialSession:
         with suppress(OSError):
             self.directory.mkdir(parents=True, exist_ok=True)
             text = "".join(traceback.format_exception(error))
-            (self.directory / "error.txt").write_text(text, encoding="utf-8")
+            (self.directory / "error.txt").write_text(redact_text(text), encoding="utf-8")
