@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import logging
 import time
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 from fer_lightning.tracking.metrics_csv import MetricsCsv, read_metrics
 from fer_lightning.tracking.provenance import git_state, versions
 from fer_lightning.tracking.redact import RedactingFormatter, redact, redact_text
+from fer_lightning.tracking.redact_stream import RedactingStream
 from fer_lightning.tracking.wandb_run import WandbRun
 
 
@@ -37,6 +39,21 @@ def test_log_lines_are_redacted(monkeypatch):
     monkeypatch.setenv("HOME", "/home/ada")
     record = logging.LogRecord("n", logging.INFO, "f", 1, "kept in %s", ("/home/ada/runs",), None)
     assert RedactingFormatter("%(message)s").format(record) == "kept in ~/runs"
+
+
+def test_printed_lines_are_redacted_however_they_come(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/ada")
+    monkeypatch.setenv("MY_TOKEN", "abcdef0123456789")
+    below = io.StringIO()
+    stream = RedactingStream(below)
+    print("key abcdef01", end="", file=stream)
+    assert below.getvalue() == ""
+    print("23456789\nat /home/ada/x", file=stream)
+    stream.writelines(["pass", "word=hunter2"])
+    stream.flush()
+    assert below.getvalue() == "key ***\nat ~/x\n"
+    stream.close()
+    assert below.getvalue() == "key ***\nat ~/x\npassword=***"
 
 
 def test_metrics_of_an_epoch_share_a_row_and_survive_an_interruption(tmp_path):
