@@ -34,7 +34,7 @@ def embedded(path: Path, budget: int = LARGEST) -> tuple[str, int, int] | None:
     while image.width >= 64:
         for quality in (85, 70, 50):
             buffer = io.BytesIO()
-            image.save(buffer, "WEBP", quality=quality, method=4)
+            image.save(buffer, "WEBP", quality=quality, method=2)
             if buffer.tell() <= budget:
                 text = base64.b64encode(buffer.getvalue()).decode("ascii")
                 return f"data:image/webp;base64,{text}", image.width, image.height
