@@ -94,7 +94,7 @@ def read_wandb_log(path: str | Path) -> WandbLog:
     found = WandbLog(Path(path))
     try:
         for data in frames(found.path.read_bytes()):
-            record = wandb_internal_pb2.Record()
+            record: Any = wandb_internal_pb2.Record()  # type: ignore[attr-defined]
             record.ParseFromString(data)
             _apply(found, record)
     except (OSError, ValueError) as error:
