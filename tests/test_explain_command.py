@@ -164,7 +164,16 @@ def test_parts_are_made_in_the_order_of_the_page():
             "no such saliency method; did you mean grad_cam?",
         ),
         (["checkpoint=x", "output=y", "split=all"], "split=all: expected one of train, val, test"),
-        (["checkpoint=x", "output=y", "faces=1"], "faces=1: expected a whole number of at least 2"),
+        (["checkpoint=x", "output=y", "faces=0"], "trust.faces=0: "),
+        (
+            ["checkpoint=x", "output=y", "trust.max_class_similarty=1"],
+            "did you mean trust.max_class_similarity?",
+        ),
+        (["checkpoint=x", "output=y", "lime.target=odds"], "lime.target=odds: expected probability or logit"),
+        (
+            ["checkpoint=x", "output=y", "region_faces=1"],
+            "region_faces=1: expected a whole number of at least 14",
+        ),
         (["checkpoint=x", "output=y", "trust=1"], "trust=1: expected true or false"),
         (["checkpoint=/no/such.ckpt", "output=y"], "/no/such.ckpt: no such checkpoint"),
         (["checkpoint=x", "outptu=y"], "outptu: no such key; did you mean output?"),

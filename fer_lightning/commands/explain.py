@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import time
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,17 @@ import torch
 
 from fer_lightning.checkpoints import load_classifier
 from fer_lightning.commands.arguments import parse_arguments
+from fer_lightning.config import nearest
 from fer_lightning.data.datamodule import FaceDataModule
 from fer_lightning.data.faces import SPLITS
 from fer_lightning.data.pictures import Pictures, read_pictures
 from fer_lightning.errors import ConfigError, DataError, UserError
 from fer_lightning.evaluate import data_of
 from fer_lightning.explain.layers import find_layer
+from fer_lightning.explain.lime import Lime
+from fer_lightning.explain.region_occlusion import RegionOcclusion
+from fer_lightning.explain.saliency import make_method
+from fer_lightning.explain.trust import TrustRules
 from fer_lightning.explanations.options import Options
 from fer_lightning.explanations.page import write_page
 from fer_lightning.explanations.parts import chosen_parts, make_parts
@@ -41,10 +47,13 @@ KEYS: dict[str, Any] = {
     "threads": None,
 }
 
+# What further keys set, by their beginning; conf/trust, conf/lime and conf/regions say what each of them means.
+SETTINGS: dict[str, Any] = {"trust.": TrustRules, "lime.": Lime, "regions.": RegionOcclusion}
+
 
 def main(arguments: list[str]) -> int:
     """Write every part that applies into ``output``, and a page that holds them all."""
-    values, overrides = parse_arguments(arguments, KEYS, prefixes=["data."])
+    values, overrides = parse_arguments(arguments, KEYS, prefixes=["data.", *SETTINGS])
     if not isinstance(values["checkpoint"], str) or not values["output"]:
         raise ConfigError(
             "explain checkpoint=… output=DIR: expected one checkpoint and a folder for the page"
@@ -52,7 +61,8 @@ def main(arguments: list[str]) -> int:
     if values["split"] not in SPLITS:
         raise ConfigError(f"split={values['split']}: expected one of {', '.join(SPLITS)}")
     names = chosen_parts(values["only"])
-    options = _options(values)
+    settings = {key: overrides.pop(key) for key in list(overrides) if not key.startswith("data.")}
+    options = _options(values, settings)
     if values["threads"]:
         torch.set_num_threads(values["threads"])
     subject = _subject(values, overrides)
@@ -86,17 +96,38 @@ def as_list(value: Any) -> list[str]:
     )
 
 
-def _options(values: dict[str, Any]) -> Options:
-    from fer_lightning.explain.saliency import make_method
-
+def _options(values: dict[str, Any], settings: dict[str, Any]) -> Options:
     methods = as_list(values["method"])
     for method in methods:
         make_method(method)
+    seed = values["seed"]
     return Options(
         layers=as_list(values["layer"]),
         methods=methods,
-        **{key: values[key] for key in ("trust", "faces", "region_faces", "filters", "seed")},
+        rules=made("trust.", settings, seed=seed, faces=values["faces"]),
+        lime=made("lime.", settings, seed=seed),
+        regions=made("regions.", settings, seed=seed),
+        **{key: values[key] for key in ("trust", "region_faces", "filters", "seed")},
     )
+
+
+def made(prefix: str, settings: dict[str, Any], **more: Any) -> Any:
+    """Return what ``prefix`` stands for, with the settings that begin with it.
+
+    Raises
+    ------
+    ConfigError
+        There is no such setting, or its value is out of range.
+    """
+    target = SETTINGS[prefix]
+    own = {key.removeprefix(prefix): value for key, value in settings.items() if key.startswith(prefix)}
+    known = inspect.signature(target).parameters
+    for key in own:
+        if key not in known:
+            raise ConfigError(
+                f"{prefix}{key}: no such key; {nearest(f'{prefix}{key}', [prefix + name for name in known])}"
+            )
+    return target(**more | own)
 
 
 def _subject(values: dict[str, Any], overrides: dict[str, Any]) -> Subject:

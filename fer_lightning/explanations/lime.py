@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from fer_lightning.explain.choice import one_of_each_class
 from fer_lightning.explain.confusion import confusion
-from fer_lightning.explain.lime import Lime
 from fer_lightning.explanations.options import Options
 from fer_lightning.explanations.section import Section
 from fer_lightning.explanations.subject import Subject
@@ -17,9 +16,8 @@ def make(subject: Subject, options: Options, section: Section) -> None:
     if not right:
         section.left_out.append("no face is classified right")
         return
-    lime = Lime(seed=options.seed)
     images = subject.tensor(subject.images(list(right.values())))  # type: ignore[arg-type]
-    found = [lime(subject.module, image) for image in images]
+    found = [options.lime(subject.module, image) for image in images]
     section.draw(
         plot_lime(found, list(right), confusion(subject.predictions), title=f"LIME: {subject.title}"),
         "lime",

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from fer_lightning.errors import ConfigError
+from fer_lightning.explain.lime import Lime
+from fer_lightning.explain.region_occlusion import RegionOcclusion
+from fer_lightning.explain.trust import TrustRules
 
 
 @dataclass(frozen=True)
@@ -20,8 +23,10 @@ class Options:
         Saliency methods; none: all that go with the network.
     trust
         Check the saliency methods.
-    faces
-        Correctly classified faces on which they are checked.
+    rules
+        How they are checked, on how many faces, and the thresholds of the verdict.
+    lime, regions
+        What explains a face by superpixels, and what covers the regions of faces.
     region_faces
         Faces on which the regions are covered.
     filters
@@ -38,14 +43,16 @@ class Options:
     layers: Sequence[str] = ()
     methods: Sequence[str] = ()
     trust: bool = True
-    faces: int = 49
+    rules: TrustRules = field(default_factory=TrustRules)
+    lime: Lime = field(default_factory=Lime)
+    regions: RegionOcclusion = field(default_factory=RegionOcclusion)
     region_faces: int = 210
     filters: int = 128
     seed: int = 0
 
     def __post_init__(self) -> None:
         """Check every value."""
-        for name, least in (("faces", 2), ("region_faces", 14), ("filters", 1), ("seed", 0)):
+        for name, least in (("region_faces", 14), ("filters", 1), ("seed", 0)):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
                 raise ConfigError(f"{name}={value}: expected a whole number of at least {least}")

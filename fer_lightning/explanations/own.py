@@ -12,7 +12,6 @@ from fer_lightning.errors import ConfigError
 from fer_lightning.explain.choice import probabilities
 from fer_lightning.explain.feature_maps import feature_maps
 from fer_lightning.explain.layers import convolutions
-from fer_lightning.explain.lime import Lime
 from fer_lightning.explain.saliency import attributions
 from fer_lightning.explanations.options import Options
 from fer_lightning.explanations.saliency import UNCHECKED, asked_methods
@@ -75,8 +74,7 @@ def _draw_lime(
     said: np.ndarray,
     titles: list[str],
 ) -> None:
-    lime = Lime(seed=options.seed)
-    found = [lime(subject.module, image) for image in subject.tensor(images)]
+    found = [options.lime(subject.module, image) for image in subject.tensor(images)]
     maps = np.stack([np.maximum(each.map(int(guess)), 0.0) for each, guess in zip(found, said, strict=True)])
     stable = [each.stability[int(guess)] for each, guess in zip(found, said, strict=True)]
     caption = f"lime: rank correlation of two draws {min(stable):.2f} to {max(stable):.2f}; covered by {found[0].fill}"

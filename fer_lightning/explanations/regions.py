@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from fer_lightning.explain.region_effects import effect_cells, effect_sentence
-from fer_lightning.explain.region_occlusion import RegionOcclusion
 from fer_lightning.explanations.options import Options
 from fer_lightning.explanations.section import Section
 from fer_lightning.explanations.subject import Subject
@@ -25,7 +24,7 @@ def make(subject: Subject, options: Options, section: Section) -> None:
     """Cover the regions of faces, boxes of the same size elsewhere, and do so on an untrained network too."""
     labels = subject.predictions.labels
     rows = balanced_rows(labels, options.region_faces, options.seed)
-    effects = RegionOcclusion(seed=options.seed)(
+    effects = options.regions(
         subject.module, subject.tensor(subject.images(rows)), labels[rows], subject.class_names
     )
     mean = np.nan_to_num(effects.excess.mean[-1])

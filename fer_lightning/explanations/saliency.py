@@ -7,7 +7,7 @@ import numpy as np
 from fer_lightning.errors import ConfigError
 from fer_lightning.explain.choice import balanced_correct, one_of_each_class, worst_mistakes
 from fer_lightning.explain.saliency import Method, attributions, make_method
-from fer_lightning.explain.trust import TrustReport, TrustRules, check_trust, methods_for
+from fer_lightning.explain.trust import TrustReport, check_trust, methods_for
 from fer_lightning.explanations.options import Options
 from fer_lightning.explanations.section import Section
 from fer_lightning.explanations.subject import Subject
@@ -50,7 +50,7 @@ def make(subject: Subject, options: Options, section: Section) -> None:
 def _checked(
     subject: Subject, options: Options, methods: list[Method], section: Section
 ) -> TrustReport | None:
-    rules = TrustRules(faces=options.faces, seed=options.seed)
+    rules = options.rules
     chosen = balanced_correct(subject.predictions.logits, subject.predictions.labels, rules.faces, rules.seed)
     if len(chosen) < 2:
         section.left_out.append(
