@@ -135,7 +135,7 @@ def test_the_figure_has_a_map_for_each_class_on_one_scale_and_says_fill_and_stab
     found = [Lime(superpixels=9, samples_per_superpixel=5, fill="blur")(Mouth(), face(s)) for s in (0, 1)]
     figure = plot_lime(found, [0, 1], matrix, title="toy")
     figure.draw_without_rendering()
-    words = [text.get_text() for text in figure.texts]
+    words = [text.get_text().replace("\n", " ") for text in figure.texts]
     assert words[0] == "toy"
     assert "superpixels covered with the blurred face" in words[1]
     assert "two draws of about" in words[1]

@@ -46,7 +46,7 @@ def plot_dead_units(
     layers = list(dict.fromkeys(units.layer for rows in runs.values() for units in rows))
     with figure_style():
         if ax is None:
-            ax = new_axes(6.6, 1.5 + 0.27 * max(len(layers), 3))
+            ax = new_axes(6.6, 1.7 + 0.15 * len(runs) + 0.27 * max(len(layers), 3))
         offsets = np.linspace(-0.16, 0.16, len(runs)) if len(runs) > 1 else np.zeros(1)
         for number, (offset, (name, rows)) in enumerate(zip(offsets, runs.items(), strict=True)):
             color, marker = _COLORS[number % len(_COLORS)], _MARKERS[number % len(_MARKERS)]
@@ -74,8 +74,7 @@ def plot_dead_units(
         ax.set_xlim(-2, 102)
         ax.grid(axis="both")
         ax.tick_params(axis="y", length=0)
-        ax.set_xlabel("share of the layer's units, %")
-        ax.set_ylabel("activation layer (units)")
+        ax.set_xlabel("share of the activation layer's units, %; their number stands after the name")
         ax.set_title(title)
         _legend(ax)
     return ax

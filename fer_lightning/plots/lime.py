@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 
 import numpy as np
@@ -16,7 +17,7 @@ from fer_lightning.explain.lime import LimeExplanation
 from fer_lightning.plots.confusion import DIVERGING, shortened
 from fer_lightning.plots.style import GREY, ORANGE, VERMILION, figure_style
 
-_CELL, _LEFT, _RIGHT, _TOP, _BOTTOM, _HEAD = 1.05, 1.25, 1.6, 1.0, 0.75, 0.2  # inches
+_CELL, _LEFT, _RIGHT, _TOP, _BOTTOM, _HEAD = 1.05, 1.25, 1.6, 1.1, 0.75, 0.2  # inches
 _LIGHT = "#C9C9C9"
 
 
@@ -154,7 +155,8 @@ def _titles(figure: Figure, example: LimeExplanation, title: str, width: float, 
         f"{example.samples:,} coverings a face · ρ: rank correlation of the two, R²: fit of the linear model "
         "(medians over classes) · framed: the predicted class"
     )
-    figure.text(0.15 / width, 1 - 0.34 / height, note, va="top", fontsize=7.5)
+    lines = textwrap.wrap(note, int(14 * width))
+    figure.text(0.15 / width, 1 - 0.32 / height, "\n".join(lines), va="top", fontsize=7.5)
 
 
 def _color_bar(figure: Figure, width: float, height: float) -> None:

@@ -73,7 +73,7 @@ def plot_regions(
     margin = 0.06 * (high - low)
     with figure_style():
         figure = Figure(
-            figsize=(1.4 + _COLUMN_INCHES * len(panels), 1.9 + 0.3 * len(labels)), layout="constrained"
+            figsize=(1.4 + _COLUMN_INCHES * len(panels), 2.0 + 0.3 * len(labels)), layout="constrained"
         )
         axes = figure.subplots(1, len(panels), sharex=True, sharey=True, squeeze=False)[0]
         for number, (ax, panel) in enumerate(zip(axes, panels, strict=True)):
@@ -84,11 +84,10 @@ def plot_regions(
         axes[0].set_yticks(range(len(labels)), labels)
         axes[0].set_ylim(len(labels) - 0.5, -0.5)
         what = "the true class's probability" if effects.measure == "probability" else "accuracy"
-        figure.supxlabel(f"lost of {what}, points", fontsize=9)
         level = f"{100 * effects.confidence:g}\N{NO-BREAK SPACE}%"
         figure.suptitle(
-            f"{title}\ncovered with {effects.fill}; intervals over faces, {level} for all cells together; "
-            "×: how far the logits move, against elsewhere",
+            f"{title}\npoints of {what} lost, covered with {effects.fill}; intervals over faces, {level} for all "
+            "cells together\n×: how far the logits move, against boxes of the same size elsewhere",
             x=0.01,
             ha="left",
             fontsize=10,
