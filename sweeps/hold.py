@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
+from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
+from sqlalchemy.exc import SQLAlchemyError
 
 from fer_lightning.errors import UserError
 from fer_lightning.sweeps.heartbeat import record_beat
 from fer_lightning.sweeps.job import Job
 from fer_lightning.sweeps.lock import claim_lock
 from fer_lightning.sweeps.owner import OWNER, Owner
+from fer_lightning.sweeps.reason import disk_is_full, first_line
 from fer_lightning.sweeps.resume import LAST_TOKEN, requeue, seconds_since_start
 
 
@@ -21,6 +26,25 @@ class TrialTakenError(UserError):
 
 class StudyHaltedError(UserError):
     """The machine is at fault (a full disk, no database): the sweep stops and can be resumed."""
+
+
+@contextmanager
+def storage_failures_halt(url: str) -> Iterator[None]:
+    """Turn what a failing storage raises (a full disk, no database, a lock that is never freed) into one line.
+
+    Raises
+    ------
+    StudyHaltedError
+        Naming the storage and what it said.
+    """
+    try:
+        yield
+    except (StorageInternalError, SQLAlchemyError) as error:
+        raise StudyHaltedError(f"the study's storage {url} failed: {first_line(error)}") from error
+    except OSError as error:
+        if not disk_is_full(error):
+            raise
+        raise StudyHaltedError(f"the study's storage {url} failed: {first_line(error)}") from error
 
 
 class Hold:

@@ -74,11 +74,13 @@ def run_jobs(
     except Exception as error:
         _after_failed_launch(claims, batch, overrides, compose, error)
         return
-    for claim, result in zip(batch, returns, strict=True):
-        _settle(claims, claim, result)
-    for result in returns:
-        if isinstance(result._return_value, StudyHaltedError):
-            raise result._return_value
+    halted = [isinstance(result._return_value, StudyHaltedError) for result in returns]
+    for claim, result, at_fault in zip(batch, returns, halted, strict=True):
+        # The machine failed, not the trial: it waits, or is found without its process at the next start.
+        if not at_fault:
+            _settle(claims, claim, result)
+    if any(halted):
+        raise returns[halted.index(True)]._return_value
 
 
 def _after_failed_launch(

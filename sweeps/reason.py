@@ -4,11 +4,18 @@ from __future__ import annotations
 
 import errno
 
+from optuna.exceptions import StorageInternalError
+
 from fer_lightning.tracking.redact import redact_text
 
 
 def first_line(error: BaseException) -> str:
-    """An exception as one line, without secrets: its class and the first line of its text."""
+    """An exception as one line, without secrets: its class and the first line of its text.
+
+    Optuna's error of a storage says only that there was one; what it was is the error behind it.
+    """
+    if isinstance(error, StorageInternalError) and error.__cause__ is not None:
+        error = error.__cause__
     text = redact_text(str(getattr(error, "orig", None) or error).strip())
     return f"{type(error).__name__}: {text.splitlines()[0]}" if text else type(error).__name__
 

@@ -23,6 +23,7 @@ from fer_lightning.sweeps.cell import TUNING
 from fer_lightning.sweeps.claim import Claim, Claims
 from fer_lightning.sweeps.command_line import split_overrides
 from fer_lightning.sweeps.engine import Engine
+from fer_lightning.sweeps.hold import storage_failures_halt
 from fer_lightning.sweeps.launch import job_overrides, run_jobs, write_once
 from fer_lightning.sweeps.naming import fixed_part, study_name
 from fer_lightning.sweeps.options import SweepOptions
@@ -179,12 +180,14 @@ class StudySweep:
     def run(self) -> str:
         """Run the study to the end of its budget; return its name."""
         spec = self._spec
-        study = open_study(spec)
+        with storage_failures_halt(spec.url):
+            study = open_study(spec)
         spec.sweep_dir.mkdir(parents=True, exist_ok=True)
         write_once(spec.sweep_dir / "multirun.yaml", redact_text(OmegaConf.to_yaml(self._config)))
         try:
             with Workers(spec) as workers:
-                Engine(study, spec, self._run_batch, may_go_on=starter_lives).run()
+                with storage_failures_halt(spec.url):
+                    Engine(study, spec, self._run_batch, may_go_on=starter_lives).run()
                 workers.wait()
         except KeyboardInterrupt:
             # The person knows that they pressed Ctrl-C: a traceback would only hide how to go on.
