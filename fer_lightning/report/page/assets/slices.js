@@ -13,7 +13,13 @@ function slice(column, width) {
   const inset = column.kind === "level" ? 0.12 : 0.03;
   const at = (value) => inset + (1 - 2 * inset) * scale.at(value);
   const svg = chart(width, height, `${study.metric} by ${column.name}`);
-  const ticks = scale.ticks.map(([place, text]) => [inset + (1 - 2 * inset) * place, text]);
+  const all = scale.ticks.map(([place, text]) => [inset + (1 - 2 * inset) * place, text]);
+  // Every level keeps its name; of numbers those that would touch are left out.
+  const ticks = [];
+  for (const tick of all) {
+    const room = ticks.length ? (tick[0] - ticks.at(-1)[0]) * box.width : Infinity;
+    if (column.kind === "level" || room > 4 * (tick[1].length + ticks.at(-1)?.[1].length) + 4 || !ticks.length) ticks.push(tick);
+  }
   frame(svg, box, { ticks, label: column.name, turned: long, below: long ? 66 : 36 }, { ticks: y.ticks, label: heading(objective) });
   const spread = column.kind === "level" ? Math.min(0.5 / Math.max(column.levels.length, 1), 0.12) : 0;
   for (const index of shown) {
