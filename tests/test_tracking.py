@@ -5,6 +5,8 @@ import logging
 import time
 from pathlib import Path
 
+import pytest
+
 from fer_lightning.tracking.metrics_csv import MetricsCsv, read_metrics
 from fer_lightning.tracking.provenance import git_state, versions
 from fer_lightning.tracking.redact import RedactingFormatter, redact, redact_text
@@ -17,6 +19,38 @@ def test_secrets_and_the_home_path_do_not_get_through(monkeypatch):
     monkeypatch.setenv("HOME", "/home/ada")
     text = "postgresql://ada:hunter2@host/db key abcdef0123456789 token=qwerty at /home/ada/x and /home/adam"
     assert redact_text(text) == "postgresql://ada:***@host/db key *** token=*** at ~/x and /home/adam"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("https://ghp_abc123@github.com/ada/faces.git", "https://***@github.com/ada/faces.git"),
+        ("origin https://ada:hunter2@host/x (fetch)", "origin https://***@host/x (fetch)"),
+        ("git+HTTPS://tok:x-oauth-basic@host", "git+HTTPS://***@host"),
+        ("('http://t@host:8080/a', 1)", "('http://***@host:8080/a', 1)"),
+        ("postgresql+psycopg://ada:with/slash@host/db", "postgresql+psycopg://ada:***@host/db"),
+        ("redis://:hunter2@host", "redis://:***@host"),
+    ],
+)
+def test_credentials_in_addresses_are_masked(text, expected):
+    assert redact_text(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "postgresql://ada@host:5433/db",
+        "https://host:8080/page@version?mail=a@b",
+        "https://host?mail=a@b",
+        "https://host#a@b",
+        "https://host, ada@example.org",
+        'href="https://host">ada@example.org',
+        "git@github.com:ada/faces.git",
+        "sqlite:////tmp/a/study.db",
+    ],
+)
+def test_addresses_without_credentials_stay_as_they_are(text):
+    assert redact_text(text) == text
 
 
 def test_nested_values_are_redacted_by_key_and_by_content(monkeypatch):

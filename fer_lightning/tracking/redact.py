@@ -10,7 +10,10 @@ from typing import Any
 
 MASK = "***"
 _SECRET_KEY = re.compile(r"(?i)(pass(word|wd|phrase)?|secret|token|api_?key|credential|private_?key)")
-_URL_PASSWORD = re.compile(r"(?P<head>\b[a-zA-Z][\w+.-]*://[^\s:/@]*):[^\s@/]+@")
+# A git remote may hold a bare token, before the @ or before a colon: on the web a user's name hides with it.
+_WEB_USER = re.compile(r"(?i)(?P<head>https?://)[^\s/?#'\"<>]+@")
+# A database's user is no secret, its password is; it may hold a slash.
+_URL_PASSWORD = re.compile(r"(?P<head>\b(?!(?i:https?):)[a-zA-Z][\w+.-]*://[^\s:/@]*):[^\s@]+@")
 _ASSIGNMENT = re.compile(
     r"(?i)(?P<head>[\w.]*(?:password|passwd|secret|token|api_?key|credential)[\w]*\s*[=:]\s*)[^\s,;&'\"\]}]+"
 )
@@ -35,6 +38,7 @@ class _Mask:
             text = text.replace(value, MASK)
         # Most texts hold none of these signs, and the searches cost far more than looking for the signs.
         if "://" in text:
+            text = _WEB_USER.sub(rf"\g<head>{MASK}@", text)
             text = _URL_PASSWORD.sub(rf"\g<head>:{MASK}@", text)
         if "=" in text or ":" in text:
             text = _ASSIGNMENT.sub(rf"\g<head>{MASK}", text)
@@ -58,7 +62,7 @@ class _Mask:
 
 
 def redact_text(text: str) -> str:
-    """Return ``text`` without passwords in URLs, secret assignments, the environment's secrets and the home path."""
+    """Return ``text`` without credentials in URLs, secret assignments, the environment's secrets and the home path."""
     return _Mask().text(text)
 
 
