@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -12,8 +14,14 @@ from fer_lightning.tracking.wandb_run import WandbRun, log_media
 class Calls:
     """Stands for the W&B run: keeps what is logged."""
 
-    def __init__(self) -> None:
+    step = 0
+
+    def __init__(self, folder: Path) -> None:
         self.rows: list[dict] = []
+        self.dir = str(folder)
+
+    def _publish_file(self, path: str) -> None:
+        assert (Path(self.dir) / path).is_file()
 
     def log(self, row: dict) -> None:
         self.rows.append(row)
@@ -57,7 +65,7 @@ def test_a_confusion_matrix_becomes_one_row_a_cell():
 
 def test_pictures_go_out_with_the_metrics_of_their_epoch(tmp_path):
     run = WandbRun(tmp_path, mode="offline")
-    run.run = calls = Calls()
+    run.run = calls = Calls(tmp_path)
     for epoch in range(2):
         run.log_metrics({"epoch": epoch, "val/acc": 0.5})
         log_media(
@@ -80,7 +88,7 @@ def test_pictures_go_out_with_the_metrics_of_their_epoch(tmp_path):
 def test_pictures_are_dropped_where_nothing_is_logged(tmp_path):
     run = WandbRun(tmp_path, mode="disabled")
     run.log_media({"faces": np.zeros((4, 4))}, {"counts": (["a"], [[1]])})
-    assert run.media == {}
+    assert run.rows.media == {}
     run.close()
     assert list(tmp_path.iterdir()) == []
     with pytest.raises(ValueError, match="expected"):
@@ -93,7 +101,7 @@ def test_a_broken_run_does_not_stop_the_training(tmp_path, caplog):
             raise RuntimeError("service is gone")
 
     run = WandbRun(tmp_path, mode="offline")
-    run.run = Broken()
+    run.run = Broken(tmp_path)
     with caplog.at_level("INFO"):
         run.log_metrics({"epoch": 0, "train/acc": 0.5})
         run.log_media({"faces": np.zeros((4, 4))})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from contextlib import suppress
 from pathlib import Path
 
@@ -45,7 +46,11 @@ class WandbFolders:
         os.environ.update({name: value for name, value in self.variables.items() if name in _mine})
 
     def leave(self) -> None:
-        """Take the variables back and remove the folders that stayed empty; safe to call twice."""
+        """Take the variables back and remove what nobody needs; safe to call twice.
+
+        That is empty folders, and W&B's notes for its makers, which name every folder in full: those of a former
+        attempt that was killed as well.
+        """
         if self not in _open:
             return
         _open.remove(self)
@@ -55,6 +60,9 @@ class WandbFolders:
             for name in _mine:
                 os.environ.pop(name, None)
             _mine.clear()
+        for attempt in self.place.glob("*run-*"):
+            shutil.rmtree(attempt / "logs", ignore_errors=True)
+            _remove_empty(attempt / "tmp")
         for part in ("artifacts", "cache"):
             _remove_empty(self.place / part)
 

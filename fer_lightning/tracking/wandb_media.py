@@ -41,10 +41,12 @@ def as_image(picture: Picture) -> Image.Image:
     return Image.fromarray(np.ascontiguousarray(picture))
 
 
-def as_wandb(images: Mapping[str, Picture], tables: Mapping[str, Table]) -> dict[str, Any]:
+def as_wandb(images: Mapping[str, Picture], tables: Mapping[str, Table], run: Any) -> dict[str, Any]:
     """Return pictures and tables as ``wandb.Image`` and ``wandb.Table``.
 
-    A table's cells are plain values: a picture in a cell would be staged as an artifact of its own.
+    A table's cells are plain values: a picture in a cell would be staged as an artifact of its own. The table itself
+    is made a file of ``run``, a ``wandb.Run``, here. W&B would make an artifact of it as well, and write into the
+    run's log where on this machine that lies: the log could not be moved, and would tell of the home directory.
     """
     import wandb
 
@@ -53,6 +55,7 @@ def as_wandb(images: Mapping[str, Picture], tables: Mapping[str, Table]) -> dict
         values[key] = wandb.Table(
             columns=list(columns), data=[[_cell(value) for value in row] for row in rows]
         )
+        values[key].bind_to_run(run, key, run.step)
     return values
 
 

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pytorch_lightning.loggers.logger import Logger
 from pytorch_lightning.utilities import rank_zero_only
 
 from fer_lightning.tracking.redact import redact, redact_text
 from fer_lightning.tracking.said import first_line, say_once
+from fer_lightning.tracking.wandb_epochs import EpochRows
 from fer_lightning.tracking.wandb_folders import WandbFolders
 from fer_lightning.tracking.wandb_identity import LONGEST_TAG, run_configuration, run_summary, run_tags
 from fer_lightning.tracking.wandb_media import Picture, Table, as_image, as_wandb
-from fer_lightning.tracking.wandb_mode import Mode, choose_mode, stay_offline
-
-FINISH_SECONDS = 60.0
-"""How long the end of a run waits for uploads; what is late stays on disk for ``wandb sync``."""
+from fer_lightning.tracking.wandb_mode import Mode, choose_mode
+from fer_lightning.tracking.wandb_start import start_run
 
 
 class WandbRun(Logger):
@@ -70,6 +69,7 @@ class WandbRun(Logger):
         self.project = project
         self.folders = WandbFolders(self.folder)
         self.options = {
+            "project": project,
             "entity": entity,
             "group": group,
             "job_type": job_type[:LONGEST_TAG] if job_type else None,
@@ -83,9 +83,7 @@ class WandbRun(Logger):
         self.init_timeout = init_timeout
         self.run: Any = None
         self.failed = self.mode == "disabled"
-        self.pending: dict[int, dict[str, float]] = {}
-        self.media: dict[str, Any] = {}
-        self.last_epoch: int | None = None
+        self.rows = EpochRows()
 
     @property
     def name(self) -> str:
@@ -101,62 +99,27 @@ class WandbRun(Logger):
     def experiment(self) -> Any:
         """The ``wandb.Run``; ``None`` when W&B failed or is disabled."""
         if self.run is None and not self.failed and getattr(rank_zero_only, "rank", 0) in (0, None):
-            self.run = self._open()
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self.folders.enter()
+            try:
+                self.run = start_run(self.folder, self.mode, self.options, self.init_timeout)
+            except Exception as error:
+                self._give_up(error)
+                self.folders.leave()
         return self.run
 
-    def _open(self) -> Any:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        self.folders.enter()
-        modes: tuple[Literal["online", "offline"], ...] = ("online", "offline")
-        for mode in modes if self.mode == "online" else modes[1:]:
-            try:
-                return self._init(mode)
-            except Exception as error:
-                if mode == "online":
-                    stay_offline(f"no run could be started ({first_line(error)})")
-                    # W&B's service still holds the run that it could not start.
-                    self.options["id"] = self.options["id"] and f"{self.options['id']}-offline"
-                else:
-                    self._give_up(error)
-        self.folders.leave()
-        return None
-
-    def _init(self, mode: Literal["online", "offline"]) -> Any:
-        import wandb
-
-        settings = wandb.Settings(
-            console="off",
-            silent=True,
-            disable_git=True,
-            disable_code=True,
-            init_timeout=self.init_timeout,
-            finish_timeout=FINISH_SECONDS,
-            x_disable_meta=True,
-            x_disable_stats=True,
-            x_disable_machine_info=True,
-            x_save_requirements=False,
-            # By default every 15 s: a run that is killed would lose as much.
-            x_transaction_log_flush_interval=1,
-        )
-        return wandb.init(
-            project=self.project,
-            dir=str(self.folder),
-            mode=mode,
-            settings=settings,
-            reinit="create_new",
-            resume="allow" if mode == "online" else None,
-            **{key: value for key, value in self.options.items() if value},
-        )
-
-    def _guard(self, action: str, *arguments: Any, **options: Any) -> None:
-        """Call a method of the W&B run; a failure is said once and ends logging to W&B only."""
+    def _with_run(self, action: Callable[[Any], object]) -> None:
+        """Do something with the W&B run; a failure is said once and ends logging to W&B only."""
         run = self.experiment
         if run is None or self.failed:
             return
         try:
-            getattr(run, action)(*arguments, **options)
+            action(run)
         except Exception as error:
             self._give_up(error)
+
+    def _log(self, row: Mapping[str, Any]) -> None:
+        self._with_run(lambda run: run.log(row))
 
     def _give_up(self, error: Exception) -> None:
         self.failed = True
@@ -168,18 +131,9 @@ class WandbRun(Logger):
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
         """Keep an epoch's metrics until its training metrics are there, then log them at once."""
-        epoch = int(metrics.get("epoch", -1))
-        row = self.pending.setdefault(epoch, {})
-        row |= dict(metrics)
-        if any(key.startswith(("train/", "test/")) for key in metrics):
-            self._send(epoch)
-
-    def _send(self, epoch: int) -> None:
-        row: dict[str, Any] = dict(self.pending.pop(epoch, {}))
+        row = self.rows.add(metrics)
         if row:
-            self.last_epoch = epoch
-            media, self.media = self.media, {}
-            self._guard("log", row | media)
+            self._log(row)
 
     def log_media(
         self, images: Mapping[str, Picture] | None = None, tables: Mapping[str, Table] | None = None
@@ -203,21 +157,12 @@ class WandbRun(Logger):
             A picture is none of these.
         """
         pictures = {key: as_image(picture) for key, picture in (images or {}).items()}
-        if self.experiment is None or self.failed:
-            return
-        try:
-            self.media |= as_wandb(pictures, tables or {})
-        except Exception as error:
-            self._give_up(error)
+        self._with_run(lambda run: self.rows.media.update(as_wandb(pictures, tables or {}, run)))
 
     def flush(self) -> None:
         """Send what is still kept: the metrics of an epoch that was not finished, and pictures made after it."""
-        for epoch in sorted(self.pending):
-            self._send(epoch)
-        if self.media:
-            media, self.media = self.media, {}
-            epochs = {} if self.last_epoch is None else {"epoch": self.last_epoch}
-            self._guard("log", epochs | media)
+        for row in self.rows.rest():
+            self._log(row)
 
     @rank_zero_only
     def finalize(self, status: str) -> None:
@@ -238,21 +183,13 @@ class WandbRun(Logger):
         """
         self.flush()
         self.summarize(run_summary(state, record, reason))
-        if self.run is not None and not self.failed and state != "complete":
-            try:
-                self.run.tags = (*self.run.tags, state)
-            except Exception as error:
-                self._give_up(error)
+        if state != "complete":
+            self._with_run(lambda run: setattr(run, "tags", (*run.tags, state)))
         self.close(exit_code=0 if state in ("complete", "pruned") else 1)
 
     def summarize(self, values: Mapping[str, Any]) -> None:
         """Set values of the run's summary."""
-        run = self.experiment
-        if run is not None and not self.failed:
-            try:
-                run.summary.update(redact(dict(values)))
-            except Exception as error:
-                self._give_up(error)
+        self._with_run(lambda run: run.summary.update(redact(dict(values))))
 
     @rank_zero_only
     def close(self, exit_code: int = 0) -> None:
