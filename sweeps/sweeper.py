@@ -22,6 +22,7 @@ from fer_lightning.sweeps.address import storage_url
 from fer_lightning.sweeps.cell import TUNING
 from fer_lightning.sweeps.claim import Claim, Claims
 from fer_lightning.sweeps.command_line import split_overrides
+from fer_lightning.sweeps.config_files import read_files_once
 from fer_lightning.sweeps.engine import Engine
 from fer_lightning.sweeps.hold import storage_failures_halt
 from fer_lightning.sweeps.launch import job_overrides, run_jobs, write_once
@@ -46,6 +47,7 @@ class StudySweep:
     def __init__(self, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self._context = hydra_context
         self._config = config
+        read_files_once(hydra_context.config_loader)
         parser = OverridesParser.create(config_loader=hydra_context.config_loader)
         task = parser.parse_overrides(list(config.hydra.overrides.task))
         self._fixed_overrides, swept = split_overrides(task)

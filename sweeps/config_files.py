@@ -1,0 +1,40 @@
+"""Reading the files of the configuration once for a whole sweep rather than for every trial."""
+
+from __future__ import annotations
+
+import pickle
+from typing import Any
+
+from hydra.plugins.config_source import ConfigSource
+
+
+class ReadOnce:
+    """A source's ``load_config`` that reads and parses each file once.
+
+    Parsing YAML is half of what composing a trial takes. Every call gives a configuration of its own, because Hydra
+    changes what it loads. The trials of a sweep so see the files as they were when the sweep first read them.
+    """
+
+    def __init__(self, source: ConfigSource) -> None:
+        self._load = source.load_config
+        self._kept: dict[str, bytes] = {}
+
+    def __call__(self, config_path: str) -> Any:
+        """Return what the source's own method does."""
+        if config_path not in self._kept:
+            found = self._load(config_path)
+            self._kept[config_path] = pickle.dumps(found, pickle.HIGHEST_PROTOCOL)
+            return found
+        return pickle.loads(self._kept[config_path])
+
+    def __deepcopy__(self, _memo: dict[int, Any]) -> ReadOnce:
+        """Hydra copies its sources for each composition; they share what was read."""
+        return self
+
+
+def read_files_once(config_loader: Any) -> None:
+    """Let a Hydra configuration loader read each file once; a loader without files of its own is left as it is."""
+    repository = getattr(config_loader, "repository", None)
+    for source in repository.get_sources() if repository is not None else ():
+        if source.scheme() in ("pkg", "file") and not isinstance(vars(source).get("load_config"), ReadOnce):
+            source.load_config = ReadOnce(source)

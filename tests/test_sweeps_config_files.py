@@ -1,0 +1,39 @@
+"""A sweep reads its configuration files once, and composes the same as without."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from pathlib import Path
+
+from hydra._internal.core_plugins.file_config_source import FileConfigSource
+
+from fer_lightning.sweeps.config_files import ReadOnce
+
+
+def source_of(folder: Path) -> FileConfigSource:
+    (folder / "model.yaml").write_text(
+        "# @package _global_\nmodel: {width: 8, names: [a, b]}\nlast: ${model.width}\n"
+    )
+    return FileConfigSource(provider="test", path=f"file://{folder}")
+
+
+def test_each_call_gives_its_own_configuration_with_the_same_content(tmp_path: Path) -> None:
+    source = source_of(tmp_path)
+    plain = source.load_config("model")
+    read = ReadOnce(source)
+    for _ in range(3):
+        found = read("model")
+        assert found.config == plain.config
+        assert found.config.last == 8
+        assert (found.header, found.path, found.provider) == (plain.header, plain.path, plain.provider)
+        found.config.model.width = 9
+        found.config.model.names.append("c")
+
+
+def test_a_file_is_read_once_also_by_copies(tmp_path: Path) -> None:
+    read = ReadOnce(source_of(tmp_path))
+    read("model")
+    (tmp_path / "model.yaml").unlink()
+    assert copy.deepcopy(read)("model").config.model.width == 8
+    assert pickle.loads(pickle.dumps(read))("model").config.model.names == ["a", "b"]
