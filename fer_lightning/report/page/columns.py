@@ -52,7 +52,9 @@ def parameter_columns(params: Sequence[Mapping[str, Any]], log: frozenset[str] =
         if name == "seed":
             continue
         # A parameter may be named like a credential.
-        values = [redact({name: row[name]})[name] if name in row else None for row in params]
+        values = [
+            row.get(name) for row in redact([{name: row[name]} if name in row else {} for row in params])
+        ]
         present = [value for value in values if value is not None]
         if present and all(map(_is_number, present)):
             cells: list[float | str | None] = [rounded(value, 8) for value in values]

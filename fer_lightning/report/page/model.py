@@ -16,14 +16,13 @@ from fer_lightning.report.page import provenance, words
 from fer_lightning.report.page.columns import cost_columns, metric_columns, parameter_columns
 from fer_lightning.report.page.configs import split_configs
 from fer_lightning.report.page.drawings import (
-    curve_of,
     forest,
     forest_cells,
     last_value,
     log_parameters,
     search_drawings,
 )
-from fer_lightning.report.page.pictures import embedded, picture_budget
+from fer_lightning.report.page.run_entries import Pictures, embedded_sheets, run_entry
 from fer_lightning.report.page.run_files import RunFiles, read_run
 from fer_lightning.report.tuning_cells import tuning_lines, tuning_table
 from fer_lightning.tracking.redact import redact
@@ -44,12 +43,12 @@ class PageModel:
     ----------
     head : what is written into the HTML itself: question, verdicts, counts, provenance
     data : what the page's script draws from: columns, runs, configurations, drawings
-    pictures : run number → ``data:`` address, width and height of its saliency grid
+    pictures : "<run number>-<kind of faces>" → ``data:`` address, width and height of that saliency grid
     """
 
     head: dict[str, Any]
     data: dict[str, Any]
-    pictures: dict[int, tuple[str, int, int]]
+    pictures: Pictures
 
 
 def page_model(
@@ -66,14 +65,14 @@ def page_model(
     records = [run.record for run in files]
     metric = _metric(report, records)
     maximize = study.directions[0].name == "MAXIMIZE"
-    pictures = _pictures(trials, files)
+    pictures = embedded_sheets(trials, files)
     drawings = {} if report is not None else search_drawings(study, metric, maximize=maximize)
     data = {
         "kind": "search" if report is None else "ablation",
         "metric": metric,
         "higher": maximize,
         "columns": _columns(study, trials, records, metric),
-        "runs": [_run(t, f, metric, t.number in pictures) for t, f in zip(trials, files, strict=True)],
+        "runs": [run_entry(t, f, metric, pictures) for t, f in zip(trials, files, strict=True)],
         "classes": _classes(files),
         "config": split_configs([run.config for run in files]),
         "forest": None if report is None else forest(report),
@@ -104,56 +103,10 @@ def _columns(
     return [column.as_plain() for column in columns]
 
 
-def _run(trial: TrialRecord, files: RunFiles, metric: str, has_picture: bool) -> dict[str, Any]:
-    matrix = files.confusion
-    overrides = trial.attrs.get("overrides") or []
-    return {
-        "number": trial.number,
-        "state": words.state_of(trial),
-        "arm": trial.arm,
-        "stage": trial.stage,
-        "seed": trial.seed if trial.seed is not None else files.record.get("seed"),
-        "reason": trial.reason,
-        "folder": None if trial.directory is None else trial.directory.name,
-        "overrides": [str(word) for word in overrides],
-        "note": files.record.get("note") or None,
-        "curves": files.curves or curve_of(trial, metric),
-        "confusion": None if matrix is None else matrix.counts.tolist(),
-        "classes": None if matrix is None else list(matrix.class_names),
-        "picture": has_picture,
-        "trust": _trust(files.trust),
-    }
-
-
-def _trust(about: dict[str, Any]) -> dict[str, Any]:
-    """What ``saliency.json`` says for a reader: method, verdict of the checks, epoch, and the faces in words."""
-    faces = [face for face in about.get("faces") or [] if isinstance(face, dict)]
-    epoch = about.get("epoch")
-    return {
-        "method": str(about.get("method") or "saliency"),
-        "settings": str(about.get("settings") or ""),
-        "verdict": str(about.get("verdict") or "not checked"),
-        "epoch": epoch + 1 if isinstance(epoch, int) else None,
-        "checked_on": about.get("checked_on"),
-        "synthetic": about.get("synthetic") is True,
-        "faces": [str(face.get("true", "")) for face in faces],
-    }
-
-
 def _classes(files: Sequence[RunFiles]) -> list[str]:
     """The class names that most runs have; runs with others are not compared class by class."""
     found = Counter(run.confusion.class_names for run in files if run.confusion is not None)
     return list(found.most_common(1)[0][0]) if found else []
-
-
-def _pictures(trials: Sequence[TrialRecord], files: Sequence[RunFiles]) -> dict[int, tuple[str, int, int]]:
-    budget = picture_budget(sum(run.saliency is not None for run in files))
-    found = {
-        trial.number: embedded(run.saliency, budget)
-        for trial, run in zip(trials, files, strict=True)
-        if run.saliency is not None
-    }
-    return {number: picture for number, picture in found.items() if picture is not None}
 
 
 def _head(

@@ -18,6 +18,16 @@ from fer_lightning.tracking.metrics_csv import read_metrics
 from fer_lightning.tracking.redact import redact
 
 DIGITS = 5
+# The saliency grids of a run, by what their faces are.
+SHEETS = {"correct": "saliency", "mistakes": "saliency_mistakes"}
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A saliency grid: the picture's path, and what the ``.json`` beside it says of method, checks and faces."""
+
+    path: Path
+    about: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -31,30 +41,33 @@ class RunFiles:
     curves : "epoch" (from 1) and each metric of training and validation, one value an epoch, None where it
         was not measured; recalls of single classes are left out
     confusion : faces by true and predicted class; None without predictions
-    saliency : the picture's path, where there is one
-    trust : ``saliency.json``: method and verdict of the trust checks
+    sheets : "correct" and "mistakes" → the saliency grid of such faces, where there is one
     """
 
     record: dict[str, Any] = field(default_factory=dict)
     config: dict[str, Any] = field(default_factory=dict)
     curves: dict[str, list[float | None]] = field(default_factory=dict)
     confusion: Confusion | None = None
-    saliency: Path | None = None
-    trust: dict[str, Any] = field(default_factory=dict)
+    sheets: dict[str, Sheet] = field(default_factory=dict)
 
 
 def read_run(folder: Path | None) -> RunFiles:
     """Read what is there of a run; files that are missing or half written count as not there."""
     if folder is None or not folder.is_dir():
         return RunFiles()
-    picture = folder / "saliency.png"
+    pictures = {kind: folder / f"{name}.png" for kind, name in SHEETS.items()}
+    found = {
+        "record": _json(folder / "run.json"),
+        "config": _yaml(folder / "config.yaml"),
+        "about": {k: _json(path.with_suffix(".json")) for k, path in pictures.items() if path.is_file()},
+    }
+    found = redact(found)  # once: each call looks through the whole environment
     return RunFiles(
-        record=redact(_json(folder / "run.json")),
-        config=flatten(redact(_yaml(folder / "config.yaml"))),
+        record=found["record"],
+        config=flatten(found["config"]),
         curves=_curves(folder / "metrics.csv"),
         confusion=_confusion(folder),
-        saliency=picture if picture.is_file() else None,
-        trust=redact(_json(folder / "saliency.json")),
+        sheets={kind: Sheet(pictures[kind], about) for kind, about in found["about"].items()},
     )
 
 

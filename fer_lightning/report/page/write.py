@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 SCRIPTS = (
     "dom",
     "study",
+    "later",
     "chart",
     "tooltip",
     "forest",
@@ -81,7 +82,7 @@ def render(model: PageModel) -> str:
         style=Markup(style),
         script=Markup(script),
         data=json_for_html(model.data),
-        pictures={number: json_for_html(picture) for number, picture in model.pictures.items()},
+        pictures={key: json_for_html(picture) for key, picture in model.pictures.items()},
         **model.head,
     )
 

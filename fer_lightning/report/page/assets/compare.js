@@ -43,26 +43,30 @@ function configDifferences(groups) {
       values.map((value) => make("td", {}, value)))))));
 }
 
-function picture(index) {
-  const [address, width, height] = JSON.parse(byId(`picture-${runs[index].number}`).textContent);
-  const { method, settings, verdict, epoch, checked_on: checkedOn, synthetic, faces: named } = runs[index].trust;
-  const kind = synthetic ? "synthetic faces" : "faces";
-  const whose = named.length ? ` (${named.join(", ")})` : "";
+// Written as pictures only when they are compared: until then they are text that nothing decodes.
+function picture(index, kind) {
+  const [address, width, height] = JSON.parse(byId(`picture-${runs[index].number}-${kind}`).textContent);
+  const { method, settings, verdict, epoch, checked_on: checkedOn, synthetic, faces: named } = runs[index].sheets[kind];
+  const whose = `${synthetic ? "synthetic faces" : "faces"}${named.length ? ` (${named.join(", ")})` : ""}`;
   const facts = [method, settings, epoch === null ? "" : `epoch ${epoch}`, synthetic ? "synthetic faces" : ""].filter(Boolean);
   return make("figure", { class: "saliency" },
     make("img", { src: address, width, height,
-      alt: `Where ${runName(index)} looks: ${kind}${whose} and their saliency maps by ${method}. Trust checks: ${verdict}.` }),
+      alt: `Where ${runName(index)} looks: ${whose} and their saliency maps by ${method}. Trust checks: ${verdict}.` }),
     make("figcaption", {}, make("strong", {}, runName(index)), ` · ${facts.join(" · ")}`,
       make("p", { class: "trust" }, `Trust checks: ${verdict}${checkedOn ? ` (on ${checkedOn} faces)` : ""}`)));
 }
 
+const SHEET_TITLES = { correct: "Faces that each run names right", mistakes: "Mistakes that each run is surest of" };
+
 function compareSaliency(groups) {
   // Of an arm the run of its first seed that has a picture stands for all; the others can be chosen one by one.
-  const shown = groups.map((group) => group.runs.find((index) => runs[index].picture));
-  if (shown.every((index) => index === undefined))
-    return make("p", {}, "No saliency grids are stored for these runs.");
-  return make("div", { class: "pictures" }, shown.map((index, g) => (index === undefined
-    ? make("p", { class: "small" }, `${groups[g].label}: no saliency grid stored.`) : picture(index))));
+  const rows = Object.entries(SHEET_TITLES).map(([kind, title]) =>
+    [kind, title, groups.map((group) => group.runs.find((index) => runs[index].sheets[kind]))]);
+  const found = rows.filter(([, , shown]) => shown.some((index) => index !== undefined));
+  if (!found.length) return make("p", {}, "No saliency grids are stored for these runs.");
+  return found.flatMap(([kind, title, shown]) => [make("h4", {}, title),
+    make("div", { class: "pictures" }, shown.map((index, g) => (index === undefined
+      ? make("p", { class: "small" }, `${groups[g].label}: no such grid is stored.`) : picture(index, kind))))]);
 }
 
 function showComparison() {

@@ -23,9 +23,10 @@ function drawHistory() {
     svg.append(draw("path", { class: "best", d: steps.join("") }));
   }
   const last_best = best.at(-1);
-  return replace(place, svg, make("p", { class: "small" },
+  replace(place, svg, make("p", { class: "small" },
     `${complete.length} complete (dots), ${pruned.length} pruned (crosses, at their last value), ${failed.length} failed (ticks below); ` +
     (last_best ? `line: the best so far, ${readable(objective, last_best[1])}${objective.unit && " %"}.` : "none complete.")));
+  return markDrawings();
 }
 
 function showImportance() {

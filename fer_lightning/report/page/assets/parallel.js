@@ -32,7 +32,7 @@ function drawParallel() {
   if (axes.some(({ column }) => column.cells.includes(null)))
     svg.append(draw("text", { class: "tick", x: 2, y: toY(BELOW) + 4 }, "not set"));
   replace(place, svg);
-  return markParallel();
+  return markDrawings();
 }
 
 function parallelLines(axes, toY) {
@@ -90,7 +90,7 @@ function bindBrush(hit, brush, { column, scale }, box, toY) {
     event.preventDefault();
   });
   hit.addEventListener("pointermove", (event) => { if (from !== null) paint(from, placeOf(event)); });
-  hit.addEventListener("pointercancel", () => { from = null; markParallel(); });
+  hit.addEventListener("pointercancel", () => { from = null; markDrawings(); });
   hit.addEventListener("pointerup", (event) => {
     if (from === null) return;
     const [low, high] = [from, placeOf(event)].sort((a, b) => a - b);
@@ -114,8 +114,8 @@ function keepBetween(column, scale, low, high) {
   } else setLimits(column.name, low <= 0 ? -Infinity : scale.value(low), high >= 1 ? Infinity : scale.value(high));
 }
 
-// Fade the lines that the filter leaves out, and show limits that were typed as brushes too.
-function markParallel() {
+// Fade what the filter leaves out in every drawing, and show limits that were typed as brushes too.
+function markDrawings() {
   for (const [index, line] of parallelState.lines) line.classList.toggle("out", !kept[index]);
   for (const { column, scale, brush, paint } of parallelState.brushes) {
     const limits = filter.limits.get(column.name), levels = filter.levels.get(column.name);

@@ -37,5 +37,6 @@ function drawSlices() {
     return replace(place, make("p", {}, "No parameter varies between the runs."));
   const room = widthOf(place), across = Math.max(1, Math.min(4, Math.floor(room / 270), drawn.length));
   const width = Math.min(Math.floor((room - 16 * (across - 1)) / across), 420);
-  return replace(place, drawn.map((column) => slice(column, width)));
+  replace(place, drawn.map((column) => slice(column, width)));
+  return markDrawings();
 }

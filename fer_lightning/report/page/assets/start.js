@@ -1,11 +1,15 @@
 // Build the page, and draw again when its width changes.
 
+function drawSpace() {
+  if (study.kind === "search") drawLater(byId("history"), drawHistory);
+  drawLater(byId("parallel"), drawParallel);
+  drawLater(byId("slices"), drawSlices);
+  drawWhenIdle();
+}
+
 function redraw() {
   drawForest();
-  if (study.kind === "search") drawHistory();
-  drawParallel();
-  drawSlices();
-  markParallel();
+  drawSpace();
   if (chosen.length > 1) showComparison();
 }
 
@@ -16,27 +20,30 @@ function showCommon() {
     : make("p", {}, "No configuration is stored."));
 }
 
+// The effect plot asks for its width: before the table is there, that costs next to nothing.
+drawForest();
 buildFilterForm();
 buildTable();
 bindArms();
-whenFiltered.push(markParallel);
+whenFiltered.push(markDrawings);
 whenChosen.push(showComparison);
 showComparison();
 showCommon();
 if (study.kind === "search") showImportance();
-redraw();
+drawSpace();
 
-let lastWidth = window.innerWidth, waiting = 0;
+let lastWidth = window.innerWidth, resized = 0;
 window.addEventListener("resize", () => {
   if (window.innerWidth === lastWidth) return;
   lastWidth = window.innerWidth;
-  clearTimeout(waiting);
-  waiting = setTimeout(redraw, 120);
+  clearTimeout(resized);
+  resized = setTimeout(redraw, 120);
 });
 
 // Paper shows what is folded away on the screen.
 let opened = [];
 window.addEventListener("beforeprint", () => {
+  drawAll();
   opened = [...document.querySelectorAll("details:not([open]):not(.filter-more)")];
   for (const part of opened) part.open = true;
 });

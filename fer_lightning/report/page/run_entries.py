@@ -1,0 +1,72 @@
+"""Each run as the page's script reads it, and the saliency grids that go with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from fer_lightning.report.page import words
+from fer_lightning.report.page.drawings import curve_of
+from fer_lightning.report.page.pictures import embedded, picture_budget
+from fer_lightning.report.page.run_files import RunFiles
+
+if TYPE_CHECKING:
+    from fer_lightning.sweeps.records import TrialRecord
+
+# "<run number>-<kind of faces>" → ``data:`` address, width and height
+Pictures = dict[str, tuple[str, int, int]]
+
+
+def run_entry(trial: TrialRecord, files: RunFiles, metric: str, pictures: Pictures) -> dict[str, Any]:
+    """One run: state, factors, curves, confusion, and what is said of those of its grids that are `pictures`."""
+    matrix = files.confusion
+    overrides = trial.attrs.get("overrides") or []
+    return {
+        "number": trial.number,
+        "state": words.state_of(trial),
+        "arm": trial.arm,
+        "stage": trial.stage,
+        "seed": trial.seed if trial.seed is not None else files.record.get("seed"),
+        "reason": trial.reason,
+        "folder": None if trial.directory is None else trial.directory.name,
+        "overrides": [str(word) for word in overrides],
+        "note": files.record.get("note") or None,
+        "curves": files.curves or curve_of(trial, metric),
+        "confusion": None if matrix is None else matrix.counts.tolist(),
+        "classes": None if matrix is None else list(matrix.class_names),
+        "sheets": {
+            kind: _about(sheet.about)
+            for kind, sheet in files.sheets.items()
+            if f"{trial.number}-{kind}" in pictures
+        },
+    }
+
+
+def _about(about: Mapping[str, Any]) -> dict[str, Any]:
+    """What a grid's ``.json`` says for a reader: method, verdict of the checks, epoch, and the faces in words."""
+    faces = [face for face in about.get("faces") or [] if isinstance(face, dict)]
+    epoch = about.get("epoch")
+    return {
+        "method": str(about.get("method") or "saliency"),
+        "settings": str(about.get("settings") or ""),
+        "verdict": str(about.get("verdict") or "not checked"),
+        "epoch": epoch + 1 if isinstance(epoch, int) else None,
+        "checked_on": about.get("checked_on"),
+        "synthetic": about.get("synthetic") is True,
+        "faces": [_face(str(face.get("true", "")), str(face.get("predicted", ""))) for face in faces],
+    }
+
+
+def _face(true: str, predicted: str) -> str:
+    return true if predicted in (true, "") else f"{true} taken for {predicted}"
+
+
+def embedded_sheets(trials: Sequence[TrialRecord], files: Sequence[RunFiles]) -> Pictures:
+    """All saliency grids that can be read, each as small as their number asks for."""
+    budget = picture_budget(sum(len(run.sheets) for run in files))
+    found = {
+        f"{trial.number}-{kind}": embedded(sheet.path, budget)
+        for trial, run in zip(trials, files, strict=True)
+        for kind, sheet in run.sheets.items()
+    }
+    return {key: picture for key, picture in found.items() if picture is not None}
