@@ -64,7 +64,7 @@ class ConfusionMatrix(Look):
         found = confusion(view.predictions)
         _write(found, view.folder)
         picture = confusion_sheet(found, f"Confusion matrix: {view.title}")
-        picture.save(view.folder / "confusion.png")
+        picture.save(view.folder / "confusion.png", compress_level=1)
         return Seen(
             images={"confusion/matrix": picture},
             tables={"confusion/counts": confusion_table(found.counts, found.class_names)},

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytorch_lightning as pl
 
-from fer_lightning.plots.history import save_history
+from fer_lightning.plots.history_sheet import history_sheet
 from fer_lightning.tracking.metrics_csv import read_metrics
 
 
@@ -28,4 +28,5 @@ class HistoryFigure(pl.Callback):
         if trainer.is_global_zero and table.exists():
             faces = trainer.datamodule.faces  # type: ignore[attr-defined]
             title = f"{faces.name} data, drawn by a program" if faces.synthetic else faces.name
-            save_history(read_metrics(table), self.folder / "history.png", title)
+            picture = history_sheet(read_metrics(table), title)
+            picture.save(self.folder / "history.png", compress_level=1)

@@ -98,7 +98,7 @@ class SaliencyMaps(Look):
         )
         name = "saliency" if self.which == "correct" else "saliency_mistakes"
         view.folder.mkdir(parents=True, exist_ok=True)
-        picture.save(view.folder / f"{name}.png")
+        picture.save(view.folder / f"{name}.png", compress_level=1)
         about = {"method": found.method, "settings": found.settings} | checked
         faces = {"data": view.data.faces.name, "synthetic": view.data.faces.synthetic, "split": view.split}
         shown = {"epoch": view.epoch, "faces": described(view.predictions, chosen)}
