@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
+import signal
+import subprocess
+import sys
 import threading
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -261,6 +266,16 @@ def test_pictures_come_in_the_order_of_their_use(tmp_path):
         "history.png",
         "zebra.png",
     ]
+    for place, name in (("lime", "lime.png"), ("epochs", "001.png"), ("wandb", "saliency.png")):
+        (tmp_path / place).mkdir()
+        (tmp_path / place / name).write_bytes(b"x")
+    assert [path.name for path in pictures_of(tmp_path)] == [
+        "confusion.png",
+        "saliency.png",
+        "lime.png",
+        "history.png",
+        "zebra.png",
+    ]
     assert pictures_of(tmp_path / "nowhere") == []
     assert Pictures(tmp_path, lambda *_: []).find("zebra.png") == tmp_path.resolve() / "zebra.png"
 
@@ -284,6 +299,32 @@ def test_a_port_that_cannot_be_had_is_said():
         open_server(lambda *_: [], 70000)
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_and_a_termination_end_it(tmp_path, number):
+    make_study(tmp_path / "study")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "fer_lightning", "dashboard", "study", "port=0"],
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        said = process.stdout.readline()
+        found = re.fullmatch(
+            r"faces: (http://127\.0\.0\.1:\d+)/dashboard/studies/1 \(Ctrl-C ends it\)\n", said
+        )
+        assert found, said + process.communicate()[1]
+        with urllib.request.urlopen(f"{found[1]}/api/studies", timeout=120) as answer:
+            assert json.load(answer)["study_summaries"][0]["study_name"] == "faces"
+        process.send_signal(number)
+        left = process.communicate(timeout=120)
+    finally:
+        process.kill()
+    assert (process.returncode, left[0].strip(), left[1]) == (0, "", "")
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(not CHROMIUM.exists(), reason="needs Chromium (apt install chromium)")
 def test_trials_are_compared_in_a_browser(tmp_path):
@@ -303,20 +344,20 @@ def test_trials_are_compared_in_a_browser(tmp_path):
     try:
         with sync.sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=options)
-            page = browser.new_page(viewport={"width": 1400, "height": 1200})
+            page = browser.new_page(viewport={"width": 2400, "height": 1200})
             page.on("pageerror", lambda error: errors.append(str(error)))
             address = f"http://127.0.0.1:{served.port}/dashboard/studies/{served.study._study_id}"
-            page.goto(f"{address}/trials?numbers=0,1", wait_until="commit", timeout=120_000)
-            for number in (0, 1):
+            page.goto(f"{address}/trials?numbers=0,1,2", wait_until="commit", timeout=600_000)
+            for number in (0, 1, 2):
                 for name in ("confusion", "saliency"):
                     picture = page.locator(f"img[src*='/files/trial_000{number}/{name}.png']").first
-                    picture.wait_for(timeout=120_000)
+                    picture.wait_for(timeout=600_000)
                     page.wait_for_function(
                         "picture => picture.complete && picture.naturalWidth === 60",
                         arg=picture.element_handle(),
-                        timeout=60_000,
+                        timeout=600_000,
                     )
-            assert page.locator("img[src*='/files/trial_0002/']").count() == 0
+            assert page.locator("img[src*='/files/']").count() == 9
             page.screenshot(path=str(tmp_path / "compare.png"))
             browser.close()
     finally:

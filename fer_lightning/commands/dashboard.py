@@ -27,10 +27,10 @@ def main(arguments: list[str]) -> int:
     folder: Path = study_folder(study, place)
     server = open_server(application(study._storage, study.study_name, folder), values["port"])
     address = f"http://{HOST}:{server.server_port}/dashboard/studies/{study._study_id}"
-    print(f"{study.study_name}: {address} (Ctrl-C ends it)", flush=True)
     # From another thread, since the server cannot be ended from the one that it runs in.
     signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
     try:
+        print(f"{study.study_name}: {address} (Ctrl-C ends it)", flush=True)
         server.serve_forever(poll_interval=0.2)
     except KeyboardInterrupt:
         print()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -11,15 +12,25 @@ from fer_lightning.dashboard.read_only import Environ, StartResponse, WsgiApplic
 PREFIX = "/files/"
 TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".svg": "image/svg+xml", ".webp": "image/webp"}
 # What a trial is judged by comes first; anything else follows by its name.
-ORDER = ("confusion", "saliency", "trust", "regions", "filters", "class_images", "history")
+ORDER = (
+    "confusion",
+    "saliency",
+    "trust",
+    "regions",
+    "lime",
+    "filters",
+    "class_images",
+    "feature_maps",
+    "history",
+)
 
 
 def pictures_of(folder: Path) -> list[Path]:
-    """Return the pictures directly in a trial's folder, those that it is compared by first."""
-    try:
-        found = [path for path in folder.iterdir() if path.suffix in TYPES and not path.name.startswith(".")]
-    except OSError:
-        return []
+    """Return the pictures in a trial's folder and in those of its explanations, what it is compared by first."""
+    found = []
+    for place in (folder, *(folder / name for name in ORDER)):
+        with suppress(OSError):
+            found += [path for path in place.iterdir() if path.suffix in TYPES and path.name[0] != "."]
     return sorted(found, key=lambda path: (_rank(path.stem), path.name))
 
 
