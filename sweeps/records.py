@@ -130,7 +130,7 @@ def study_folder(study: optuna.Study, place: str | Path) -> Path:
 
 def _folder(study: optuna.Study, url: str) -> Path:
     """The sweep's folder: as stored, or where the storage file lies now if the study was moved."""
-    stored = Path(study.user_attrs.get("directory", "."))
+    stored = Path(study.user_attrs.get("directory", ".")).expanduser()
     path = storage_file(url)
     if path is not None and not stored.is_dir():
         return path.parent

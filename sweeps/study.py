@@ -15,6 +15,7 @@ from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
 
 from fer_lightning.errors import ConfigError
+from fer_lightning.sweeps.address import storage_file
 from fer_lightning.sweeps.algorithms import build_pruner, build_sampler
 from fer_lightning.sweeps.enqueue import enqueue
 from fer_lightning.sweeps.lock import claim_lock
@@ -23,7 +24,7 @@ from fer_lightning.sweeps.options import SweepOptions
 from fer_lightning.sweeps.plan import Plan
 from fer_lightning.sweeps.space import Lookup, SearchSpace
 from fer_lightning.sweeps.storage import open_storage
-from fer_lightning.tracking.redact import redact
+from fer_lightning.tracking.redact import redact, redact_text
 
 _STARTS = "fer:starts"
 
@@ -117,7 +118,10 @@ def _create_or_load(spec: StudySpec, storage: BaseStorage) -> optuna.Study:
     if stored is None:
         study.set_user_attr("objectives", list(options.objective))
         study.set_user_attr("pruner", pruner)
-        study.set_user_attr("directory", str(spec.sweep_dir))
+        # A study's file is passed on; a server's users need the place in full, having other homes.
+        in_file = storage_file(spec.url) is not None
+        directory = redact_text(str(spec.sweep_dir)) if in_file else str(spec.sweep_dir)
+        study.set_user_attr("directory", directory)
         if spec.plan is not None:
             study.set_user_attr("plan", spec.plan.as_config())
         if len(set(options.objective)) == len(options.objective):
