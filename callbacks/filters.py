@@ -16,7 +16,8 @@ from fer_lightning.plots.style import save_figure
 
 
 class FilterImages(Look):
-    """Writes ``filters_<layer>.png``: for each filter the image that drives it most; also to W&B.
+    """Writes ``filters_<layer>.png``: for each filter the image that drives it most; also to W&B, as
+    ``filters/<layer>``, or ``filters/first`` where no layer is named.
 
     Parameters
     ----------
@@ -69,5 +70,7 @@ class FilterImages(Look):
         name = layer.removeprefix("model.")
         sheet = filter_sheet(ascent, groups, synthetic=view.data.faces.synthetic)
         path = save_figure(sheet, view.folder / f"filters_{name}.png")
+        # W&B compares runs by this key, and the first convolution has another name in every network.
+        key = "first" if self.layer is None else name
         with Image.open(path) as picture:
-            return Seen(images={f"filters/{name}": picture.convert("RGB")})
+            return Seen(images={f"filters/{key}": picture.convert("RGB")})

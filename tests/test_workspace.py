@@ -1,13 +1,19 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
-from fer_lightning.callbacks.saliency import WHICH
+import pytest
+from conftest import TINY
+
 from fer_lightning.commands.workspace import main
+from fer_lightning.compose import compose_config
 from fer_lightning.tracking.factors import FACTORS, factors
 from fer_lightning.tracking.wandb_identity import run_configuration, run_summary
+from fer_lightning.tracking.wandb_log import read_wandb_log
 from fer_lightning.tracking.workspace import build_workspace, workspace_spec
+from fer_lightning.train import train
 
 CONFIG: dict[str, Any] = {
     "seed": 3,
@@ -52,10 +58,34 @@ def test_the_panels_show_what_runs_log():
     assert {line["xAxis"] for line in lines} == {"epoch"}
 
 
-def test_the_media_panels_have_the_keys_of_the_callbacks():
-    media = configs(workspace_spec(build_workspace("faces")), "Media Browser")
-    shown = {key for config in media for key in config["mediaKeys"]}
-    assert shown == {"confusion/matrix", *(f"saliency/{which}" for which in WHICH)}
+@pytest.mark.slow
+def test_the_panels_have_the_keys_that_a_training_logs(tmp_path):
+    words = [word for word in TINY if word != "logger=csv"]
+    few = ["callbacks.saliency.check=false", "callbacks.filters.filters=2", "callbacks.filters.steps=1"]
+    train(compose_config([*words, "logger=wandb", "callbacks=[default,explain]", *few]), tmp_path)
+    (path,) = tmp_path.glob("wandb/offline-run-*/run-*.wandb")
+    for _ in range(300):
+        log = read_wandb_log(path)
+        if log.exit_code is not None:
+            break
+        time.sleep(0.1)
+    assert log.exit_code == 0
+    kinds = {
+        key.removesuffix("._type"): value
+        for row in log.history
+        for key, value in row.items()
+        if key.endswith("._type")
+    }
+    spec = workspace_spec(build_workspace("faces"))
+    shown = [key for config in configs(spec, "Media Browser") for key in config["mediaKeys"]]
+    assert sorted(shown) == sorted(key for key, kind in kinds.items() if kind == "image-file")
+    assert [key for key, kind in kinds.items() if kind == "table-file"] == ["confusion/counts"]
+    # Curves and columns as well.
+    logged = {key for row in log.history for key in row}
+    assert {key for line in configs(spec, "Run History Line Plot") for key in line["metrics"]} <= logged
+    (importance,) = configs(spec, "Parameter Importance")
+    assert {importance["targetKey"], "state", "seconds"} <= log.summary.keys()
+    assert {*FACTORS, "seed", "lr"} - log.config.keys() == set()
 
 
 def test_pinned_columns_are_logged():
@@ -71,7 +101,7 @@ def test_offline_the_specification_is_written(tmp_path, capsys, monkeypatch):
     assert "its specification is written to" in capsys.readouterr().out
     found = json.loads((tmp_path / "w.json").read_text())
     assert (found["project"], found["entity"]) == ("faces", "team")
-    assert len(all_panels(found)) == 8
+    assert len(all_panels(found)) == 10
 
 
 def test_factors_of_configurations():

@@ -12,6 +12,8 @@ from fer_lightning.tracking.factors import FACTORS
 BEST = "best/val/acc"
 CONFUSION_KEYS = ("confusion/matrix",)
 SALIENCY_KEYS = ("saliency/correct", "saliency/mistakes")
+FILTER_KEYS = ("filters/first",)
+EXPLANATION_KEYS = ("class_images/class_images", "feature_maps/feature_maps", "lime/lime", "regions/regions")
 NAME = "fer_lightning"
 
 
@@ -88,6 +90,8 @@ def _media() -> workspaces.Section:
         panels=[
             _browser("Confusion matrices", CONFUSION_KEYS, _place(0, 0, 12, 12)),
             _browser("Saliency", SALIENCY_KEYS, _place(12, 0, 12, 12)),
+            _browser("Filters of the first layer", FILTER_KEYS, _place(0, 12, 12, 12)),
+            _browser("Explanations", EXPLANATION_KEYS, _place(12, 12, 12, 12)),
         ],
     )
 
