@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import gc
 import os
 from pathlib import Path
 from typing import Any
@@ -35,11 +37,22 @@ def run_trial(config: DictConfig, folder: Path) -> float | None:
             extra_callbacks=[pruning],
             wandb_options=_wandb_options(session),
         )
+        _set_libraries_aside()
         if pruning.pruned_after is not None:
             raise optuna.TrialPruned(f"pruned after epoch {pruning.pruned_after}")
         session.complete(_metrics(result), attrs={"epochs": result.epochs})
         return result.value
     return None
+
+
+@functools.cache
+def _set_libraries_aside() -> None:
+    """Once, after a process's first trial: let the collector pass over what the libraries have loaded for good.
+
+    Otherwise each full collection of the following trials walks through all of it.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def _take_over(config: DictConfig, session: TrialSession) -> None:
