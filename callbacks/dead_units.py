@@ -9,7 +9,7 @@ import pytorch_lightning as pl
 from torch import Tensor, nn
 
 from fer_lightning.errors import ConfigError
-from fer_lightning.explain.dead_units import UnitWatch, dead_alert, dead_share
+from fer_lightning.explain.dead_units import ALERT, UnitWatch, dead_alert, dead_share
 from fer_lightning.tracking.redact import redact_text
 
 log = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ class DeadUnits(pl.Callback):
         The threshold is no share.
     """
 
-    def __init__(self, threshold: float = 0.5) -> None:
+    def __init__(self, threshold: float = ALERT) -> None:
         if not 0 <= threshold <= 1:
             raise ConfigError(f"threshold={threshold}: expected a share between 0 and 1")
         self.threshold = threshold

@@ -13,6 +13,7 @@ from PIL import Image
 
 from fer_lightning.callbacks.confusion import ConfusionMatrix
 from fer_lightning.callbacks.dead_units import DeadUnits
+from fer_lightning.callbacks.explanation import ExplanationPart
 from fer_lightning.callbacks.saliency import SaliencyMaps
 from fer_lightning.checkpoints import load_classifier, read_checkpoint
 from fer_lightning.compose import compose_config
@@ -204,6 +205,11 @@ def test_a_run_without_validation_faces_says_what_it_can(tmp_path):
         (lambda: SaliencyMaps("", count=0), "count=0: expected a whole number of at least 1"),
         (lambda: DeadUnits(2), "threshold=2: expected a share between 0 and 1"),
         (lambda: ConfusionMatrix("", mode="best"), "mode=best: expected max or min"),
+        (lambda: ExplanationPart("", part="own"), "part=own: expected one of confusion, saliency, "),
+        (
+            lambda: ExplanationPart("", part="regions", region_faces=3),
+            "region_faces=3: expected a whole number",
+        ),
     ],
 )
 def test_a_mistake_is_met_before_the_training(make, message):
@@ -219,8 +225,9 @@ def test_the_fuller_set_changes_no_weight_and_leaves_its_pictures(tmp_path):
     train(config, tmp_path / "full")
     plain, full = state(tmp_path / "plain"), state(tmp_path / "full")
     assert all(torch.equal(plain[key], full[key]) for key in plain)
-    for name in ("saliency.png", "saliency_mistakes.png", "filters_features.block1.conv.png"):
-        assert (tmp_path / "full" / name).is_file()
+    pictures = ["saliency.png", "saliency_mistakes.png", "filters_features.block1.conv.png"]
+    pictures += [f"{part}/{part}.png" for part in ("feature_maps", "class_images", "lime", "regions")]
+    assert [name for name in pictures if not (tmp_path / "full" / name).is_file()] == []
 
 
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])

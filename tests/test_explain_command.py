@@ -102,7 +102,8 @@ def test_own_pictures_are_explained_by_a_model_of_another_size_whose_data_are_no
         Image.fromarray(colours).save(tmp_path / "mine" / f"{name}.png")
     (tmp_path / "mine" / "broken.png").write_bytes(b"no picture")
     words = [f"checkpoint={tmp_path}/net.ckpt", f"output={tmp_path}/out", f"image={tmp_path}/mine"]
-    assert main(["explain", *words, "only=[own,confusion]", "method=gradient"]) == 0
+    settings = ["method=smoothgrad", "saliency.smoothgrad.samples=3"]
+    assert main(["explain", *words, "only=[own,confusion]", *settings]) == 0
     said = capsys.readouterr().out
     assert "without the data that the model was trained on (" in said
     assert "confusion: left out (needs the faces that the model was trained on" in said
@@ -113,7 +114,7 @@ def test_own_pictures_are_explained_by_a_model_of_another_size_whose_data_are_no
     for name in ("<b>one", "two"):
         for share in by_hand(str(tmp_path / "net.ckpt"), tmp_path / "mine" / f"{name}.png"):
             assert f"<td>{100 * share:.1f}</td>" in page
-    for name in ("own_gradient", "own_lime", "own_feature_maps"):
+    for name in ("own_smoothgrad", "own_lime", "own_feature_maps"):
         assert (tmp_path / "out" / "own" / f"{name}.png").is_file()
 
 
@@ -169,6 +170,15 @@ def test_parts_are_made_in_the_order_of_the_page():
             ["checkpoint=x", "output=y", "trust.max_class_similarty=1"],
             "did you mean trust.max_class_similarity?",
         ),
+        (
+            ["checkpoint=x", "output=y", "saliency.smoothgrad.sample=9"],
+            "saliency.smoothgrad.sample: no such key; did you mean saliency.smoothgrad.samples?",
+        ),
+        (
+            ["checkpoint=x", "output=y", "saliency.samples=9"],
+            "saliency.samples: expected saliency.METHOD.SETTING; the methods are gradient, smoothgrad",
+        ),
+        (["checkpoint=x", "output=y", "saliency.smoothgrad.samples=0"], "samples=0: expected a whole number"),
         (["checkpoint=x", "output=y", "lime.target=odds"], "lime.target=odds: expected probability or logit"),
         (
             ["checkpoint=x", "output=y", "region_faces=1"],

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
+from omegaconf import OmegaConf
 from torch import Tensor, nn
 
+import fer_lightning.conf
+from fer_lightning.build import build
 from fer_lightning.errors import ConfigError, DataError
 from fer_lightning.explain.confusion import Confusion
 from fer_lightning.explain.lime import Lime
@@ -42,6 +47,11 @@ def face(seed: int = 0, size: int = 24) -> Tensor:
     generator = torch.Generator().manual_seed(seed)
     patches = torch.randint(40, 215, (1, size // 4, size // 4), generator=generator).float()
     return patches.repeat_interleave(4, 1).repeat_interleave(4, 2)
+
+
+def test_the_configuration_is_the_default():
+    path = Path(fer_lightning.conf.__file__).parent / "lime" / "default.yaml"
+    assert vars(build(OmegaConf.load(path))) == vars(Lime())
 
 
 def test_the_coefficients_of_a_linear_model_are_recovered_exactly():

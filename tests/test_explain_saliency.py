@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -227,6 +229,23 @@ def test_every_method_gives_maps_of_any_size_and_leaves_the_model_alone(method):
     assert found.maps.min() >= 0
     with torch.no_grad():
         assert found.targets.tolist() == model.eval()(faces.float()).argmax(1).tolist()
+
+
+def test_the_gradient_is_captums_and_needs_no_captum(faces):
+    from captum.attr import Saliency
+
+    torch.manual_seed(0)
+    model = Small(num_classes=3, image_size=SIZE).eval()
+    expected = Saliency(model).attribute(faces.clone().requires_grad_(), target=TARGETS, abs=False)
+    found = attributions(model, faces, TARGETS).signed
+    np.testing.assert_allclose(found, expected[:, 0].detach().numpy(), rtol=1e-4, atol=1e-8)
+    code = (
+        "import sys, torch\n"
+        "from fer_lightning.explain.saliency import saliency\n"
+        "saliency(torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(16, 2)), torch.rand(1, 1, 4, 4))\n"
+        "sys.exit('captum' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_it_works_within_an_evaluation_that_takes_no_gradients(faces, weights):

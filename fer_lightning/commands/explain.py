@@ -20,7 +20,7 @@ from fer_lightning.evaluate import data_of
 from fer_lightning.explain.layers import find_layer
 from fer_lightning.explain.lime import Lime
 from fer_lightning.explain.region_occlusion import RegionOcclusion
-from fer_lightning.explain.saliency import make_method
+from fer_lightning.explain.saliency import METHODS, make_method
 from fer_lightning.explain.trust import TrustRules
 from fer_lightning.explanations.options import Options
 from fer_lightning.explanations.page import write_page
@@ -47,13 +47,14 @@ KEYS: dict[str, Any] = {
     "threads": None,
 }
 
-# What further keys set, by their beginning; conf/trust, conf/lime and conf/regions say what each of them means.
-SETTINGS: dict[str, Any] = {"trust.": TrustRules, "lime.": Lime, "regions.": RegionOcclusion}
+# What further keys set, by their beginning; the files of conf/ with these names say what each of them means.
+SALIENCY: dict[str, Any] = {f"saliency.{name}.": target for name, target in METHODS.items()}
+SETTINGS: dict[str, Any] = {"trust.": TrustRules, "lime.": Lime, "regions.": RegionOcclusion} | SALIENCY
 
 
 def main(arguments: list[str]) -> int:
     """Write every part that applies into ``output``, and a page that holds them all."""
-    values, overrides = parse_arguments(arguments, KEYS, prefixes=["data.", *SETTINGS])
+    values, overrides = parse_arguments(arguments, KEYS, prefixes=["data.", "saliency.", *SETTINGS])
     if not isinstance(values["checkpoint"], str) or not values["output"]:
         raise ConfigError(
             "explain checkpoint=… output=DIR: expected one checkpoint and a folder for the page"
@@ -62,6 +63,11 @@ def main(arguments: list[str]) -> int:
         raise ConfigError(f"split={values['split']}: expected one of {', '.join(SPLITS)}")
     names = chosen_parts(values["only"])
     settings = {key: overrides.pop(key) for key in list(overrides) if not key.startswith("data.")}
+    for key in settings:
+        if not key.startswith(tuple(SETTINGS)):
+            raise ConfigError(
+                f"{key}: expected saliency.METHOD.SETTING; the methods are {', '.join(METHODS)}"
+            )
     options = _options(values, settings)
     if values["threads"]:
         torch.set_num_threads(values["threads"])
@@ -104,6 +110,11 @@ def _options(values: dict[str, Any], settings: dict[str, Any]) -> Options:
     return Options(
         layers=as_list(values["layer"]),
         methods=methods,
+        saliency={
+            prefix.split(".")[1]: made(prefix, settings)
+            for prefix in SALIENCY
+            if any(key.startswith(prefix) for key in settings)
+        },
         rules=made("trust.", settings, seed=seed, faces=values["faces"]),
         lime=made("lime.", settings, seed=seed),
         regions=made("regions.", settings, seed=seed),

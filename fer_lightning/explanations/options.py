@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from fer_lightning.errors import ConfigError
 from fer_lightning.explain.lime import Lime
 from fer_lightning.explain.region_occlusion import RegionOcclusion
+from fer_lightning.explain.saliency import Method, make_method
 from fer_lightning.explain.trust import TrustRules
 
 
@@ -21,6 +22,8 @@ class Options:
         Convolutions or dense layers whose filters are shown; none: four, from the first to the last.
     methods
         Saliency methods; none: all that go with the network.
+    saliency
+        Methods whose settings are not the default ones, by name.
     trust
         Check the saliency methods.
     rules
@@ -42,6 +45,7 @@ class Options:
 
     layers: Sequence[str] = ()
     methods: Sequence[str] = ()
+    saliency: Mapping[str, Method] = field(default_factory=dict)
     trust: bool = True
     rules: TrustRules = field(default_factory=TrustRules)
     lime: Lime = field(default_factory=Lime)
@@ -58,3 +62,7 @@ class Options:
                 raise ConfigError(f"{name}={value}: expected a whole number of at least {least}")
         if not isinstance(self.trust, bool):
             raise ConfigError(f"trust={self.trust}: expected true or false")
+
+    def method(self, name: str) -> Method:
+        """Return the saliency method of this name, with the settings that were asked for."""
+        return self.saliency.get(name) or make_method(name)

@@ -6,7 +6,7 @@ import numpy as np
 
 from fer_lightning.errors import ConfigError
 from fer_lightning.explain.choice import balanced_correct, one_of_each_class, worst_mistakes
-from fer_lightning.explain.saliency import Method, attributions, make_method
+from fer_lightning.explain.saliency import Method, attributions
 from fer_lightning.explain.trust import TrustReport, check_trust, methods_for
 from fer_lightning.explanations.options import Options
 from fer_lightning.explanations.section import Section
@@ -24,7 +24,7 @@ def asked_methods(subject: Subject, options: Options, section: Section) -> list[
     possible = methods_for(subject.module)
     if "grad_cam" not in possible:
         section.left_out.append("grad_cam: needs a convolution, and this network has none")
-    return [make_method(name) for name in names if name != "grad_cam" or name in possible]
+    return [options.method(name) for name in names if name != "grad_cam" or name in possible]
 
 
 def make(subject: Subject, options: Options, section: Section) -> None:

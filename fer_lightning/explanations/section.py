@@ -64,7 +64,7 @@ class Section:
         figure = drawn if isinstance(drawn, Figure) else drawn.get_figure(root=True)
         assert isinstance(figure, Figure)
         with figure_style():
-            figure.savefig(path)
+            figure.savefig(path, bbox_inches="tight", pad_inches=0.08)  # no empty bands at the edges
         self.pictures.append(Picture(path, redact_text(says), redact_text(verdict)))
 
     def tabulate(self, says: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

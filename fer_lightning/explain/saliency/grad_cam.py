@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-from captum.attr import LayerAttribution, LayerGradCam
 from torch import Tensor, nn
 
 from fer_lightning.errors import ConfigError
@@ -43,6 +42,8 @@ class GradCAM:
 
     def attribute(self, model: nn.Module, images: Tensor, targets: Tensor) -> tuple[Tensor, None]:
         """Return the weighted sum of the layer's maps, ``[N, H, W]``."""
+        from captum.attr import LayerAttribution, LayerGradCam  # here: it takes half a second
+
         layer = last_maps(model, images) if self.layer is None else find_layer(model, self.layer)
         # The faces ask for a gradient: with frozen parameters the layer's output would have none.
         values = LayerGradCam(model, layer).attribute(images.detach().requires_grad_(), target=targets)

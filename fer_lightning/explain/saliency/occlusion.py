@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-from captum.attr import Occlusion as CaptumOcclusion
 from torch import Tensor, nn
 
 from fer_lightning.errors import ConfigError
@@ -58,6 +57,8 @@ class Occlusion:
             raise ConfigError(
                 f"saliency.window={self.window}: expected at most the face's {min(images.shape[2:])} pixels"
             )
+        from captum.attr import Occlusion as CaptumOcclusion  # here: it takes half a second
+
         with torch.no_grad():
             values = CaptumOcclusion(model).attribute(
                 images.detach(),

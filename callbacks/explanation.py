@@ -1,0 +1,62 @@
+"""One part of what ``explain`` makes of a checkpoint, made of a run: class images, LIME, regions, feature maps."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from fer_lightning.callbacks.look import Look, Seen, View
+from fer_lightning.errors import ConfigError
+from fer_lightning.explanations.options import Options
+from fer_lightning.explanations.parts import PARTS, make_parts
+from fer_lightning.explanations.subject import Subject
+
+log = logging.getLogger(__name__)
+
+
+class ExplanationPart(Look):
+    """Writes a part's figures into a folder of its name, and shows them in W&B.
+
+    Parameters
+    ----------
+    folder, when
+        See :class:`Look`.
+    part
+        As for ``only=…`` of the command ``explain``: ``class_images``, ``lime``, ``regions``, ``feature_maps`` and
+        the others, but for ``own``.
+    options
+        Of :class:`Options`: how many faces, and what explains them.
+
+    Raises
+    ------
+    ConfigError
+        There is no such part, or an option is out of range.
+    """
+
+    def __init__(self, folder: str | Path, when: int | str = "best", *, part: str, **options: Any) -> None:
+        super().__init__(folder, when)
+        known = [name for name in PARTS if name != "own"]
+        if part not in known:
+            raise ConfigError(f"part={part}: expected one of {', '.join(known)}")
+        self.part, self.options = part, Options(**options)
+
+    @property
+    def state_key(self) -> str:
+        """Tell several of these callbacks apart."""
+        return f"{type(self).__name__}-{self.part}-{self.when}"
+
+    def look(self, view: View) -> Seen:
+        """Make the part; what a network or its data have no use for is said and left out."""
+        subject = Subject(view.module, view.data, view.split)
+        vars(subject)["predictions"] = view.predictions  # known: validation has run
+        (section,) = make_parts(subject, self.options, view.folder, [self.part], log.debug)
+        for reason in section.left_out:
+            log.warning("%s: %s", self.part, reason)
+        images = {}
+        for picture in section.pictures:
+            with Image.open(picture.path) as drawn:
+                images[f"{self.part}/{picture.path.stem}"] = drawn.convert("RGB")
+        return Seen(images=images)
