@@ -271,3 +271,13 @@ def test_pictures_fit_their_budget(tmp_path):
     assert 500 * picture_budget(500) <= TOTAL
     # In base64, with as much again for everything else, 500 runs stay under 40 MB.
     assert 500 * picture_budget(500) * 4 / 3 < 30e6
+
+
+def test_numbers_that_differ_are_shown_to_four_digits_unless_they_would_look_alike():
+    found = split_configs([{"lr": 0.21582937101109625, "n": 1500}, {"lr": 0.0012345678, "n": 12345678}])
+    assert {row["key"]: row["values"] for row in found["varying"]} == {
+        "lr": ["0.2158", "0.001235"],
+        "n": ["1500", "12345678"],
+    }
+    close = split_configs([{"lr": 0.10000001}, {"lr": 0.10000002}])
+    assert close["varying"][0]["values"] == ["0.10000001", "0.10000002"]

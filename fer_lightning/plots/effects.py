@@ -21,7 +21,7 @@ _MARKS = {
     "not enough seeds": (GREY, "o", False),
 }
 _NAME_WIDTH = 38
-_OUTLIER = 4.0
+_OUTLIER = 8.0
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def axis_limit(extents: list[float]) -> float:
     """Half-width that shows the arms without letting a broken one squeeze the others.
 
     A stuck network may lie 40 points below arms that differ by one; where the sorted extents jump by more
-    than fourfold in their upper half, what is beyond the jump goes off the axis and is marked at its edge.
+    than eightfold in their upper half, what is beyond the jump goes off the axis and is marked at its edge.
     """
     ordered = sorted(e for e in extents if e > 0)
     if not ordered:

@@ -42,11 +42,26 @@ def split_configs(configs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         else:
             places = {value: place for place, value in enumerate(values)}
             runs = [places[cells[index]] if index in cells else -1 for index in range(len(configs))]
-            varying.append({"key": key, "values": values, "runs": runs})
+            varying.append({"key": key, "values": _shortened(values), "runs": runs})
     seed = next((row for row in varying if row["key"] == "seed"), None)
     if seed is not None:
         varying = [row for row in varying if row is seed or not _repeats(row, seed)]
     return {"common": sorted(common), "varying": sorted(varying, key=lambda row: str(row["key"]))}
+
+
+def _shortened(values: Sequence[str]) -> list[str]:
+    """Numbers to four digits, so that a drawn learning rate can be read; as they are where two would look alike."""
+    short = [_four_digits(value) for value in values]
+    return short if len(set(short)) == len(values) else list(values)
+
+
+def _four_digits(value: str) -> str:
+    if "." not in value or len(value) <= 6:
+        return value
+    try:
+        return f"{float(value):.4g}"
+    except ValueError:
+        return value
 
 
 def _repeats(row: Mapping[str, Any], seed: Mapping[str, Any]) -> bool:
