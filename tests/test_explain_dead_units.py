@@ -137,12 +137,12 @@ def test_names_of_layers_are_short_and_figures_show_the_shares():
     assert list(curve.lines[0].get_xdata()) == [1, 2]
 
 
-def trained(normalization: nn.Module, images: Tensor, labels: Tensor, rate: float = 1e-2) -> nn.Module:
-    """The small net without norm after a few steps of Adam; only the normalization differs."""
-    torch.manual_seed(0)
+def trained(normalization: nn.Module, images: Tensor, labels: Tensor, seed: int) -> nn.Module:
+    """The small net without norm after a few steps of plain gradient descent; only the normalization differs."""
+    torch.manual_seed(seed)
     model = nn.Sequential(normalization, Small(norm="none", num_classes=3))
-    optimizer = torch.optim.Adam(model.parameters(), lr=rate)
-    for step in range(24):
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.03)
+    for step in range(8):
         batch = slice(16 * (step % 4), 16 * (step % 4) + 16)
         loss = nn.functional.cross_entropy(model(images[batch]), labels[batch])
         optimizer.zero_grad()
@@ -151,18 +151,19 @@ def trained(normalization: nn.Module, images: Tensor, labels: Tensor, rate: floa
     return model.eval()
 
 
-def test_unscaled_input_kills_a_layer_where_scaled_input_does_not():
+@pytest.mark.parametrize("seed", [0, 1])
+def test_unscaled_input_kills_a_layer_where_scaled_input_does_not(seed):
     # R1's contrast: the same net, steps and faces at 0–255 and at 0–1; a face's class is the place of its shadow.
-    generator = torch.Generator().manual_seed(0)
+    generator = torch.Generator().manual_seed(seed)
     labels = torch.arange(64) % 3
     images = 60 + 195 * torch.rand(64, 1, 48, 48, generator=generator)
     for image, label in zip(images, labels.tolist(), strict=True):
         image[:, 16 * label : 16 * label + 16] *= 0.4
-    stuck = dead_units(trained(GreyLevels(), images, labels), images.split(32))
-    healthy = dead_units(trained(Unit(), images, labels), images.split(32))
-    # Measured: 85 against 44 % of all units, and in the second block 100 against 44 %.
-    assert max(layer.dead for layer in stuck) > 0.8
-    assert max(layer.dead for layer in healthy) < 0.65
-    assert dead_share(stuck) > 1.5 * dead_share(healthy)
-    assert "never activate" in dead_alert(stuck, threshold=0.7)
-    assert dead_alert(healthy, threshold=0.7) == ""
+    stuck = dead_units(trained(GreyLevels(), images, labels, seed), images.split(32))
+    healthy = dead_units(trained(Unit(), images, labels, seed), images.split(32))
+    # Measured with seed 0: 89 against 17 % of all units, and of the worst layer 100 against 36 %.
+    assert max(layer.dead for layer in stuck) > 0.9
+    assert max(layer.dead for layer in healthy) < 0.6
+    assert dead_share(stuck) > 2 * dead_share(healthy)
+    assert "never activate" in dead_alert(stuck)
+    assert dead_alert(healthy) == ""

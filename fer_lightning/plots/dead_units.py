@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
+from matplotlib.transforms import ScaledTranslation
 
 from fer_lightning.explain.dead_units import LayerUnits
 from fer_lightning.plots.style import BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION, figure_style, new_axes
@@ -93,7 +94,15 @@ def _legend(ax: Axes) -> None:
     )
     figure = ax.get_figure(root=True)
     assert figure is not None
-    figure.legend(handles=[*handles, hollow], loc="outside lower center", ncols=2)
+    # In inches below the axes: a legend outside the figure's layout leaves an empty band above it.
+    below = ScaledTranslation(0, -0.42, figure.dpi_scale_trans)
+    ax.legend(
+        handles=[*handles, hollow],
+        loc="upper center",
+        bbox_to_anchor=(0.5, 0),
+        bbox_transform=ax.transAxes + below,
+        ncols=2,
+    )
 
 
 def plot_dead_history(
