@@ -21,7 +21,8 @@ _MARKS = {
     "not enough seeds": (GREY, "o", False),
 }
 _NAME_WIDTH = 38
-_OUTLIER = 8.0
+_OUTLIER = 4.0
+_NEAR = 2.5  # points: an arm within them never makes another one look broken
 
 
 @dataclass(frozen=True)
@@ -85,22 +86,23 @@ def effects_data(report: AblationReport) -> EffectsData:
         title=f"{question}\n{data}, {level} interval for {over}",
         x_label=f"arm minus baseline, {report.metric}, {unit}",
         rows=tuple(rows),
-        limit=axis_limit([row.extent for row in rows]),
+        limit=axis_limit([row.extent for row in rows], near=_NEAR if report.is_accuracy else 0.0),
         absent=tuple(absent),
     )
 
 
-def axis_limit(extents: list[float]) -> float:
+def axis_limit(extents: list[float], near: float = 0.0) -> float:
     """Half-width that shows the arms without letting a broken one squeeze the others.
 
     A stuck network may lie 40 points below arms that differ by one; where the sorted extents jump by more
-    than eightfold in their upper half, what is beyond the jump goes off the axis and is marked at its edge.
+    than fourfold in their upper half, what is beyond the jump goes off the axis and is marked at its edge.
+    An extent below `near` counts as that.
     """
     ordered = sorted(e for e in extents if e > 0)
     if not ordered:
         return 1.0
     for i in range(len(ordered) // 2, len(ordered) - 1):
-        if ordered[i + 1] > _OUTLIER * ordered[i]:
+        if ordered[i + 1] > _OUTLIER * max(ordered[i], near):
             return 1.1 * ordered[i]
     return 1.1 * ordered[-1]
 
