@@ -25,7 +25,6 @@ from fer_lightning.explain.trust.discrimination import class_similarity, other_c
 from fer_lightning.explain.trust.estimate import Estimate, FaceBootstrap
 from fer_lightning.explain.trust.insertion import pixel_ranks
 from fer_lightning.explain.trust.randomization import (
-    randomization_cascade,
     redrawn,
     redrawn_similarity,
     weighted_layers,
@@ -165,17 +164,18 @@ def test_sobel_ignores_the_weights_and_the_gradient_does_not(faces):
     assert abs(alike["random"].mean()) < 0.05
 
 
-def test_a_cascade_begins_at_the_logits_and_ends_with_the_whole_network():
+def test_only_the_named_layers_are_drawn_anew():
     torch.manual_seed(0)
     model = Small(image_size=16).eval()
     faces = 255 * torch.rand(4, 1, 16, 16)
     method = make_method("gradient")
     found = attributions(model, faces, None, method)
-    cascade = randomization_cascade(model, faces, found, method, seed=3)
-    assert list(cascade) == weighted_layers(model)
+    assert weighted_layers(model)[0] == "classifier.output"
     whole = redrawn_similarity(model, faces, found, method, seed=3)
-    np.testing.assert_allclose(cascade["features.block1.conv"], whole)
-    assert cascade["classifier.output"].mean() > whole.mean()
+    every = redrawn_similarity(model, faces, found, method, layers=weighted_layers(model), seed=3)
+    np.testing.assert_allclose(every, whole)
+    logits = redrawn_similarity(model, faces, found, method, layers=["classifier.output"], seed=3)
+    assert logits.mean() > whole.mean()
 
 
 def test_classes_that_read_different_regions_have_different_maps(faces):

@@ -96,17 +96,3 @@ def redrawn_similarity(
             )
         alike.append(similarities(found.maps, other.maps, kind))
     return np.mean(alike, axis=0)
-
-
-def randomization_cascade(
-    model: nn.Module, images: Tensor, found: Attribution, method: Method, **options: object
-) -> dict[str, np.ndarray]:
-    """Return the similarity ``[N]`` when the layers are drawn anew one after the other, from the logits down.
-
-    The key is the layer that was drawn last; ``options`` are those of :func:`redrawn_similarity`.
-    """
-    names = weighted_layers(model)
-    return {
-        name: redrawn_similarity(model, images, found, method, layers=names[: number + 1], **options)  # type: ignore[arg-type]
-        for number, name in enumerate(names)
-    }
