@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+from PIL import Image
 from torch import Tensor, nn
 
 from fer_lightning.errors import ConfigError
 from fer_lightning.explain.dead_units import ALERT, UnitWatch, dead_alert, dead_share
+from fer_lightning.plots.style import save_figure
 from fer_lightning.tracking.redact import redact_text
+from fer_lightning.tracking.wandb_run import log_media
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +28,10 @@ class DeadUnits(pl.Callback):
     Parameters
     ----------
     threshold
-        Share of dead, or of constant, units of a layer from which the warning is given.
+        Share of dead, or of constant, units of a layer above which the warning is given.
+    folder
+        The run's folder, where ``dead_units.png`` shows the curves when training ends, and so does W&B; ``None`` draws
+        nothing, for drawing takes a quarter of a second.
 
     Raises
     ------
@@ -32,20 +39,21 @@ class DeadUnits(pl.Callback):
         The threshold is no share.
     """
 
-    def __init__(self, threshold: float = ALERT) -> None:
+    def __init__(self, threshold: float = ALERT, folder: str | Path | None = None) -> None:
         if not 0 <= threshold <= 1:
             raise ConfigError(f"threshold={threshold}: expected a share between 0 and 1")
-        self.threshold = threshold
+        self.threshold, self.folder = threshold, None if folder is None else Path(folder)
+        self.history: list[dict[str, float]] = []
         self.watch: _SafeWatch | None = None
         self.warned = self.failed = False
 
     def state_dict(self) -> dict[str, Any]:
-        """Return whether the warning was given, so that a resumed run does not repeat it."""
-        return {"warned": self.warned}
+        """Return whether the warning was given, so that a resumed run does not repeat it, and the curves."""
+        return {"warned": self.warned, "history": self.history}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over whether the warning was given."""
-        self.warned = bool(state_dict["warned"])
+        """Take over whether the warning was given, and the curves."""
+        self.warned, self.history = bool(state_dict["warned"]), list(state_dict.get("history", []))
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Begin to watch."""
@@ -78,10 +86,30 @@ class DeadUnits(pl.Callback):
             layers = watch.layers()
             shares = {f"dead_units/{_short(layer.layer)}": layer.dead for layer in layers}
             pl_module.log_dict(shares | {"dead_units/all": dead_share(layers)}, rank_zero_only=True)
+            self.history.append({layer.layer: layer.dead for layer in layers})
             alert = dead_alert(layers, self.threshold)
             if alert and not self.warned:
                 self.warned = True
                 log.warning("epoch %d: %s", trainer.current_epoch + 1, alert)
+        except Exception as error:
+            self._give_up(error)
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Draw the curves, where they are asked for."""
+        if self.folder is None or not self.history or not trainer.is_global_zero:
+            return
+        try:
+            from fer_lightning.plots.dead_units import plot_dead_history  # here: most runs draw nothing
+
+            curves = {name: [epoch[name] for epoch in self.history] for name in self.history[0]}
+            faces = trainer.datamodule.faces  # type: ignore[attr-defined]
+            title = (
+                f"Units that never activate: {faces.name}{' (drawn by a program)' if faces.synthetic else ''}"
+            )
+            first = trainer.current_epoch - len(self.history) + 1
+            ax = plot_dead_history(curves, first_epoch=first, title=title)
+            with Image.open(save_figure(ax, self.folder / "dead_units.png")) as picture:
+                log_media(trainer.loggers, {"dead_units/curves": picture.convert("RGB")}, {})
         except Exception as error:
             self._give_up(error)
 

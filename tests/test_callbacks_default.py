@@ -225,7 +225,7 @@ def test_the_fuller_set_changes_no_weight_and_leaves_its_pictures(tmp_path):
     train(config, tmp_path / "full")
     plain, full = state(tmp_path / "plain"), state(tmp_path / "full")
     assert all(torch.equal(plain[key], full[key]) for key in plain)
-    pictures = ["saliency.png", "saliency_mistakes.png", "filters_features.block1.conv.png"]
+    pictures = ["saliency.png", "saliency_mistakes.png", "filters_features.block1.conv.png", "dead_units.png"]
     pictures += [f"{part}/{part}.png" for part in ("feature_maps", "class_images", "lime", "regions")]
     assert [name for name in pictures if not (tmp_path / "full" / name).is_file()] == []
 
