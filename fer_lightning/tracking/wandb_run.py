@@ -93,7 +93,8 @@ class WandbRun(Logger):
     @property
     def version(self) -> str | None:
         """The W&B run's id."""
-        return self.run.id if self.run is not None else self.options["id"]
+        known: str | None = self.run.id if self.run is not None else self.options["id"]  # type: ignore[assignment]
+        return known
 
     @property
     def experiment(self) -> Any:
