@@ -15,10 +15,19 @@ COMMANDS = {
     "audit": ("fer_lightning.commands.audit", "class counts, copies, conflicts and blanks of a data set"),
     "report": ("fer_lightning.commands.report", "the table, files and figures of a study, finished or not"),
     "dashboard": ("fer_lightning.commands.dashboard", "a study in the browser, while it runs and afterwards"),
-    "runs": ("fer_lightning.commands.runs", "every run below a folder as one table, W&B's offline runs included"),
-    "workspace": ("fer_lightning.commands.workspace", "the project's W&B workspace, created or written as JSON"),
+    "runs": (
+        "fer_lightning.commands.runs",
+        "every run below a folder as one table, W&B's offline runs included",
+    ),
+    "workspace": (
+        "fer_lightning.commands.workspace",
+        "the project's W&B workspace, created or written as JSON",
+    ),
     "evaluate": ("fer_lightning.commands.evaluate", "one checkpoint, or the average of several, on a split"),
-    "explain": ("fer_lightning.commands.explain", "what a network looks at, and whether it is true: one page"),
+    "explain": (
+        "fer_lightning.commands.explain",
+        "what a network looks at, and whether it is true: one page",
+    ),
     "predict": ("fer_lightning.commands.predict", "class probabilities of your own pictures"),
 }
 USAGE = """fer_lightning: why did the model get better?

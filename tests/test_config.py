@@ -66,7 +66,10 @@ def test_every_file_says_first_what_it_is_for(path):
         ("seeds=[]", "seeds=[]: expected at least one seed"),
         ("seeds=[1,1]", "seeds=[1, 1]"),
         ("seed=a", "seed=a: input should be a valid integer"),
-        ("search_space=null", "search_space=null: search_space is a group; expected the name of an option, or ~search"),
+        (
+            "search_space=null",
+            "search_space=null: search_space is a group; expected the name of an option, or ~search",
+        ),
         ("mode=best", "mode=best: expected max or min"),
         ("threads=0", "threads=0: expected at least 1"),
         ("model.activation=relo", "model.activation=relo"),
