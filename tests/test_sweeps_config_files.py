@@ -6,16 +6,20 @@ import copy
 import pickle
 from pathlib import Path
 
-from hydra._internal.core_plugins.file_config_source import FileConfigSource
+from hydra._internal.sources_registry import SourcesRegistry
+from hydra.core.plugins import Plugins
+from hydra.plugins.config_source import ConfigSource
 
 from fer_lightning.sweeps.config_files import ReadOnce
 
 
-def source_of(folder: Path) -> FileConfigSource:
+def source_of(folder: Path) -> ConfigSource:
+    # Hydra loads its plugins' modules once more when it looks for them; only the class it knows can be pickled.
+    Plugins.instance()
     (folder / "model.yaml").write_text(
         "# @package _global_\nmodel: {width: 8, names: [a, b]}\nlast: ${model.width}\n"
     )
-    return FileConfigSource(provider="test", path=f"file://{folder}")
+    return SourcesRegistry.instance().resolve("file")(provider="test", path=f"file://{folder}")
 
 
 def test_each_call_gives_its_own_configuration_with_the_same_content(tmp_path: Path) -> None:

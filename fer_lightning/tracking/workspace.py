@@ -13,7 +13,13 @@ BEST = "best/val/acc"
 CONFUSION_KEYS = ("confusion/matrix",)
 SALIENCY_KEYS = ("saliency/correct", "saliency/mistakes")
 FILTER_KEYS = ("filters/first",)
-EXPLANATION_KEYS = ("class_images/class_images", "feature_maps/feature_maps", "lime/lime", "regions/regions")
+EXPLANATION_KEYS = (
+    "class_images/class_images",
+    "dead_units/curves",
+    "feature_maps/feature_maps",
+    "lime/lime",
+    "regions/regions",
+)
 NAME = "fer_lightning"
 
 
