@@ -7,6 +7,7 @@ import difflib
 import inspect
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
+from functools import cache
 from typing import Any, get_args, get_type_hints
 
 from hydra.utils import get_object
@@ -153,16 +154,26 @@ def _type_hints(target: Any) -> dict[str, Any]:
         return {}
 
 
+@cache  # a study checks the same annotations for every trial
+def _adapter(expected: Any) -> TypeAdapter[Any] | None:
+    try:
+        return TypeAdapter(expected, config=ConfigDict(arbitrary_types_allowed=True))
+    except PydanticUserError:
+        try:
+            return TypeAdapter(expected)  # a dataclass brings its own configuration
+        except (PydanticUserError, PydanticSchemaGenerationError, PydanticUndefinedAnnotation, TypeError):
+            return None
+    except (PydanticSchemaGenerationError, PydanticUndefinedAnnotation, TypeError, NameError):
+        return None
+
+
 def _check_type(value: Any, expected: Any, path: str) -> None:
     """Check one value against an annotation; annotations that pydantic cannot judge are left to the target."""
     try:
-        adapter = TypeAdapter(expected, config=ConfigDict(arbitrary_types_allowed=True))
-    except PydanticUserError:
-        try:
-            adapter = TypeAdapter(expected)  # a dataclass brings its own configuration
-        except (PydanticUserError, PydanticSchemaGenerationError, PydanticUndefinedAnnotation, TypeError):
-            return
-    except (PydanticSchemaGenerationError, PydanticUndefinedAnnotation, TypeError, NameError):
+        adapter = _adapter(expected)
+    except TypeError:  # an annotation without a hash, such as Annotated[int, {}]
+        adapter = _adapter.__wrapped__(expected)
+    if adapter is None:
         return
     try:
         # YAML has lists where Python has tuples: only there a conversion is right.
