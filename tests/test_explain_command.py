@@ -201,3 +201,20 @@ def test_an_unknown_layer_is_named_before_any_work(tmp_path, tiny, capsys):
     assert main(["explain", *words]) == 2
     assert "did you mean" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_faces_of_the_split_are_asked_for_by_their_ids(tmp_path, tiny, capsys):
+    module = save(tmp_path / "net.ckpt", tiny)
+    data = build_data(compose_config(tiny))
+    subject = Subject(module, data, "test")
+    last, first = (str(data.faces.ids[position]) for position in subject.positions[[-1, 0]])
+    assert subject.rows_of([last, first]).tolist() == [47, 0]
+    assert np.array_equal(subject.images(subject.rows_of([last])), data.faces.images[subject.positions[-1:]])
+    words = [f"checkpoint={tmp_path}/net.ckpt", f"output={tmp_path}/out", "split=test", "only=saliency"]
+    few = ["method=gradient", "trust=false", f"ids=['{last}','{first}']"]
+    assert main(["explain", *words, *few]) == 0
+    assert (tmp_path / "out" / "saliency" / "gradient_asked.png").is_file()
+    assert "The faces that were asked for" in text_of(tmp_path / "out")
+    assert main(["explain", *words, f"ids='{last}x'"]) == 2
+    said = capsys.readouterr().err
+    assert f"ids={last}x: the test split has no such face; did you mean {last}?" in said

@@ -36,6 +36,7 @@ KEYS: dict[str, Any] = {
     "only": None,
     "layer": None,
     "image": None,
+    "ids": None,
     "method": None,
     "split": "val",
     "compare": None,
@@ -74,6 +75,7 @@ def main(arguments: list[str]) -> int:
     subject = _subject(values, overrides)
     for layer in options.layers:
         find_layer(subject.module, layer)
+    subject.rows_of(options.ids)
     started, folder = time.perf_counter(), Path(values["output"])
     sections: list[Section] = []
     page = folder / "explanations.html"
@@ -110,6 +112,7 @@ def _options(values: dict[str, Any], settings: dict[str, Any]) -> Options:
     return Options(
         layers=as_list(values["layer"]),
         methods=methods,
+        ids=as_list(values["ids"]),
         saliency={
             prefix.split(".")[1]: made(prefix, settings)
             for prefix in SALIENCY

@@ -22,6 +22,9 @@ class Options:
         Convolutions or dense layers whose filters are shown; none: four, from the first to the last.
     methods
         Saliency methods; none: all that go with the network.
+    ids
+        Faces of the split whose saliency is shown besides; none: those that are chosen by what the network makes of
+        them.
     saliency
         Methods whose settings are not the default ones, by name.
     trust
@@ -45,6 +48,7 @@ class Options:
 
     layers: Sequence[str] = ()
     methods: Sequence[str] = ()
+    ids: Sequence[str] = ()
     saliency: Mapping[str, Method] = field(default_factory=dict)
     trust: bool = True
     rules: TrustRules = field(default_factory=TrustRules)

@@ -16,6 +16,12 @@ from fer_lightning.plots.trust import plot_trust, trust_data
 from fer_lightning.tracking.files import write_json, write_text
 
 UNCHECKED = "not checked"
+WHAT = {
+    "right": "One correctly classified face of each class, of median confidence: the face, what counts for its class, "
+    "and the face masked to the fifth that counts most.",
+    "wrong": "The mistakes that the network is surest of, with what counts for the class that it says.",
+    "asked": "The faces that were asked for, with what counts for the class that the network says.",
+}
 
 
 def asked_methods(subject: Subject, options: Options, section: Section) -> list[Method]:
@@ -34,12 +40,15 @@ def make(subject: Subject, options: Options, section: Section) -> None:
     report = _checked(subject, options, methods, section) if options.trust else None
     chosen = np.array(list(one_of_each_class(logits, labels).values()), np.int64)
     wrong = worst_mistakes(logits, labels, 7)
+    asked = subject.rows_of(options.ids)
     summary = []
     for method in methods:
         caption = report.caption(method.name) if report else f"{method.name}: {UNCHECKED}"
         _draw(subject, section, method, chosen, caption, "right")
         if len(wrong):
             _draw(subject, section, method, wrong, caption, "wrong")
+        if len(asked):
+            _draw(subject, section, method, asked, caption, "asked")
         word = report[method.name].verdict if report else UNCHECKED
         summary.append(
             {"method": method.name, "settings": method.settings, "verdict": word, "caption": caption}
@@ -96,10 +105,4 @@ def _draw(
     note = f"{method.settings}; {subject.title}" if method.settings else subject.title
     parts = ("face", "map", "masked") if kind == "right" else ("face", "overlay")
     drawn = plot_saliency(images, found.maps, titles, verdict=caption, note=note, parts=parts)
-    what = (
-        "One correctly classified face of each class, of median confidence: the face, what counts for its class, "
-        "and the face masked to the fifth that counts most."
-        if kind == "right"
-        else "The mistakes that the network is surest of, with what counts for the class that it says."
-    )
-    section.draw(drawn, f"{method.name}_{kind}", what, caption)
+    section.draw(drawn, f"{method.name}_{kind}", WHAT[kind], caption)

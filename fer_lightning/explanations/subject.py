@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import difflib
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -12,7 +13,7 @@ from torch import Tensor
 
 from fer_lightning.data.datamodule import FaceDataModule
 from fer_lightning.data.pictures import Pictures
-from fer_lightning.errors import DataError
+from fer_lightning.errors import ConfigError, DataError
 from fer_lightning.evaluate import predict_split
 from fer_lightning.module import ExpressionClassifier
 from fer_lightning.predictions import Predictions
@@ -92,6 +93,26 @@ class Subject:
     def positions(self) -> np.ndarray:
         """Where the split's faces lie among all faces, int64 ``[N]``."""
         return self.known_data.faces.indices(self.split)
+
+    def rows_of(self, ids: Sequence[str]) -> np.ndarray:
+        """Return the rows of faces in :attr:`predictions` by their ids, int64 ``[len(ids)]``.
+
+        Raises
+        ------
+        ConfigError
+            The split has no such face; the message names the nearest.
+        """
+        if not ids:
+            return np.zeros(0, np.int64)
+        known = {
+            str(name): row for row, name in enumerate(np.asarray(self.known_data.faces.ids)[self.positions])
+        }
+        for name in ids:
+            if name not in known:
+                close = difflib.get_close_matches(name, known, n=1)
+                hint = f"did you mean {close[0]}?" if close else f"the first is {next(iter(known))}"
+                raise ConfigError(f"ids={name}: the {self.split} split has no such face; {hint}")
+        return np.array([known[name] for name in ids], np.int64)
 
     def images(self, rows: np.ndarray) -> np.ndarray:
         """Return faces by their rows in :attr:`predictions`, uint8 ``[N, H, W]``."""
