@@ -219,6 +219,7 @@ def _write_picture(place: Path, sheet: bytes, number: int) -> None:
         "settings": "",
         "verdict": "no better than edges" if number % 2 else "faithful",
         "caption": "gradient: checked",
+        "epoch": 4,
         "faces": [{"id": "1", "true": "happy", "predicted": "happy", "probability": 0.9}],
     }
     mistakes = about | {"faces": [{"id": "2", "true": "sad", "predicted": "fear", "probability": 0.8}]}

@@ -18,6 +18,7 @@ from fer_lightning.report.page.columns import metric_columns, parameter_columns
 from fer_lightning.report.page.configs import split_configs
 from fer_lightning.report.page.model import page_model
 from fer_lightning.report.page.pictures import LARGEST, TOTAL, embedded, picture_budget
+from fer_lightning.report.page.provenance import latest_command
 from fer_lightning.report.page.run_files import flatten, read_run
 from fer_lightning.report.page.write import json_for_html, render, write_page
 from fer_lightning.study_report import judge, report_study
@@ -126,6 +127,7 @@ def test_confusion_curves_and_picture_are_those_of_the_run(search, search_model)
     complete = [t.number for t in load_trials(search) if t.state == "COMPLETE"]
     assert set(search_model.pictures) == {f"{number}-correct" for number in complete} | {"0-mistakes"}
     assert run["sheets"]["correct"]["verdict"] == "faithful"
+    assert run["sheets"]["correct"]["epoch"] == 4  # counted from 1, as the picture itself says
     assert run["sheets"]["correct"]["faces"] == ["happy"]
     assert run["sheets"]["mistakes"]["faces"] == ["sad taken for fear"]
     assert set(search_model.data["runs"][1]["sheets"]) == {"correct"}
@@ -281,3 +283,9 @@ def test_numbers_that_differ_are_shown_to_four_digits_unless_they_would_look_ali
     }
     close = split_configs([{"lr": 0.10000001}, {"lr": 0.10000002}])
     assert close["varying"][0]["values"] == ["0.10000001", "0.10000002"]
+
+
+def test_of_several_commands_the_latest_is_the_one_to_run_again():
+    records = [{"command": "run n_trials=9"}, {"command": "run n_trials=18"}, {}]
+    assert latest_command(records) == "run n_trials=18"
+    assert latest_command([{}]) is None

@@ -133,7 +133,7 @@ def _head(
         "metric": metric,
         "notes": provenance.notes(records),
         "started": provenance.started(records),
-        "commands": provenance.commands(records),
+        "command": provenance.latest_command(records),
         "facts": [*provenance.data_facts(records), *provenance.machine_facts(records)],
         "versions": provenance.version_facts(records),
         "parts": _parts(report),

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 Records = Sequence[Mapping[str, Any]]
-_COMMANDS = 5
 
 
 def _each(values: Sequence[Any]) -> str:
@@ -61,10 +60,9 @@ def version_facts(records: Records) -> list[tuple[str, str]]:
     return [(name, _each([row.get(name) for row in versions])) for name in names]
 
 
-def commands(records: Records) -> list[str]:
-    """The distinct commands that made the runs, in their order, the first few."""
-    found = dict.fromkeys(str(record["command"]) for record in records if record.get("command"))
-    return list(found)[:_COMMANDS]
+def latest_command(records: Records) -> str | None:
+    """The command that made the latest run: those before it differ in what a study leaves free, such as its size."""
+    return next((str(record["command"]) for record in reversed(records) if record.get("command")), None)
 
 
 def notes(records: Records) -> list[str]:

@@ -50,7 +50,7 @@ def _about(about: Mapping[str, Any]) -> dict[str, Any]:
         "method": str(about.get("method") or "saliency"),
         "settings": str(about.get("settings") or ""),
         "verdict": str(about.get("verdict") or "not checked"),
-        "epoch": epoch + 1 if isinstance(epoch, int) else None,
+        "epoch": epoch if isinstance(epoch, int) else None,
         "checked_on": about.get("checked_on"),
         "synthetic": about.get("synthetic") is True,
         "faces": [_face(str(face.get("true", "")), str(face.get("predicted", ""))) for face in faces],
