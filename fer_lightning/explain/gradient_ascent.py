@@ -5,23 +5,19 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from fer_lightning.errors import ConfigError
-from fer_lightning.explain.layers import activation_of, find_layer
-from fer_lightning.explain.own_maps import own_maps
+from fer_lightning.explain.climb import MID_GREY, Climb, Objective, measure
+from fer_lightning.explain.layers import activation_of
 from fer_lightning.explain.pre_activation import as_maps, check_filters, pre_activation, response
 from fer_lightning.explain.undisturbed import undisturbed
 
-MID_GREY: Final = 127.5
 NOISE: Final = 8.0  # deviation of the starting image in grey levels
-LEAK: Final = 0.1  # slope below the threshold: without it a filter that noise leaves silent has no gradient
-Objective = Literal["map", "unit"]
 
 
 @dataclass(frozen=True)
@@ -134,9 +130,9 @@ def gradient_ascent(
         shifts = torch.randint(-jitter, jitter + 1, (steps, 2), generator=generator).tolist()
         noise = noise.to(device)
         with torch.no_grad():
-            at_start = _measure(as_maps(activation_of(model, module, noise), layer), objective)[0]
+            at_start = measure(as_maps(activation_of(model, module, noise), layer), objective)[0]
         chosen = check_filters(filters, len(at_start), layer)
-        climb = _Climb(model, module, layer, objective, lr, contrast, smooth)
+        climb = Climb(model, module, layer, objective, lr, contrast, smooth)
         parts = [
             climb.run(noise, torch.tensor(chosen[first : first + batch_size], device=device), shifts)
             for first in range(0, len(chosen), batch_size)
@@ -157,71 +153,8 @@ def gradient_ascent(
     )
 
 
-class _Climb:
-    """The ascent of one batch of images, each to its own filter."""
-
-    def __init__(
-        self,
-        model: nn.Module,
-        module: nn.Module,
-        name: str,
-        objective: Objective,
-        lr: float,
-        contrast: float,
-        smooth: float,
-    ) -> None:
-        self.model, self.module, self.name, self.objective = model, module, name, objective
-        self.layer, self.lr, self.contrast = find_layer(model, name), lr, contrast
-        self.kernel = _gaussian(smooth)
-
-    def maps(self, images: Tensor) -> Tensor:
-        """Return the layer's pre-activations ``[N, K, h, w]``."""
-        return as_maps(activation_of(self.model, self.module, images), self.name)
-
-    def run(self, noise: Tensor, filters: Tensor, shifts: list[list[int]]) -> tuple[Tensor, Tensor, Tensor]:
-        """Return images ``[B, 1, H, W]``, the activation each reached ``[B]``, and where a gradient was."""
-        images = noise.repeat(len(filters), 1, 1, 1)
-        touched = torch.zeros_like(images, dtype=torch.bool)
-        for shift in shifts:
-            gradient = self.gradient(images, filters, shift)
-            touched |= gradient != 0
-            images = self.step(images, gradient, touched)
-        with torch.no_grad():
-            maps = own_maps(self.model, self.layer, self.module, images, filters, self.name)
-            return images, _measure(maps[:, None], self.objective)[:, 0], touched
-
-    def gradient(self, images: Tensor, filters: Tensor, shift: list[int]) -> Tensor:
-        """Return the gradient of each image's objective with respect to it."""
-        images = images.detach().requires_grad_()
-        seen = images.roll(shift, dims=(2, 3)) if any(shift) else images
-        maps = own_maps(self.model, self.layer, self.module, seen, filters, self.name)
-        if self.objective == "unit":
-            climbed = maps[:, maps.shape[1] // 2, maps.shape[2] // 2]
-        else:
-            climbed = F.leaky_relu(maps, LEAK).mean(dim=(1, 2))
-        return torch.autograd.grad(climbed.sum(), images)[0]
-
-    def step(self, images: Tensor, gradient: Tensor, touched: Tensor) -> Tensor:
-        """Go one step up, then back to the contrast allowed and to grey levels 0–255."""
-        if self.kernel is not None:
-            gradient = _blur(gradient, self.kernel)
-        pixels = touched.sum(dim=(1, 2, 3), keepdim=True).clamp_min(1)
-        size = (gradient.square().sum(dim=(1, 2, 3), keepdim=True) / pixels).sqrt()
-        moved = images - MID_GREY + self.lr * gradient / size.clamp_min(1e-30)
-        deviation = ((moved * touched).square().sum(dim=(1, 2, 3), keepdim=True) / pixels).sqrt()
-        factor = (self.contrast / deviation.clamp_min(1e-30)).clamp_max(1.0)
-        return (MID_GREY + torch.where(touched, moved * factor, moved)).clamp(0.0, 255.0)
-
-
-def _measure(maps: Tensor, objective: str) -> Tensor:
-    """Return the activation that is reported, ``[N, K]``."""
-    if objective == "unit":
-        return maps[:, :, maps.shape[2] // 2, maps.shape[3] // 2]
-    return response(maps)
-
-
 @torch.no_grad()
-def _largest(climb: _Climb, faces: Tensor, batch_size: int) -> Tensor:
+def _largest(climb: Climb, faces: Tensor, batch_size: int) -> Tensor:
     """Return each filter's largest activation over faces, ``[K]``."""
     best = []
     for batch in faces.float().split(batch_size):
@@ -229,21 +162,6 @@ def _largest(climb: _Climb, faces: Tensor, batch_size: int) -> Tensor:
         values = maps.amax(dim=(2, 3)) if climb.objective == "unit" else response(maps)
         best.append(values.amax(dim=0))
     return torch.stack(best).amax(dim=0)
-
-
-def _gaussian(width: float) -> Tensor | None:
-    if width == 0:
-        return None
-    radius = math.ceil(2.5 * width)
-    line = torch.exp(-torch.arange(-radius, radius + 1).square() / (2 * width**2))
-    return line / line.sum()
-
-
-def _blur(images: Tensor, line: Tensor) -> Tensor:
-    """Smooth ``[B, 1, H, W]`` with the kernel ``line`` in both directions; zeros beyond the edges."""
-    line, radius = line.to(images), len(line) // 2
-    rows = F.conv2d(images, line.view(1, 1, -1, 1), padding=(radius, 0))
-    return F.conv2d(rows, line.view(1, 1, 1, -1), padding=(0, radius))
 
 
 def _box(touched: np.ndarray) -> tuple[int, int, int, int]:
