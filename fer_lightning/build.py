@@ -91,6 +91,12 @@ def check_parts(config: DictConfig) -> None:
             raise ConfigError(f"optimizer: {error}") from error
         if config.get("scheduler"):
             build(config.scheduler)(optimizer, total_steps=10)
+    # The run's folder is known when the run starts; until then any will do.
+    anywhere = OmegaConf.merge(config, {"output_dir": "."})
+    assert isinstance(anywhere, DictConfig)
+    for node in (anywhere.get("callbacks") or {}).values():
+        if node and node.get("_target_"):
+            build(node)
 
 
 def class_weights(asked: str | list[float], counts: Tensor) -> Tensor | None:

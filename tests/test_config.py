@@ -108,3 +108,19 @@ def test_a_known_number_of_classes_must_be_that_of_the_data(tiny):
     config = compose_config([*tiny, "model.num_classes=5"])
     with pytest.raises(ConfigError, match=r"model\.num_classes=5: the data have 7"):
         build_module(config, build_data(config), {})
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        ("callbacks.saliency.method=gradcam", "no such saliency method; did you mean grad_cam?"),
+        (
+            "callbacks.confusion.when=sometimes",
+            "when=sometimes: expected best, end, or every how many epochs",
+        ),
+        ("callbacks.dead_units.threshold=2.0", "threshold=2.0: expected a share between 0 and 1"),
+    ],
+)
+def test_an_impossible_callback_is_met_before_any_work(word, message):
+    with pytest.raises(ConfigError, match=message.replace("?", r"\?")):
+        check_parts(compose_config([word]))
