@@ -1,0 +1,145 @@
+"""What benchmarks/search_comparison.py counts, against cases worked out by hand and by trying every order."""
+
+from __future__ import annotations
+
+import importlib.util
+import itertools
+import math
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from fer_lightning.sweeps.records import TrialRecord
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def comparison() -> ModuleType:
+    spec = importlib.util.spec_from_file_location(
+        "search_comparison", ROOT / "benchmarks/search_comparison.py"
+    )
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def trial(number: int, values: list[float], state: str = "COMPLETE") -> TrialRecord:
+    return TrialRecord(
+        number=number,
+        state=state,
+        params={},
+        arm=None,
+        seed=None,
+        values=(max(values),),
+        reason=None,
+        seconds=None,
+        directory=None,
+        superseded=False,
+        intermediate=dict(enumerate(values)),
+    )
+
+
+def test_every_epoch_counts_also_of_pruned_trials_and_none_of_a_running_one(comparison: ModuleType) -> None:
+    trials = [
+        trial(0, [0.2, 0.4, 0.3]),
+        trial(1, [0.1, 0.35], "PRUNED"),
+        trial(2, [0.9], "RUNNING"),
+        trial(3, [0.3, 0.5, 0.6]),
+    ]
+    search = comparison.search_of(trials)
+    assert search.values == (0.2, 0.4, 0.3, 0.1, 0.35, 0.3, 0.5, 0.6)
+    assert (search.trials, search.pruned, search.failed) == (3, 1, 0)
+    assert search.bests == (0.4, 0.35, 0.6)
+    assert search.best_so_far() == [0.2, 0.4, 0.4, 0.4, 0.4, 0.4, 0.5, 0.6]
+    assert [search.epochs_to(value) for value in (0.4, 0.5, 0.6, 0.7)] == [2, 7, 8, None]
+    assert [search.best_within(epochs) for epochs in (1, 6, 8)] == [0.2, 0.4, 0.6]
+    assert comparison.search_of(trials, 2).values == (0.2, 0.4, 0.3, 0.1, 0.35)
+
+
+def test_the_pools_means_are_those_over_every_order(comparison: ModuleType) -> None:
+    bests, length = (0.1, 0.4, 0.4, 0.2, 0.3), 3
+    pool = comparison.Pool(bests, length)
+    orders = list(itertools.permutations(bests))
+    for count in (1, 2, 3, 5):
+        highest = [max(order[:count]) for order in orders]
+        assert pool.best_of(count) == pytest.approx(sum(highest) / len(orders))
+        for value in (0.05, 0.2, 0.35, 0.4):
+            share = sum(best <= value for best in highest) / len(orders)
+            assert pool.share_up_to(value, count) == pytest.approx(share)
+    for target in (0.2, 0.3, 0.4):
+        first = [next(place for place, best in enumerate(order, 1) if best >= target) for order in orders]
+        assert pool.epochs_to(target) == pytest.approx(length * sum(first) / len(first))
+    assert pool.epochs_to(0.5) == math.inf
+
+
+@pytest.mark.parametrize(
+    ("tpe", "needed", "share", "met", "near", "equalled"),
+    [
+        ([[0.2, 0.496, 0.5]], 3, "0.33", "yes", 2, "1.00"),
+        ([[0.2, 0.494], [0.3, 0.6]], 4, "0.44", "no", 4, "0.00"),
+        ([[0.2, 0.4], [0.3, 0.48]], "> 4", "–", "no", "> 4", "0.00"),
+    ],
+)
+def test_the_table_says_whether_a_third_was_enough(
+    comparison: ModuleType,
+    tpe: list[list[float]],
+    needed: int | str,
+    share: str,
+    met: str,
+    near: int | str,
+    equalled: str,
+) -> None:
+    pool = comparison.Pool((0.5, 0.5, 0.5, 0.3), 3)
+    searched = comparison.search_of([trial(number, values, "PRUNED") for number, values in enumerate(tpe)])
+    random = comparison.search_of([trial(0, [0.2, 0.3, 0.5])])
+    (row,) = comparison.rows(pool, 3, {0: (random, searched)})
+    assert (row["random_epochs"], row["third"], row["target"], row["random_at"]) == (9, 3, "0.5000", "0.4500")
+    assert (row["tpe_epochs_to_target"], row["share"], row["within_third"]) == (needed, share, met)
+    assert (row["tpe_epochs_to_near"], row["searches_equalled"]) == (near, equalled)
+    assert (row["own_random_best"], row["tpe_epochs_to_own"]) == ("0.5000", needed)
+
+
+def test_tpe_spends_the_third_whole_and_goes_on_only_without_success(
+    comparison: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def grown(values: list[float]) -> list[int]:
+        """Run a search whose trials of two epochs come to `values`; return the trials asked for."""
+        asked: list[int] = []
+
+        def read(folder: Path) -> object:
+            count = asked[-1] if asked else 0
+            return comparison.search_of([trial(n, [0.0, values[n]], "PRUNED") for n in range(count)])
+
+        def run(folder: Path, trials: int, seed: int, words: object) -> object:
+            asked.append(trials)
+            return read(folder)
+
+        monkeypatch.setattr(comparison, "read", read)
+        monkeypatch.setattr(comparison, "run", run)
+        comparison.search_until(tmp_path, 0, [], 0.5, least=36, most=72)
+        return asked
+
+    assert grown([0.5] * 99)[-1] == 18
+    late = grown([0.1] * 20 + [0.5] * 79)
+    assert 21 <= late[-1] <= 26
+    assert grown([0.1] * 99)[-1] == 36
+
+
+def test_the_figure_shows_random_search_also_three_times_as_fast(comparison: ModuleType) -> None:
+    tpe = comparison.search_of([trial(0, [0.2, 0.49, 0.45])])
+    ax = comparison.draw(comparison.Pool((0.5, 0.4, 0.3), 3), 3, {200: tpe})
+    lines = {str(line.get_label()): line for line in ax.lines}
+    assert list(lines["TPE with successive halving, seed 200"].get_ydata()) == pytest.approx([20, 49, 49])
+    (slow,) = (line for label, line in lines.items() if label.startswith("random search"))
+    fast = lines["the same, three times as fast"]
+    assert list(slow.get_xdata()) == [3, 6, 9]
+    assert list(fast.get_xdata()) == [1, 2, 3]
+    assert list(slow.get_ydata()) == list(fast.get_ydata()) == pytest.approx([40, 140 / 3, 50])
+    aim = lines["the aim: a third of the epochs"]
+    assert (aim.get_xdata()[0], aim.get_ydata()[0]) == (3, pytest.approx(50))
