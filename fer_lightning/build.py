@@ -81,10 +81,11 @@ def check_parts(config: DictConfig) -> None:
     """
     build_data(config)
     build(config.normalization)
-    build(config.augmentation)
+    augmentation = build(config.augmentation)
     size = config.model.get("image_size") or config.data.image_size
     with torch.device("meta"):
-        build(config.model, image_size=size, num_classes=config.model.get("num_classes") or 7)
+        model = build(config.model, image_size=size, num_classes=config.model.get("num_classes") or 7)
+        check_sizes(augmentation, model, size)
         try:
             optimizer = build(config.optimizer)([nn.Parameter(torch.zeros(1))])
         except (ValueError, RuntimeError) as error:
@@ -97,6 +98,25 @@ def check_parts(config: DictConfig) -> None:
     for node in (anywhere.get("callbacks") or {}).values():
         if node and node.get("_target_"):
             build(node)
+
+
+def check_sizes(augmentation: nn.Module, model: nn.Module, size: int) -> None:
+    """Check that ``model`` takes the images that ``augmentation`` makes of faces of ``size`` pixels.
+
+    Raises
+    ------
+    ConfigError
+        The net takes one size only, or the crop is larger than the face.
+    """
+    crop, growth = getattr(augmentation, "crop", None), getattr(augmentation, "growth", None)
+    if crop and crop > size:
+        raise ConfigError(f"augmentation.crop={crop}: expected at most the faces' {size} pixels")
+    if (crop or growth) and not getattr(model, "any_size", False):
+        key, value = ("crop", crop) if crop else ("growth", [list(pair) for pair in growth or []])
+        raise ConfigError(
+            f"augmentation.{key}={value}: {type(model).__name__} takes images of {size} pixels only; "
+            "expected a net for any size, such as model=fast"
+        )
 
 
 def class_weights(asked: str | list[float], counts: Tensor) -> Tensor | None:

@@ -18,6 +18,7 @@ from fer_lightning.errors import ConfigError, DataError
 from fer_lightning.metrics import classification_metrics, confusion_matrix
 from fer_lightning.module import ExpressionClassifier
 from fer_lightning.predictions import Predictions, average
+from fer_lightning.views import check_views, views
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,12 @@ def data_of(module: ExpressionClassifier, overrides: dict[str, Any]) -> FaceData
 
 @torch.inference_mode()
 def predict_split(
-    module: ExpressionClassifier, data: FaceDataModule, split: str, *, flip: bool = False
+    module: ExpressionClassifier,
+    data: FaceDataModule,
+    split: str,
+    *,
+    flip: bool = False,
+    crop: int | None = None,
 ) -> Predictions:
     """Return the logits of every face of ``split``.
 
@@ -75,15 +81,18 @@ def predict_split(
         The classifier and the faces; their classes must be the same.
     split
         ``train``, ``val`` or ``test``.
-    flip
-        Average the log-probabilities of a face and its mirror image.
+    flip, crop
+        Average the log-probabilities of several views of a face: see `views`.
 
     Raises
     ------
     DataError
         The classes differ, or the split is empty.
+    ConfigError
+        The net cannot see crops of this size.
     """
     faces = data.faces
+    check_views(module.model, data.image_size, crop)
     if module.class_names != faces.class_names:
         raise DataError(
             f"the model knows {', '.join(module.class_names)}; the data {', '.join(faces.class_names)}"
@@ -95,10 +104,8 @@ def predict_split(
     module = module.eval().to(device)
     parts = []
     for images, _, _ in data.split_dataloader(split):
-        images = images.to(device)
-        logits = module(images).log_softmax(1)
-        if flip:
-            logits = (logits + module(images.flip(-1)).log_softmax(1)) / 2
+        seen = views(images.to(device), crop=crop, flip=flip)
+        logits = torch.stack([module(view).log_softmax(1) for view in seen]).mean(0)
         parts.append(logits.float().cpu().numpy())
     return Predictions(
         np.concatenate(parts), faces.labels[chosen], np.asarray(faces.ids)[chosen], faces.class_names
@@ -126,13 +133,14 @@ def evaluate(
     overrides: dict[str, Any] | None = None,
     *,
     flip: bool = False,
+    crop: int | None = None,
 ) -> Evaluation:
     """Evaluate one checkpoint, or the average of the class probabilities of several (R2's ensemble)."""
     parts, data = [], None
     for path in checkpoints:
         module = load_classifier(path)
         data = data or data_of(module, overrides or {})
-        parts.append(predict_split(module, data, split, flip=flip))
+        parts.append(predict_split(module, data, split, flip=flip, crop=crop))
     if data is None:
         raise ConfigError("checkpoint=…: expected at least one checkpoint")
     copied = np.zeros(len(parts[0].labels), bool) if split == "train" else data.copied_from_training(split)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from fer_lightning.data.augmentation import Augmentation
 from fer_lightning.data.loader import Batch
 from fer_lightning.errors import TrainingDivergedError
 from fer_lightning.metrics import classification_metrics
@@ -77,6 +78,9 @@ class ExpressionClassifier(pl.LightningModule):
         """Draw this epoch's random numbers from the seed and the epoch alone."""
         torch.manual_seed(self.seed * 1_000_003 + self.current_epoch * 1_009 + self.global_rank)
         self.train_sums = torch.zeros(3, device=self.device)
+        if isinstance(self.augmentation, Augmentation):
+            # By whole epochs, so that a resumed run sees the sizes of an uninterrupted one.
+            self.augmentation.progress = self.current_epoch / max(1, self.trainer.max_epochs or 1)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the loss of a batch; sums stay on the device until the epoch ends."""

@@ -1,9 +1,12 @@
-"""Learning-rate schedules over the steps of a run; the peak is the optimizer's own rate."""
+"""Learning-rate schedules over the steps of a run; the peaks are the optimizer's own rates, group by group."""
 
 from __future__ import annotations
 
+import math
+from typing import Literal
+
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import ConstantLR, CosineAnnealingLR, LRScheduler, OneCycleLR
+from torch.optim.lr_scheduler import ConstantLR, LambdaLR, LRScheduler, OneCycleLR
 
 from fer_lightning.errors import ConfigError
 
@@ -17,8 +20,11 @@ def cosine(optimizer: Optimizer, total_steps: int, *, final_fraction: float = 0.
     """Lower the learning rate along half a cosine to ``final_fraction`` of itself (Loshchilov & Hutter 2017)."""
     if not 0 <= final_fraction <= 1:
         raise ConfigError(f"scheduler.final_fraction={final_fraction}: expected a share from 0 to 1")
-    peak = float(optimizer.param_groups[0]["lr"])
-    return CosineAnnealingLR(optimizer, T_max=total_steps, eta_min=peak * final_fraction)
+
+    def share(step: int) -> float:
+        return final_fraction + (1 - final_fraction) * (1 + math.cos(math.pi * step / total_steps)) / 2
+
+    return LambdaLR(optimizer, share)
 
 
 def one_cycle(
@@ -29,13 +35,14 @@ def one_cycle(
     initial_divisor: float = 25.0,
     final_divisor: float = 1e4,
     cycle_momentum: bool = False,
+    anneal: Literal["cos", "linear"] = "cos",
 ) -> LRScheduler:
     """Raise the learning rate to its peak, then lower it to almost nothing (Smith 2018).
 
     Parameters
     ----------
     optimizer
-        Its learning rate is the peak.
+        The learning rates of its groups are the peaks.
     total_steps
         Optimizer steps of the whole run.
     warmup
@@ -44,15 +51,18 @@ def one_cycle(
         Peak over the first rate; first rate over the last.
     cycle_momentum
         Lower the momentum (or Adam's first beta) while the rate is high.
+    anneal
+        Along half a cosine or a straight line, up and down.
     """
     if not 0 < warmup < 1:
         raise ConfigError(f"scheduler.warmup={warmup}: expected a share between 0 and 1")
     return OneCycleLR(
         optimizer,
-        max_lr=float(optimizer.param_groups[0]["lr"]),
+        max_lr=[float(group["lr"]) for group in optimizer.param_groups],
         total_steps=total_steps,
         pct_start=warmup,
         div_factor=initial_divisor,
         final_div_factor=final_divisor,
         cycle_momentum=cycle_momentum,
+        anneal_strategy=anneal,
     )

@@ -258,6 +258,61 @@ def test_wrong_value_is_named(key: str, value: float) -> None:
         Augmentation(**{key: value})
 
 
+def test_crop_is_the_middle_of_the_warped_face() -> None:
+    assert_same(warp(noise(), parameters(3), crop=40), noise()[..., 4:44, 4:44])
+    shifted = parameters(3, shift_x=4.0, shift_y=-3.0)
+    assert_same(warp(noise(), shifted, crop=40), noise()[..., 7:47, 0:40])
+
+
+def test_resampling_to_half_the_side_averages_four_pixels() -> None:
+    # The middle of an output pixel lies where four pixels of the face meet.
+    assert_same(warp(noise(), parameters(3), size=24), torch.nn.functional.avg_pool2d(noise(), 2))
+    cropped = torch.nn.functional.avg_pool2d(noise()[..., 4:44, 4:44], 2)
+    assert_same(warp(noise(), parameters(3), crop=40, size=20), cropped)
+
+
+def test_crops_lie_anywhere_in_the_face_and_nowhere_else() -> None:
+    torch.manual_seed(0)
+    across = torch.arange(48.0).expand(4000, 1, 48, 48)
+    corners = torch.stack([Augmentation(crop=40)(face)[..., 0, 0] for face in (across, across.mT)])
+    # Places between pixels repeat the edge's value for half a pixel at most.
+    assert corners.min().item() >= 0
+    assert corners.max().item() <= 8
+    shares = corners.flatten(1).histc(8, 0, 8) / corners.numel()
+    assert (shares - 1 / 8).abs().max().item() < 0.02
+    assert torch.corrcoef(corners.squeeze())[0, 1].abs().item() < 0.06
+
+
+def test_crop_is_for_training_only() -> None:
+    augmentation = Augmentation(crop=40, growth=[[0.0, 24]])
+    assert augmentation(noise()).shape == (3, 1, 24, 24)
+    assert augmentation.eval()(noise()).shape == (3, 1, 48, 48)
+
+
+def test_images_grow_with_the_progress_of_the_run() -> None:
+    augmentation = Augmentation(crop=40, growth=[[0.25, 24], [0.5, 32], [0.75, 40]])
+    sides = {}
+    for augmentation.progress in (0.0, 0.2, 0.25, 0.49, 0.5, 0.75, 1.0):
+        sides[augmentation.progress] = augmentation(noise()).shape[-1]
+    assert sides == {0.0: 40, 0.2: 40, 0.25: 24, 0.49: 24, 0.5: 32, 0.75: 40, 1.0: 40}
+
+
+@pytest.mark.parametrize(
+    "growth", [[[0.5, 24], [0.5, 32]], [[1.0, 24]], [[0.1, 24.5]], [[0.1]], [[-0.1, 24]]]
+)
+def test_wrong_growth_is_named(growth: list[list[float]]) -> None:
+    with pytest.raises(
+        ConfigError, match=r"augmentation\.growth=\[\[.*: expected pairs of a share of the run"
+    ):
+        Augmentation(growth=growth)
+
+
+@pytest.mark.parametrize("crop", [0, 2.5, True])
+def test_wrong_crop_is_named(crop: float) -> None:
+    with pytest.raises(ConfigError, match=rf"augmentation\.crop={crop}: expected null or pixels"):
+        Augmentation(crop=crop)  # type: ignore[arg-type]
+
+
 def test_flip_is_no_number() -> None:
     with pytest.raises(ConfigError, match=r"augmentation\.flip=0\.5: expected true or false"):
         Augmentation(flip=0.5)  # type: ignore[arg-type]
@@ -268,14 +323,16 @@ def built(name: str) -> Augmentation:
 
 
 def test_every_option_keeps_shape_and_range() -> None:
-    assert {path.stem for path in CONF.glob("*.yaml")} == {"none", "flip", "r0", "r2", "strong"}
+    assert {path.stem for path in CONF.glob("*.yaml")} == {"none", "flip", "r0", "r2", "strong", "crop"}
     changed = {}
     for path in CONF.glob("*.yaml"):
         output = built(path.stem)(noise(16))
         assert output.dtype == torch.float32
-        assert output.shape == (16, 1, 48, 48)
+        side = 40 if path.stem == "crop" else 48
+        assert output.shape == (16, 1, side, side)
         assert 0 <= output.min().item() <= output.max().item() <= 255.01
-        changed[path.stem] = not torch.equal(output, noise(16))
+        if side == 48:
+            changed[path.stem] = not torch.equal(output, noise(16))
     assert changed == {"none": False, "flip": True, "r0": True, "r2": True, "strong": True}
 
 

@@ -34,7 +34,8 @@ def checked(*overrides: str) -> None:
 @pytest.mark.parametrize(("group", "option"), OPTIONS)
 def test_every_option_of_every_group_is_valid(group, option):
     value = f"[default,{option}]" if group == "callbacks" and option != "default" else option
-    checked(f"{group}={value}")
+    # Crops need a net for images of any size.
+    checked(f"{group}={value}", *(["model=fast"] if option == "crop" else []))
 
 
 @pytest.mark.parametrize("path", sorted(CONF.rglob("*.yaml")), ids=lambda path: str(path.relative_to(CONF)))
@@ -124,3 +125,25 @@ def test_a_known_number_of_classes_must_be_that_of_the_data(tiny):
 def test_an_impossible_callback_is_met_before_any_work(word, message):
     with pytest.raises(ConfigError, match=message.replace("?", r"\?")):
         check_parts(compose_config([word]))
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ["augmentation=crop", "model=cnn"],
+            r"augmentation\.crop=40: CNN takes images of 48 pixels only; expected a net .* model=fast",
+        ),
+        (
+            ["+augmentation.growth=[[0.5,24]]", "model=small"],
+            r"augmentation\.growth=\[\[0\.5, 24\]\]: Small takes images of 48 pixels only",
+        ),
+        (
+            ["augmentation=crop", "model=fast", "data.image_size=32"],
+            r"augmentation\.crop=40: expected at most the faces' 32 pixels",
+        ),
+    ],
+)
+def test_images_that_the_net_does_not_take_are_met_before_any_work(words, message):
+    with pytest.raises(ConfigError, match=message):
+        checked(*words)

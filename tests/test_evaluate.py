@@ -2,10 +2,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
-from fer_lightning.errors import DataError
+from fer_lightning.errors import ConfigError, DataError
 from fer_lightning.evaluate import measure, predict_split
+from fer_lightning.models import Fast, Small
 from fer_lightning.predictions import Predictions
+from fer_lightning.views import check_views, views
 
 
 def test_faces_that_leak_are_left_out_of_the_second_accuracy():
@@ -69,3 +72,43 @@ def test_mirrored_predictions_do_not_depend_on_the_side(tiny):
     data._faces, data._tensors = replace(data.faces, images=mirrored), None
     assert predict_split(module, data, "val", flip=True).logits == pytest.approx(straight, abs=1e-5)
     assert predict_split(module, data, "val").logits != pytest.approx(straight, abs=1e-3)
+
+
+def test_views_are_the_corners_and_the_middle_each_with_its_mirror_image():
+    face = torch.arange(36.0).view(1, 1, 6, 6)
+    seen = [view[0, 0].tolist() for view in views(face, crop=2, flip=True)]
+    corners = [[[0, 1], [6, 7]], [[4, 5], [10, 11]], [[24, 25], [30, 31]], [[28, 29], [34, 35]]]
+    squares = [*corners, [[14, 15], [20, 21]]]
+    assert seen[::2] == squares
+    assert seen[1::2] == [[row[::-1] for row in square] for square in squares]
+    assert [view.shape[-1] for view in views(face)] == [6]
+
+
+def test_crops_are_averaged_over_log_probabilities(tiny):
+    from fer_lightning.build import build_data, build_module
+    from fer_lightning.compose import compose_config
+
+    config = compose_config([*tiny, "model=fast", "model.widths=[4,8]"])
+    data = build_data(config)
+    module = build_module(config, data, {}).eval()
+    side = data.image_size - 8
+    found = predict_split(module, data, "val", crop=side).logits
+    images = torch.from_numpy(data.faces.images[data.faces.indices("val")]).unsqueeze(1)
+    places = [(0, 0), (0, 8), (8, 0), (8, 8), (4, 4)]
+    with torch.no_grad():
+        each = [module(images[..., y : y + side, x : x + side]).log_softmax(1) for y, x in places]
+    assert found == pytest.approx(torch.stack(each).mean(0).numpy(), abs=1e-5)
+    assert found != pytest.approx(predict_split(module, data, "val").logits, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("model", "crop", "message"),
+    [
+        (Fast(), 49, "crop=49: expected null or pixels, a whole number from 1 to 48"),
+        (Fast(), 2.5, "crop=2.5: expected null or pixels"),
+        (Small(), 40, "crop=40: Small takes whole faces of 48 pixels only"),
+    ],
+)
+def test_crops_that_a_net_cannot_see_are_refused(model, crop, message):
+    with pytest.raises(ConfigError, match=message):
+        check_views(model, 48, crop)

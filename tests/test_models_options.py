@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from fer_lightning.errors import ConfigError
-from fer_lightning.models import CNN, DNN, VGG16, VGG19, CNNDeep, CNNPad, CNNShallow, FaceNet, Small
+from fer_lightning.models import CNN, DNN, VGG16, VGG19, CNNDeep, CNNPad, CNNShallow, FaceNet, Fast, Small
 from fer_lightning.models.activation import ACTIVATIONS
 from fer_lightning.models.init import INITS
 from fer_lightning.models.norm import NORMS
@@ -21,6 +21,7 @@ SIZES: dict[type[FaceNet], int] = {
     CNNPad: 20,
     CNNShallow: 8,
     DNN: 12,
+    Fast: 16,
     Small: 20,
     VGG16: 32,
 }
@@ -37,13 +38,15 @@ OPTIONS: list[dict[str, object]] = [
 ]
 # Of the models that share a builder, and of the large ones, the rest is the same code.
 FEW = [OPTIONS[1], {"norm": "group", "dropout": 0.2, "num_classes": 3}, {"norm": "layer"}]
-LIGHT = [(model, option) for model in (CNN, CNNPad, CNNShallow, DNN, Small) for option in OPTIONS]
+LIGHT = [(model, option) for model in (CNN, CNNPad, CNNShallow, DNN, Fast, Small) for option in OPTIONS]
 HEAVY = [(model, option) for model in (VGG16, CNNDeep) for option in FEW] + [(VGG19, FEW[1])]
 OWN: list[tuple[type[FaceNet], dict[str, object]]] = [
     (CNNDeep, {"dense_activation": None, "activation": "elu"}),
     (CNNShallow, {"dense_activation": "gelu"}),
     (DNN, {"widths": [40, 20]}),
     (DNN, {"match": 100_000}),
+    (Fast, {"widths": [8, 12], "depth": 2, "convolutions": 2}),
+    (Fast, {"widths": [8], "depth": 0}),
 ]
 
 
@@ -252,7 +255,7 @@ def test_more_hidden_layers_repeat_the_last_own_rate():
     assert list(net.blocks.dropout.values()) == [0.3, 0.3, 0.4, 0.5, 0.5, 0.5, 0.5]
 
 
-@pytest.mark.parametrize("model", [CNN, CNNDeep, CNNPad, Small], ids=name_of)
+@pytest.mark.parametrize("model", [CNN, CNNDeep, CNNPad, Fast, Small], ids=name_of)
 def test_channels_last_changes_no_number(model):
     torch.manual_seed(0)
     net = model(dropout=0, image_size=24).double().train()
@@ -263,7 +266,7 @@ def test_channels_last_changes_no_number(model):
     assert expected.std() > 0
 
 
-@pytest.mark.parametrize("model", [CNN, CNNShallow, DNN, Small], ids=name_of)
+@pytest.mark.parametrize("model", [CNN, CNNShallow, DNN, Fast, Small], ids=name_of)
 def test_same_seed_same_logits(model):
     def logits(seed: int) -> torch.Tensor:
         torch.manual_seed(seed)
@@ -273,13 +276,27 @@ def test_same_seed_same_logits(model):
     assert not torch.equal(logits(5), logits(6))
 
 
-@pytest.mark.parametrize("model", [CNNPad, CNNDeep, CNN, Small], ids=name_of)
+@pytest.mark.parametrize("model", [CNNPad, CNNDeep, CNN, Fast, Small], ids=name_of)
 def test_works_at_64_pixels_with_other_classes(model):
     net = model(image_size=64, num_classes=5, activation="gelu").eval()
     assert net(torch.zeros(1, 1, 64, 64)).shape == (1, 5)
 
 
-@pytest.mark.parametrize("model", [CNN, CNNDeep, VGG16], ids=name_of)
+@pytest.mark.parametrize("model", [CNN, CNNDeep, Fast, VGG16], ids=name_of)
 def test_no_layer_works_in_place(model):
     with torch.device("meta"):
         assert not any(getattr(layer, "inplace", False) for layer in model().modules())
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"widths": []}, r"model\.widths=\[\]: expected at least one number"),
+        ({"widths": [64, 0]}, r"model\.widths=0: expected a whole number of at least 1"),
+        ({"depth": -1}, r"model\.depth=-1: expected a whole number of at least 0"),
+        ({"convolutions": 0}, r"model\.convolutions=0: expected a whole number of at least 1"),
+    ],
+)
+def test_wrong_shape_of_fast_is_named(options, message):
+    with pytest.raises(ConfigError, match=message):
+        Fast(**options)

@@ -20,6 +20,7 @@ from fer_lightning.models import (
     CNNPad,
     CNNShallow,
     FaceNet,
+    Fast,
     Options,
     Small,
     count_parameters,
@@ -33,6 +34,7 @@ MODELS = {
     "cnn_pad": CNNPad,
     "cnn_shallow": CNNShallow,
     "dnn": DNN,
+    "fast": Fast,
     "small": Small,
     "vgg16": VGG16,
     "vgg19": VGG19,
@@ -133,12 +135,28 @@ def small() -> list[nn.Module]:
     ]
 
 
+def fast() -> list[nn.Module]:
+    """The layers of `Fast` in their order; the additions of its residual blocks are no layers."""
+
+    def unit(inputs: int, filters: int, kernel: int = 3, stride: int = 1) -> list[nn.Module]:
+        convolution = nn.Conv2d(inputs, filters, kernel, stride, kernel // 2, bias=False)
+        return [convolution, nn.BatchNorm2d(filters), nn.ReLU()]
+
+    return [
+        *[*unit(1, 64, 5, 2), *unit(64, 64)],
+        *[*unit(64, 128, stride=2), *unit(128, 128)],
+        *[*unit(128, 256, stride=2), *unit(256, 256)],
+        *[nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(0.2), nn.Linear(256, 7)],
+    ]
+
+
 LAYERS = {
     "cnn": r2_cnn,
     "cnn_deep": lambda: r3_cnn((32, 128, 512), 3),
     "cnn_pad": r0_cnn,
     "cnn_shallow": lambda: r3_cnn((64, 128, 512), 1),
     "dnn": r2_dnn,
+    "fast": fast,
     "small": small,
     "vgg16": r1_vgg16,
     "vgg19": r1_vgg19,
@@ -232,6 +250,34 @@ def test_total_of_small_counted_by_hand():
     assert count_parameters(on_meta("small")).total == 61_639
 
 
+def test_total_of_fast_counted_by_hand():
+    stem, stage1 = 64 * 25 + 4 * 64, 64 * 64 * 9 + 4 * 64
+    stage2 = 128 * (64 * 9) + 128 * (128 * 9) + 2 * 4 * 128
+    stage3 = 256 * (128 * 9) + 256 * (256 * 9) + 2 * 4 * 256
+    assert stem + stage1 + stage2 + stage3 + 256 * 7 + 7 == 1_149_767
+    assert count_parameters(on_meta("fast")).total == 1_149_767
+
+
+def test_residual_blocks_of_fast_add_their_input():
+    torch.manual_seed(0)
+    model = Fast(widths=[4, 6], depth=2, convolutions=2).eval()
+    maps = torch.randn(2, 6, 5, 5)
+    block = model.features.stage2.residual2
+    torch.testing.assert_close(block(maps), maps + block.body(maps))
+    assert len(block.body) == 2
+    body = sum(layer.out_channels == 6 for layer in leaves(model) if isinstance(layer, nn.Conv2d))
+    assert body == 1 + 2 * 2
+
+
+def test_fast_averages_over_the_positions_of_any_size():
+    torch.manual_seed(0)
+    model = Fast(widths=[4, 8]).eval()
+    for side in (24, 40, 48, 56):
+        images = torch.randn(3, 1, side, side)
+        expected = model.classifier.output(model.features(images).mean(dim=(2, 3)))
+        torch.testing.assert_close(model(images), expected)
+
+
 def test_all_models_are_packaged():
     assert packaged_models() == sorted(MODELS)
 
@@ -251,7 +297,8 @@ def test_config_builds_what_the_constructor_builds_by_itself(name):
 @pytest.mark.parametrize("name", MODELS)
 def test_config_has_every_option_and_the_total_in_its_first_line(name):
     text = yaml_of(name)
-    own = {"dnn": {"widths", "match"}, "cnn_deep": {"dense_activation"}, "cnn_shallow": {"dense_activation"}}
+    own = {"fast": {"widths", "depth", "convolutions"}, "dnn": {"widths", "match"}}
+    own |= {"cnn_deep": {"dense_activation"}, "cnn_shallow": {"dense_activation"}}
     config = OmegaConf.create(text)
     assert set(config) == {"_target_"} | set(Options.__annotations__) | own.get(name, set())
     assert next(iter(config)) == "_target_"

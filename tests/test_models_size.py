@@ -18,6 +18,7 @@ MINIMUM = {
     "cnn_shallow": 8,
     "cnn_pad": 9,
     "dnn": 1,
+    "fast": 1,
     "small": 15,
     "vgg16": 32,
     "vgg19": 32,

@@ -91,7 +91,16 @@ def test_the_same_seed_gives_the_same_numbers_and_another_seed_others(tmp_path, 
 
 @pytest.mark.parametrize("within", [False, True], ids=["between epochs", "within an epoch"])
 @pytest.mark.parametrize(
-    "extra", [[], ["callbacks=[default,ema]", "data.steps_per_epoch=4"]], ids=["plain", "ema"]
+    "extra",
+    [
+        [],
+        ["callbacks=[default,ema]", "data.steps_per_epoch=4"],
+        [
+            *["model=fast", "model.widths=[4,8]", "optimizer=muon", "callbacks=[default,ema]"],
+            *["augmentation=crop", "augmentation.crop=16", "augmentation.growth=[[0.0,12],[0.6,16]]"],
+        ],
+    ],
+    ids=["plain", "ema", "fast"],
 )
 def test_a_resumed_run_gives_the_numbers_of_an_uninterrupted_one(tmp_path, tiny, within, extra):
     options = ["trainer.max_epochs=4", "augmentation=r0", "optimizer.lr=0.01", *extra]

@@ -14,7 +14,7 @@ from fer_lightning.tracking.files import write_json
 from fer_lightning.tracking.provenance import command_line, versions
 from fer_lightning.tracking.redact import redact_text
 
-KEYS: dict[str, Any] = {"checkpoint": None, "split": "val", "flip": False, "output": None}
+KEYS: dict[str, Any] = {"checkpoint": None, "split": "val", "flip": False, "crop": None, "output": None}
 
 
 def main(arguments: list[str]) -> int:
@@ -26,10 +26,11 @@ def main(arguments: list[str]) -> int:
     checkpoints = [checkpoints] if isinstance(checkpoints, str) else list(checkpoints)
     if values["split"] not in SPLITS:
         raise ConfigError(f"split={values['split']}: expected one of {', '.join(SPLITS)}")
-    found = evaluate(checkpoints, values["split"], overrides, flip=bool(values["flip"]))
+    seen = {"flip": bool(values["flip"]), "crop": values["crop"]}
+    found = evaluate(checkpoints, values["split"], overrides, **seen)
     print(table(found, len(checkpoints)))
     if values["output"]:
-        write(found, checkpoints, Path(values["output"]))
+        write(found, checkpoints, seen, Path(values["output"]))
     return 0
 
 
@@ -58,7 +59,7 @@ def table(found: Evaluation, models: int) -> str:
     return "\n".join(lines)
 
 
-def write(found: Evaluation, checkpoints: list[str], folder: Path) -> None:
+def write(found: Evaluation, checkpoints: list[str], seen: dict[str, Any], folder: Path) -> None:
     """Write ``evaluation.json`` and ``<split>_logits.npz`` into ``folder``."""
     write_json(
         folder / "evaluation.json",
@@ -68,6 +69,7 @@ def write(found: Evaluation, checkpoints: list[str], folder: Path) -> None:
             "data": found.data,
             "synthetic": found.synthetic,
             "split": found.split,
+            "views": seen,
             "all_faces": found.metrics,
             "no_copy_in_training": found.unleaked,
             "confusion": found.confusion.tolist(),

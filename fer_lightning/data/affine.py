@@ -52,23 +52,49 @@ def inverse_matrix(parameters: AffineParameters, height: int, width: int) -> Ten
     return torch.stack((row_x, row_y), dim=-2)
 
 
-def pixel_centres(height: int, width: int, device: torch.device) -> Tensor:
-    """(x, y, 1) of every pixel's centre, float32 [3, H·W], in ``grid_sample``'s coordinates."""
-    y = (torch.arange(height, device=device) * 2 + 1) / height - 1
-    x = (torch.arange(width, device=device) * 2 + 1) / width - 1
+def pixel_centres(
+    height: int, width: int, device: torch.device, *, extent: tuple[float, float] = (1.0, 1.0)
+) -> Tensor:
+    """(x, y, 1) of every pixel's centre, float32 [3, H·W], in ``grid_sample``'s coordinates.
+
+    The pixels share out the middle of an image: ``extent`` is how much of its height and width.
+    """
+    y = ((torch.arange(height, device=device) * 2 + 1) / height - 1) * extent[0]
+    x = ((torch.arange(width, device=device) * 2 + 1) / width - 1) * extent[1]
     rows = y[:, None].expand(height, width)
     columns = x[None, :].expand(height, width)
     return torch.stack((columns, rows, torch.ones_like(rows))).reshape(3, -1)
 
 
-def warp(images: Tensor, parameters: AffineParameters) -> Tensor:
+def warp(
+    images: Tensor, parameters: AffineParameters, *, crop: int | None = None, size: int | None = None
+) -> Tensor:
     """Warp each image by its own parameters: bilinear, edges repeated (Keras' fill "nearest").
 
-    ``images`` is float32 [B, C, H, W]; so is the result.
+    Parameters
+    ----------
+    images
+        float32 [B, C, H, W].
+    parameters
+        One warp an image.
+    crop
+        Side in pixels of the square that is cut from the middle of the warped image; None keeps all of it.
+    size
+        Side in pixels to which what is kept is resampled; None leaves it at its own size.
+
+    Returns
+    -------
+    Tensor
+        float32 [B, C, H', W'], where H' and W' are ``size``, else ``crop``, else H and W.
     """
     batch, _, height, width = images.shape
+    rows, columns = (crop, crop) if crop else (height, width)
+    extent = (rows / height, columns / width)
+    if size:
+        rows = columns = size
     matrix = inverse_matrix(parameters, height, width).to(images.dtype)
-    points = matrix.reshape(-1, 3) @ pixel_centres(height, width, images.device).to(images.dtype)
+    centres = pixel_centres(rows, columns, images.device, extent=extent).to(images.dtype)
+    points = matrix.reshape(-1, 3) @ centres
     # grid_sample reads planes of x and of y as fast as pairs, so the transposed view costs no copy.
-    grid = points.view(batch, 2, height, width).permute(0, 2, 3, 1)
+    grid = points.view(batch, 2, rows, columns).permute(0, 2, 3, 1)
     return F.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)

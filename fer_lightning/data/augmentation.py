@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from numbers import Real
 
 import torch
@@ -46,6 +47,18 @@ class Augmentation(nn.Module):
         Probability of a rectangle overwritten with one random grey level (Random Erasing, Zhong et al. 2020).
     erase_area
         Largest share of the image that is erased; the smallest is 0.02.
+    crop
+        Side in pixels of a square cut from a random place in the face, after it was rotated, sheared and zoomed;
+        None trains on whole faces. In ``eval()`` faces are whole, so the net must take images of any size.
+    growth
+        Pairs of a share of the run and a side in pixels: from that share on, what is trained on is resampled
+        to that side (progressive resizing: small images early cost little). Before the first share, and if
+        None, nothing is resampled. The net must take images of any size.
+
+    Attributes
+    ----------
+    progress
+        Share of the run that is over, in [0, 1]; whoever trains sets it.
 
     Raises
     ------
@@ -66,6 +79,8 @@ class Augmentation(nn.Module):
         contrast: float = 0.0,
         erase: float = 0.0,
         erase_area: float = 0.2,
+        crop: int | None = None,
+        growth: Sequence[Sequence[float]] | None = None,
     ) -> None:
         super().__init__()
         _check("rotation", rotation, 0, 180)
@@ -79,6 +94,8 @@ class Augmentation(nn.Module):
         _check("erase_area", erase_area, ERASED_AREA_MIN, 1)
         if not isinstance(flip, bool):
             raise ConfigError(f"augmentation.flip={flip!r}: expected true or false")
+        if crop is not None and (isinstance(crop, bool) or not isinstance(crop, int) or crop < 1):
+            raise ConfigError(f"augmentation.crop={crop!r}: expected null or pixels, a whole number from 1")
         self.rotation = rotation
         self.width_shift = width_shift
         self.height_shift = height_shift
@@ -89,13 +106,18 @@ class Augmentation(nn.Module):
         self.contrast = contrast
         self.erase = erase
         self.erase_area = erase_area
+        self.crop = crop
+        self.growth = _steps_of(growth or [])
+        self.progress = 0.0
 
     def forward(self, images: Tensor) -> Tensor:
         """Return changed copies of the faces in training, the faces themselves in evaluation."""
         if not self.training:
             return images
-        if self.rotation or self.width_shift or self.height_shift or self.shear or self.zoom:
-            images = warp(images, self.draw_affine(images))
+        moved = self.rotation or self.width_shift or self.height_shift or self.shear or self.zoom
+        size = self.size_now()
+        if moved or self.crop or size:
+            images = warp(images, self.draw_affine(images), crop=self.crop, size=size)
         elif self.flip:
             images = mirror(images, self.draw_affine(images).flip)
         if self.brightness or self.contrast:
@@ -104,17 +126,24 @@ class Augmentation(nn.Module):
             images = overwrite(images, *self.draw_rectangles(images))
         return images
 
+    def size_now(self) -> int | None:
+        """Return the side to which faces are resampled at this point of the run, or None."""
+        begun = [side for share, side in self.growth if share <= self.progress]
+        return begun[-1] if begun else None
+
     def draw_affine(self, images: Tensor) -> AffineParameters:
         """Draw one affine warp for each of the images [B, 1, H, W], whose values are not read."""
         height, width = images.shape[-2:]
+        # A square that may lie anywhere is one that stays in the middle of a face that is shifted.
+        slack_x, slack_y = ((width - self.crop) / 2, (height - self.crop) / 2) if self.crop else (0.0, 0.0)
         angle, shear, zoom_x, zoom_y, shift_x, shift_y, coin = _uniform(images, 7)
         return AffineParameters(
             angle=angle * math.radians(self.rotation),
             shear=shear * self.shear,
             zoom_x=1 + zoom_x * self.zoom,
             zoom_y=1 + zoom_y * self.zoom,
-            shift_x=shift_x * (self.width_shift * width),
-            shift_y=shift_y * (self.height_shift * height),
+            shift_x=shift_x * (self.width_shift * width + slack_x),
+            shift_y=shift_y * (self.height_shift * height + slack_y),
             flip=(coin > 0) & self.flip,
         )
 
@@ -164,6 +193,20 @@ def overwrite(images: Tensor, rectangles: Tensor, levels: Tensor) -> Tensor:
 def _uniform(images: Tensor, rows: int) -> Tensor:
     """Random numbers [rows, B] in [-1, 1) on the images' device, in one call because each has its cost."""
     return torch.rand(rows, len(images), device=images.device) * 2 - 1
+
+
+def _steps_of(growth: Sequence[Sequence[float]]) -> list[tuple[float, int]]:
+    """Check the pairs of ``growth``: shares that rise within [0, 1), and whole sides of at least one pixel."""
+    steps: list[tuple[float, int]] = []
+    for step in growth:
+        share, side = step if len(step) == 2 else (-1.0, 0)
+        if not (0 <= share < 1 and side >= 1 and side == int(side)) or (steps and share <= steps[-1][0]):
+            raise ConfigError(
+                f"augmentation.growth={[list(pair) for pair in growth]}: expected pairs of a share of the run, "
+                "rising within [0, 1), and a side in pixels"
+            )
+        steps.append((float(share), int(side)))
+    return steps
 
 
 def _check(name: str, value: float, low: float, high: float) -> None:

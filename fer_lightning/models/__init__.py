@@ -6,6 +6,7 @@ from fer_lightning.models.cnn_deep import CNNDeep, CNNShallow
 from fer_lightning.models.cnn_pad import CNNPad
 from fer_lightning.models.counting import ParameterCount, count_multiply_adds, count_parameters
 from fer_lightning.models.dnn import DNN
+from fer_lightning.models.fast import Fast
 from fer_lightning.models.options import Design, Options
 from fer_lightning.models.reference import packaged_model, packaged_models
 from fer_lightning.models.size import conv_output_size
@@ -23,6 +24,7 @@ __all__ = [
     "CNNShallow",
     "Design",
     "FaceNet",
+    "Fast",
     "Layer",
     "Options",
     "ParameterCount",

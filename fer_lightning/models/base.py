@@ -32,6 +32,9 @@ class FaceNet(nn.Module):
         For an unknown name, a value out of range, or options that exclude each other.
     """
 
+    any_size = False
+    """Whether images of another size than `image_size` may be passed."""
+
     features: nn.Sequential
     classifier: nn.Sequential
 

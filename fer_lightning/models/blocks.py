@@ -50,14 +50,16 @@ class Blocks:
         *,
         stride: int = 1,
         padding: int | None = None,
+        bias: bool = True,
         number: int | str = "",
     ) -> dict[str, nn.Module]:
         """Return convolution, norm and activation; `padding` None keeps the map's size at stride 1.
 
-        `number` is appended to the layers' names, for blocks of several convolutions.
+        A `bias` has no effect under a norm. `number` is appended to the layers' names, for blocks of several
+        convolutions.
         """
         padding = kernel // 2 if padding is None else padding
-        conv = nn.Conv2d(inputs, filters, kernel, stride=stride, padding=padding)
+        conv = nn.Conv2d(inputs, filters, kernel, stride=stride, padding=padding, bias=bias)
         return {f"conv{number}": conv} | self._activated(filters, maps=True, number=number)
 
     def dense(self, inputs: int, units: int, place: str, *, norm: bool = True) -> nn.Sequential:
