@@ -22,10 +22,12 @@ from fer_lightning.sweeps.address import storage_url
 from fer_lightning.sweeps.cell import TUNING
 from fer_lightning.sweeps.claim import Claim, Claims
 from fer_lightning.sweeps.command_line import split_overrides
+from fer_lightning.sweeps.composer import TrialComposer
 from fer_lightning.sweeps.config_files import read_files_once
 from fer_lightning.sweeps.engine import Engine
 from fer_lightning.sweeps.hold import storage_failures_halt
-from fer_lightning.sweeps.launch import job_overrides, run_jobs, write_once
+from fer_lightning.sweeps.in_process import InProcess, is_basic
+from fer_lightning.sweeps.launch import HydraLauncher, job_overrides, run_jobs, write_once
 from fer_lightning.sweeps.naming import fixed_part, study_name
 from fer_lightning.sweeps.options import SweepOptions
 from fer_lightning.sweeps.override import key_of
@@ -51,6 +53,7 @@ class StudySweep:
         parser = OverridesParser.create(config_loader=hydra_context.config_loader)
         task = parser.parse_overrides(list(config.hydra.overrides.task))
         self._fixed_overrides, swept = split_overrides(task)
+        self._composer = TrialComposer(hydra_context.config_loader, config, self._fixed_overrides)
         self._job_config = self._compose(self._fixed_overrides, "the configuration")
         sweeper = OmegaConf.to_container(config.hydra.sweeper, resolve=True)
         assert isinstance(sweeper, dict)
@@ -58,13 +61,19 @@ class StudySweep:
         self._plan = self._read_plan()
         self._space = self._read_space(swept)
         self._spec = self._name_study()
-        self._launcher: Launcher = Plugins.instance().instantiate_launcher(
-            hydra_context=hydra_context, task_function=task_function, config=config
+        self._launcher = self._find_launcher(task_function)
+
+    def _find_launcher(self, task_function: TaskFunction) -> HydraLauncher:
+        launcher: Launcher = Plugins.instance().instantiate_launcher(
+            hydra_context=self._context, task_function=task_function, config=self._config
         )
+        if not is_basic(launcher):
+            return launcher
+        return InProcess(self._context, task_function, self._config, self._composer.compose)
 
     def _compose(self, overrides: Sequence[str], what: str) -> DictConfig:
         try:
-            return self._context.config_loader.load_sweep_config(self._config, list(overrides))
+            return self._composer.compose(list(overrides))
         except (HydraException, OmegaConfBaseException) as error:
             cause = error.__cause__ or error
             text = " ".join(line.strip() for line in str(cause).splitlines()[:2])
