@@ -35,6 +35,8 @@ class Evaluation:
         On all faces of the split.
     unleaked
         The same on the faces that are no exact copy of a face in the training split; the count is ``faces``.
+    unrelated
+        The same on the faces that are no near copy either.
     confusion
         int ``[C, C]`` counts; rows are true classes.
     data, synthetic
@@ -45,6 +47,7 @@ class Evaluation:
     predictions: Predictions
     metrics: dict[str, float]
     unleaked: dict[str, float]
+    unrelated: dict[str, float]
     confusion: np.ndarray
     data: str = ""
     synthetic: bool = False
@@ -112,17 +115,24 @@ def predict_split(
     )
 
 
-def measure(predictions: Predictions, copied: np.ndarray, split: str) -> Evaluation:
-    """Measure ``predictions``; ``copied``, bool ``[N]``, marks faces that have an exact copy in training."""
+def measure(predictions: Predictions, copied: np.ndarray, nearly: np.ndarray, split: str) -> Evaluation:
+    """Measure ``predictions`` on a split, with and without the faces that training has seen.
+
+    ``copied`` and ``nearly``, bool ``[N]``, mark faces that have an exact copy, or a near one, in training.
+    """
     logits, labels = torch.from_numpy(predictions.logits), torch.from_numpy(np.array(predictions.labels))
-    names = predictions.class_names
-    kept = torch.from_numpy(~copied)
-    unleaked = classification_metrics(logits[kept], labels[kept], names) if kept.any() else {}
+
+    def without(left_out: np.ndarray) -> dict[str, float]:
+        kept = torch.from_numpy(~left_out)
+        found = classification_metrics(logits[kept], labels[kept], predictions.class_names)
+        return {"faces": int(kept.sum())} | (found if kept.any() else {})
+
     return Evaluation(
         split=split,
         predictions=predictions,
-        metrics={"faces": len(labels)} | classification_metrics(logits, labels, names),
-        unleaked={"faces": int(kept.sum())} | unleaked,
+        metrics=without(np.zeros(len(labels), bool)),
+        unleaked=without(copied),
+        unrelated=without(copied | nearly),
         confusion=confusion_matrix(logits, labels).numpy(),
     )
 
@@ -143,6 +153,8 @@ def evaluate(
         parts.append(predict_split(module, data, split, flip=flip, crop=crop))
     if data is None:
         raise ConfigError("checkpoint=…: expected at least one checkpoint")
-    copied = np.zeros(len(parts[0].labels), bool) if split == "train" else data.copied_from_training(split)
-    found = measure(average(parts) if len(parts) > 1 else parts[0], copied, split)
+    copied = nearly = np.zeros(len(parts[0].labels), bool)
+    if split not in data.training_splits:
+        copied, nearly = data.copied_from_training(split), data.nearly_copied_from_training(split)
+    found = measure(average(parts) if len(parts) > 1 else parts[0], copied, nearly, split)
     return replace(found, data=data.faces.name, synthetic=data.faces.synthetic)

@@ -14,11 +14,14 @@ from fer_lightning.views import check_views, views
 def test_faces_that_leak_are_left_out_of_the_second_accuracy():
     logits = np.array([[2.0, 0], [2.0, 0], [0, 2.0], [2.0, 0]], np.float32)
     predictions = Predictions(logits, np.array([0, 0, 1, 1]), np.array(list("abcd")), ("x", "y"))
-    found = measure(predictions, np.array([True, True, False, False]), "test")
+    copied, nearly = np.array([True, True, False, False]), np.array([True, True, False, True])
+    found = measure(predictions, copied, nearly, "test")
     assert found.metrics["acc"] == pytest.approx(0.75)
     assert found.metrics["faces"] == 4
     assert found.unleaked["acc"] == pytest.approx(0.5)
     assert found.unleaked["faces"] == 2
+    assert found.unrelated["acc"] == pytest.approx(1.0)
+    assert found.unrelated["faces"] == 1
     assert found.confusion.tolist() == [[2, 0], [1, 1]]
 
 
@@ -42,6 +45,7 @@ def test_copies_of_training_faces_are_found_in_the_data(tmp_path):
     ids = np.asarray(data.faces.ids)[data.faces.indices("test")]
     assert ids[data.copied_from_training("test")].tolist() == ["test/b/2.png"]
     assert not data.copied_from_training("val").any()
+    assert ids[data.nearly_copied_from_training("test")].tolist() == ["test/b/2.png"]
     without = FaceDataModule("image_folder", str(tmp_path / "faces"), exclude=["leaked"])
     assert len(data.train_indices) - len(without.train_indices) == 1
 

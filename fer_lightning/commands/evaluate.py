@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -38,25 +39,21 @@ def table(found: Evaluation, models: int) -> str:
     """Return the evaluation as text."""
     what = "1 model" if models == 1 else f"average of {models} models"
     kind = ", synthetic faces drawn by a program" if found.synthetic else ""
+    columns = (found.metrics, found.unleaked, found.unrelated)
     lines = [
         f"{found.split}: {what} on {found.data}{kind}",
-        f"{'':24}{'all faces':>12}{'no copy in training':>24}",
-        f"{'faces':24}{found.metrics['faces']:>12}{found.unleaked['faces']:>24}",
+        _row("", "all faces", "no copy in training", "nor a near copy"),
+        _row("faces", *(str(column["faces"]) for column in columns)),
     ]
-    for key, name in (
-        ("acc", "accuracy"),
-        ("f1", "macro-F1"),
-        ("ece", "calibration error"),
-        ("loss", "loss (nats)"),
-    ):
-        lines.append(f"{name:24}{found.metrics[key]:>12.4f}{found.unleaked.get(key, float('nan')):>24.4f}")
-    for key in found.metrics:
-        if key.startswith("recall/"):
-            name = key.replace("recall/", "recall ")
-            lines.append(
-                f"{name:24}{found.metrics[key]:>12.4f}{found.unleaked.get(key, float('nan')):>24.4f}"
-            )
+    names = {"acc": "accuracy", "f1": "macro-F1", "ece": "calibration error", "loss": "loss (nats)"}
+    names |= {key: key.replace("/", " ") for key in found.metrics if key.startswith("recall/")}
+    for key, name in names.items():
+        lines.append(_row(name, *(f"{column.get(key, math.nan):.4f}" for column in columns)))
     return "\n".join(lines)
+
+
+def _row(name: str, every: str, unleaked: str, unrelated: str) -> str:
+    return f"{name:24}{every:>12}{unleaked:>24}{unrelated:>20}"
 
 
 def write(found: Evaluation, checkpoints: list[str], seen: dict[str, Any], folder: Path) -> None:
@@ -72,6 +69,7 @@ def write(found: Evaluation, checkpoints: list[str], seen: dict[str, Any], folde
             "views": seen,
             "all_faces": found.metrics,
             "no_copy_in_training": found.unleaked,
+            "no_near_copy_in_training": found.unrelated,
             "confusion": found.confusion.tolist(),
             "class_names": list(found.predictions.class_names),
             "versions": versions(),

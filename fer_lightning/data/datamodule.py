@@ -12,13 +12,14 @@ from torch import Tensor
 from fer_lightning.data.duplicates import exclusion_mask, has_training_copy
 from fer_lightning.data.faces import Faces
 from fer_lightning.data.loader import BatchLoader
+from fer_lightning.data.near_copies import has_near_copy
 from fer_lightning.data.source import load_faces
 from fer_lightning.data.splits import stratified_fraction
 from fer_lightning.data.synthetic import synthetic_faces
 from fer_lightning.errors import ConfigError
 
 DRAWING_KEYS = ("n_train", "n_val", "n_test", "seed", "ambiguous", "noise")
-Exclusion = Literal["leaked", "duplicates", "conflicting", "blank"]
+Exclusion = Literal["leaked", "duplicates", "conflicting", "blank", "nearly_leaked"]
 
 
 class FaceDataModule(pl.LightningDataModule):
@@ -42,7 +43,8 @@ class FaceDataModule(pl.LightningDataModule):
         Batches in an epoch; ``None`` is one pass over the training faces.
     exclude
         Kinds of faces left out of training: ``leaked`` (copies of validation or test faces), ``duplicates``,
-        ``conflicting`` (copies under different labels), ``blank``.
+        ``conflicting`` (copies under different labels), ``blank``, ``nearly_leaked`` (near copies of validation
+        or test faces, exact ones included).
     val_fraction, test_fraction, split_seed
         Of the stratified split, where the source has none of its own.
     cache_dir
@@ -167,6 +169,12 @@ class FaceDataModule(pl.LightningDataModule):
         faces = self.faces
         training = np.concatenate([faces.indices(name) for name in self.training_splits])
         return has_training_copy(faces, training)[faces.indices(split)]
+
+    def nearly_copied_from_training(self, split: str) -> np.ndarray:
+        """Return for each face of ``split`` whether the training splits hold a near copy of it, bool ``[N]``."""
+        faces = self.faces
+        training = np.concatenate([faces.indices(name) for name in self.training_splits])
+        return has_near_copy(faces.images[faces.indices(split)], faces.images[training])
 
     def _on_device(self) -> tuple[Tensor, Tensor]:
         if self._tensors is None:

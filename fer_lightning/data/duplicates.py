@@ -1,4 +1,4 @@
-"""Exact copies, copies under different labels and blank images: found by pixels, left out on request."""
+"""Copies, copies under different labels and blank images: found by pixels, left out on request."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from hashlib import blake2b
 import numpy as np
 
 from fer_lightning.data.faces import SPLITS, Faces
+from fer_lightning.data.near_copies import has_near_copy
 from fer_lightning.errors import ConfigError
 
-EXCLUSIONS = ("leaked", "duplicates", "conflicting", "blank")
+EXCLUSIONS = ("leaked", "duplicates", "conflicting", "blank", "nearly_leaked")
 """What `data.exclude` may name."""
 
 
@@ -86,7 +87,8 @@ def exclusion_mask(
     kinds
         Any of ``leaked`` (exact copies of a face outside the training splits), ``duplicates`` (all but the
         first of the copies within training), ``conflicting`` (copies within training under different labels,
-        all of them) and ``blank`` (one grey level only).
+        all of them), ``blank`` (one grey level only) and ``nearly_leaked`` (near copies of a face outside the
+        training splits, exact ones included; see `near_copies`).
     training_splits
         The splits that are trained on.
 
@@ -111,6 +113,8 @@ def exclusion_mask(
         excluded |= conflicting_among(groups, faces.labels, training)
     if "blank" in kinds:
         excluded |= is_blank(faces.images)
+    if "nearly_leaked" in kinds:
+        excluded[training] |= has_near_copy(faces.images[training], faces.images[~training])
     return excluded & training
 
 

@@ -1,0 +1,52 @@
+"""Near copies: the same photograph with another mark on it, shifted by a pixel or two, or lit otherwise."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+NEAR: Final = 0.9
+"""Correlation from which two faces count as one photograph.
+
+On FER2013, of pairs of a test face and its nearest training face drawn from 0.90 to 0.94, 17 of 18 showed one
+photograph to the eye, and of those from 0.95 all; from 0.84 to 0.87 most did not.
+"""
+CHUNK: Final = 512
+
+
+def nearest_correlation(images: np.ndarray, among: np.ndarray) -> np.ndarray:
+    """Return for each face the largest correlation of its pixels with those of a face in a set: float32 [N].
+
+    Parameters
+    ----------
+    images
+        uint8 [N, H, W].
+    among
+        uint8 [M, H, W]: the set. Faces are compared as they are and mirrored. A blank face correlates with
+        none: its value is 0.
+    """
+    known = _standardized(among)
+    nearest = np.zeros(len(images), np.float32)
+    for start in range(0, len(images) if len(among) else 0, CHUNK):
+        part = images[start : start + CHUNK]
+        found = [(_standardized(side) @ known.T).amax(1) for side in (part, part[:, :, ::-1])]
+        nearest[start : start + CHUNK] = torch.maximum(*found).numpy()
+    return nearest
+
+
+def has_near_copy(images: np.ndarray, among: np.ndarray, least: float = NEAR) -> np.ndarray:
+    """Say which faces correlate with some face of a set by ``least`` or more: bool [N]; see NEAR.
+
+    ``images`` are uint8 [N, H, W], ``among`` uint8 [M, H, W].
+    """
+    return nearest_correlation(images, among) >= least
+
+
+def _standardized(images: np.ndarray) -> Tensor:
+    """Bring each image to mean 0 and length 1, so that a product is a correlation: float32 [N, H·W]."""
+    pixels = torch.from_numpy(np.ascontiguousarray(images)).flatten(1).float()
+    return F.normalize(pixels - pixels.mean(1, keepdim=True), dim=1, eps=1e-3)

@@ -1,0 +1,56 @@
+"""Near copies: the correlation against numpy's, what counts as one photograph, and what training leaves out."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fer_lightning.data.duplicates import exclusion_mask
+from fer_lightning.data.faces import Faces
+from fer_lightning.data.near_copies import has_near_copy, nearest_correlation
+
+
+def pictures(count: int, seed: int) -> np.ndarray:
+    """Smooth random pictures, as unlike one another as faces are or more."""
+    grid = np.random.default_rng(seed).normal(size=(count, 6, 6))
+    smooth = np.kron(grid, np.ones((4, 4)))
+    return np.clip(smooth * 40 + 128, 0, 255).astype(np.uint8)
+
+
+def test_the_value_is_the_largest_correlation_with_a_face_or_its_mirror_image():
+    faces, known = pictures(5, 0), pictures(9, 1)
+    expected = [
+        max(
+            np.corrcoef(side.ravel(), other.ravel())[0, 1]
+            for side in (face, face[:, ::-1])
+            for other in known
+        )
+        for face in faces
+    ]
+    assert nearest_correlation(faces, known) == pytest.approx(expected, abs=1e-4)
+
+
+def test_light_a_mark_and_a_mirror_do_not_hide_a_copy():
+    known = pictures(4, 2)
+    lit = (known[0] * 0.6 + 70).astype(np.uint8)
+    marked = known[1].copy()
+    marked[10:13, 4:12] = 255
+    seen = np.stack([lit, marked, known[2][:, ::-1], pictures(1, 3)[0]])
+    assert has_near_copy(seen, known).tolist() == [True, True, True, False]
+
+
+def test_a_blank_face_is_near_to_none():
+    blank = np.full((1, 24, 24), 7, np.uint8)
+    assert nearest_correlation(blank, blank).tolist() == [0.0]
+    assert nearest_correlation(pictures(2, 0), blank[:0]).tolist() == [0.0, 0.0]
+
+
+def test_training_leaves_out_near_copies_of_the_other_splits():
+    train, test = pictures(4, 4), pictures(2, 5)
+    train[2] = (test[1] * 0.8 + 10).astype(np.uint8)
+    images = np.concatenate([train, test])
+    splits = np.array([0, 0, 0, 0, 2, 2], np.uint8)
+    ids = np.array([str(number) for number in range(6)])
+    faces = Faces(images, np.zeros(6, np.int64), splits, ids, ("a",), "f", "x", False)
+    assert np.flatnonzero(exclusion_mask(faces, ["nearly_leaked"])).tolist() == [2]
+    assert not exclusion_mask(faces, ["leaked"]).any()
