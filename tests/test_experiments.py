@@ -11,9 +11,14 @@ from fer_lightning.cli import main
 from fer_lightning.sweeps.records import load_trials
 
 EXPERIMENTS = sorted((Path(fer_lightning.conf.__file__).parent / "experiment").glob("*.yaml"))
+ONE_SEED = ["seeds=[0]", "study.workers=1"]
 SWEEPS = {
     "search": ["hydra.sweeper.n_trials=2"],
-    "ablation": ["ablation.plan=one_factor", "seeds=[0]", "study.workers=1"],
+    "ablation": ["ablation.plan=one_factor", *ONE_SEED],
+    # The VGGs are large: one arm beside the baseline.
+    "r1_vgg16": [*ONE_SEED, "~ablation.factors.augmentation", "~ablation.factors.activation.without"],
+    "r1_scaling": [*ONE_SEED, "~ablation.factors.norm", "~ablation.factors.rate"],
+    "r2_size": ONE_SEED,
 }
 STEP = [
     "trainer.limit_train_batches=1",

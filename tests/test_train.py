@@ -209,6 +209,17 @@ def test_the_learning_rate_follows_its_schedule(tmp_path, tiny, scheduler):
         assert rates[2] < rates[0] / 10
 
 
+def test_epochs_may_be_validated_one_in_two_and_the_best_of_those_is_kept(tmp_path, tiny, recwarn):
+    options = ["trainer.max_epochs=4", "trainer.check_val_every_n_epoch=2", "optimizer.lr=0.01"]
+    result = run(tmp_path, tiny, *options)
+    rows = measured(tmp_path)
+    validated = {row["epoch"]: row["val/acc"] for row in rows if "val/loss" in row}
+    assert sorted(validated) == [1, 3]
+    assert result.value == max(validated.values())
+    assert read_checkpoint(tmp_path / "checkpoints" / "best.ckpt")["epoch"] in validated
+    assert not [str(warning.message) for warning in recwarn if "monitor" in str(warning.message)]
+
+
 def test_early_stopping_ends_a_run_that_no_longer_gets_better(tmp_path, tiny):
     options = [
         "callbacks=[default,early_stopping]",
