@@ -16,9 +16,10 @@ SWEEPS = {
     "search": ["hydra.sweeper.n_trials=2"],
     "ablation": ["ablation.plan=one_factor", *ONE_SEED],
     # The VGGs are large: one arm beside the baseline.
-    "r1_vgg16": [*ONE_SEED, "~ablation.factors.augmentation", "~ablation.factors.activation.without"],
+    "r1_vgg16": [*ONE_SEED, "~ablation.factors.augmentation", "ablation.factors.activation.levels=[selu]"],
     "r1_scaling": [*ONE_SEED, "~ablation.factors.norm", "~ablation.factors.rate"],
     "r2_size": ONE_SEED,
+    "record_ablation": [*ONE_SEED, "trainer.check_val_every_n_epoch=1"],
 }
 STEP = [
     "trainer.limit_train_batches=1",
