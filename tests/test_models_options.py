@@ -46,7 +46,7 @@ OWN: list[tuple[type[FaceNet], dict[str, object]]] = [
     (DNN, {"widths": [40, 20]}),
     (DNN, {"match": 100_000}),
     (Fast, {"widths": [8, 12], "depth": 2, "convolutions": 2}),
-    (Fast, {"widths": [8], "depth": 0}),
+    (Fast, {"widths": [8, 8], "depth": [0, 1]}),
 ]
 
 
@@ -293,6 +293,7 @@ def test_no_layer_works_in_place(model):
     [
         ({"widths": []}, r"model\.widths=\[\]: expected at least one number"),
         ({"widths": [64, 0]}, r"model\.widths=0: expected a whole number of at least 1"),
+        ({"depth": [1, 2]}, r"model\.depth=\[1, 2\]: expected one number, or 3"),
         ({"depth": -1}, r"model\.depth=-1: expected a whole number of at least 0"),
         ({"convolutions": 0}, r"model\.convolutions=0: expected a whole number of at least 1"),
     ],

@@ -36,8 +36,8 @@ class Fast(FaceNet):
     """The project's own net for the record: accuracy for each minute of a processor, from any image size.
 
     A 5×5 convolution of stride 2, then a stage for each of `widths`: a 3×3 convolution of stride 2 (not in the
-    first stage) and `depth` residual blocks of `convolutions` 3×3 convolutions; every convolution with norm and
-    activation. Last the average over all positions, dropout, and one dense layer. Wide maps of full
+    first stage) and `depth` residual blocks of `convolutions` 3×3 convolutions each; every convolution with
+    norm and activation. Last the average over all positions, dropout, and one dense layer. Wide maps of full
     resolution are left out because they are what a processor is slowest at, for each multiply-add: they do
     not fit its cache.
 
@@ -48,7 +48,7 @@ class Fast(FaceNet):
     widths
         Filters of each stage.
     depth
-        Residual blocks in each stage.
+        Residual blocks in each stage: one number, or one for each stage.
     convolutions
         Convolutions in a residual block.
     options
@@ -61,7 +61,7 @@ class Fast(FaceNet):
         self,
         *,
         widths: Sequence[int] = WIDTHS,
-        depth: int = 1,
+        depth: int | Sequence[int] = 1,
         convolutions: int = 1,
         **options: Unpack[Options],
     ) -> None:
@@ -70,15 +70,21 @@ class Fast(FaceNet):
             raise ConfigError("model.widths=[]: expected at least one number of filters")
         for number in widths:
             check_whole("model.widths", number, 1)
-        check_whole("model.depth", depth, 0)
+        depths = [depth] * len(widths) if isinstance(depth, int) else list(depth)
+        if len(depths) != len(widths):
+            raise ConfigError(
+                f"model.depth={depths}: expected one number, or {len(widths)}, one for each stage"
+            )
+        for number in depths:
+            check_whole("model.depth", number, 0)
         check_whole("model.convolutions", convolutions, 1)
         features: dict[str, nn.Module] = {"stem": self._convolution(1, widths[0], kernel=5, stride=2)}
         inputs = widths[0]
-        for number, filters in enumerate(widths, start=1):
+        for number, (filters, blocks) in enumerate(zip(widths, depths, strict=True), start=1):
             stage: dict[str, nn.Module] = {}
             if number > 1:
                 stage["down"] = self._convolution(inputs, filters, kernel=3, stride=2)
-            for block in range(1, depth + 1):
+            for block in range(1, blocks + 1):
                 body = [self._convolution(filters, filters, kernel=3) for _ in range(convolutions)]
                 stage[f"residual{block}"] = Residual(nn.Sequential(*body))
             features[f"stage{number}"] = sequential(stage)
