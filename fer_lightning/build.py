@@ -11,6 +11,7 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor, nn
 
+from fer_lightning.construct import construct, plain_node
 from fer_lightning.data.datamodule import FaceDataModule
 from fer_lightning.errors import ConfigError, UserError
 from fer_lightning.module import ExpressionClassifier
@@ -27,6 +28,9 @@ def build(node: Any, **more: Any) -> Any:
     from hydra.errors import InstantiationException
 
     try:
+        plain = plain_node(node)
+        if plain is not None:
+            return construct(plain, **more)
         if not more:
             return instantiate(node, _convert_="all")
         # Objects given here must reach the target as they are; instantiate would turn them into configuration.

@@ -126,16 +126,10 @@ def _check_signature(node: Mapping[str, Any], path: str) -> None:
         target = get_object(name)
     except Exception as error:
         raise ConfigError(f"{path}._target_={name}: cannot be imported ({error})") from error
-    parameters = set(inspect.signature(target).parameters) - {"self", "args"}
-    hints = _type_hints(target)
-    rest = [item for item in inspect.signature(target).parameters.values() if item.kind is item.VAR_KEYWORD]
-    if rest:
-        # **options: Unpack[Options] names its keys in a TypedDict; any other **options takes whatever comes.
-        named = get_args(hints.get(rest[0].name))
-        if not named:
-            return
-        parameters = parameters - {rest[0].name} | set(get_type_hints(named[0]))
-        hints = hints | get_type_hints(named[0])
+    known_keys = _parameters(target)
+    if known_keys is None:
+        return
+    parameters, hints = known_keys
     for key, value in node.items():
         if str(key).startswith("_"):
             continue
@@ -145,6 +139,23 @@ def _check_signature(node: Mapping[str, Any], path: str) -> None:
         # A nested node with its own target is an object by the time it is passed.
         if key in hints and not (isinstance(value, dict) and "_target_" in value):
             _check_type(value, hints[key], f"{path}.{key}")
+
+
+@cache  # a study asks the same of every trial
+def _parameters(target: Any) -> tuple[frozenset[str], dict[str, Any]] | None:
+    """Return the names of a target's parameters, and their annotations; ``None`` for one that takes any name."""
+    signature = inspect.signature(target).parameters
+    parameters = set(signature) - {"self", "args"}
+    hints = _type_hints(target)
+    rest = [item for item in signature.values() if item.kind is item.VAR_KEYWORD]
+    if rest:
+        # **options: Unpack[Options] names its keys in a TypedDict; any other **options takes whatever comes.
+        named = get_args(hints.get(rest[0].name))
+        if not named:
+            return None
+        parameters = parameters - {rest[0].name} | set(get_type_hints(named[0]))
+        hints = hints | get_type_hints(named[0])
+    return frozenset(parameters), hints
 
 
 def _type_hints(target: Any) -> dict[str, Any]:
