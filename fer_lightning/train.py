@@ -23,7 +23,7 @@ from fer_lightning.quiet import quiet_libraries
 from fer_lightning.record import RunRecord, describe_data, is_first_process
 from fer_lightning.sweeps.interrupts import interruption_behind
 from fer_lightning.sweeps.job import Job
-from fer_lightning.tracking.files import write_text
+from fer_lightning.tracking.files import write_text, yaml_text
 from fer_lightning.tracking.metrics_csv import MetricsCsv
 from fer_lightning.tracking.redact import redact
 from fer_lightning.tracking.said import first_line
@@ -82,8 +82,12 @@ def _loggers(
 
 def _portable(config: DictConfig) -> dict[str, Any]:
     """Return the resolved configuration as plain values, free of secrets and of this run's place."""
-    anywhere = OmegaConf.merge(config, {"output_dir": "."})
-    plain: dict[str, Any] = redact(OmegaConf.to_container(anywhere, resolve=True))
+    place = config.output_dir
+    config.output_dir = "."
+    try:
+        plain: dict[str, Any] = redact(OmegaConf.to_container(config, resolve=True))
+    finally:
+        config.output_dir = place
     return plain
 
 
@@ -148,7 +152,7 @@ def train(
     )
     folder.mkdir(parents=True, exist_ok=True)
     if is_first_process():
-        write_text(folder / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(stored["config"])))
+        write_text(folder / "config.yaml", yaml_text(stored["config"]))
     record = RunRecord(folder, config, stored["data"], module.model, continued_after=done)
     status, reason = "failed", None
     try:

@@ -6,7 +6,10 @@ import time
 from pathlib import Path
 
 import pytest
+import yaml
+from omegaconf import OmegaConf
 
+from fer_lightning.tracking.files import yaml_text
 from fer_lightning.tracking.metrics_csv import MetricsCsv, read_metrics
 from fer_lightning.tracking.provenance import git_state, versions
 from fer_lightning.tracking.redact import RedactingFormatter, redact, redact_text
@@ -167,3 +170,19 @@ def test_wandb_gets_the_run_without_secrets(tmp_path, tiny, monkeypatch):
     for path in tmp_path.rglob("*"):
         if path.is_file():
             assert b"planted-secret-0123" not in path.read_bytes(), path
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"a": 1, "b": [0.001, 1e-8, float("inf"), None, True, "true", "1e-3", "12", "null", "", "~", "no"]},
+        {"text": "zwölf Wörter: " + "lang " * 60, "lines": "one\ntwo\n", "quote": 'it\'s "so" # not'},
+        {"empty": {}, "none": [], "deep": {"list": [{"x": [1, [2, {"y": "${not.followed}"}]]}]}},
+    ],
+)
+def test_yaml_is_what_omegaconf_writes_and_reads_back_the_same(value):
+    plain = OmegaConf.create(value, flags={"allow_objects": True})
+    assert OmegaConf.to_container(OmegaConf.create(yaml_text(value))) == value
+    assert yaml.safe_load(yaml_text(value)) == yaml.safe_load(OmegaConf.to_yaml(plain))
+    same = [1, 2]
+    assert yaml_text({"a": same, "b": same}) == "a:\n- 1\n- 2\nb:\n- 1\n- 2\n"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 
 def write_text(path: Path, text: str) -> None:
@@ -27,3 +30,25 @@ def json_text(value: Any) -> str:
 def write_json(path: Path, value: Any) -> None:
     """Write plain values to ``path`` as indented JSON, whole or not at all."""
     write_text(path, json_text(value))
+
+
+def yaml_text(value: Any) -> str:
+    """Return plain values as YAML that OmegaConf reads back as they are.
+
+    libyaml writes it, which takes a tenth of the time of PyYAML's own writer.
+    """
+    return str(
+        yaml.dump(value, Dumper=_dumper(), default_flow_style=False, allow_unicode=True, sort_keys=False)
+    )
+
+
+@functools.cache
+def _dumper() -> Any:
+    from omegaconf._utils import get_omega_conf_dumper
+
+    class Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
+        """Quotes a text that YAML or OmegaConf would take for something else."""
+
+    Dumper.add_representer(str, get_omega_conf_dumper().str_representer)
+    Dumper.ignore_aliases = lambda *_: True
+    return Dumper

@@ -45,7 +45,16 @@ def _versions() -> dict[str, str]:
 
 
 def git_state() -> dict[str, Any] | None:
-    """Return the commit of the code and whether it was changed since; ``None`` outside a checkout."""
+    """Return the commit of the code and whether it was changed since; ``None`` outside a checkout.
+
+    As it was when this was first asked: what a process runs is what it has loaded.
+    """
+    found = _git_state()
+    return None if found is None else dict(found)
+
+
+@functools.cache
+def _git_state() -> dict[str, Any] | None:
     here = Path(__file__).resolve().parent
 
     def ask(*words: str) -> str:
@@ -72,6 +81,7 @@ def machine() -> dict[str, Any]:
     return described
 
 
+@functools.cache
 def _processor_name() -> str:
     try:
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
