@@ -63,8 +63,8 @@ class ConfusionMatrix(Look):
         """Count, draw and write."""
         found = confusion(view.predictions)
         _write(found, view.folder)
-        picture = confusion_sheet(found, f"Confusion matrix: {view.title}")
-        picture.save(view.folder / "confusion.png", compress_level=1)
+        picture = view.folder / "confusion.png"
+        confusion_sheet(found, f"Confusion matrix: {view.title}").save(picture, compress_level=1)
         return Seen(
             images={"confusion/matrix": picture},
             tables={"confusion/counts": confusion_table(found.counts, found.class_names)},

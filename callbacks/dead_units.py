@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from fer_lightning.errors import ConfigError
 from fer_lightning.explain.dead_units import ALERT, UnitWatch, dead_alert, dead_share
 from fer_lightning.plots.style import save_figure
-from fer_lightning.tracking.redact import redact_text
+from fer_lightning.tracking.said import one_line
 from fer_lightning.tracking.wandb_run import log_media
 
 log = logging.getLogger(__name__)
@@ -119,8 +119,7 @@ class DeadUnits(pl.Callback):
 
     def _give_up(self, error: Exception) -> None:
         if not self.failed:
-            reason = " ".join(redact_text(f"{type(error).__name__}: {error}").split())
-            log.warning("DeadUnits failed; training goes on without it (%s)", reason)
+            log.warning("DeadUnits failed; training goes on without it (%s)", one_line(error))
         self.failed, self.watch = True, None
 
 

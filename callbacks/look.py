@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import pytorch_lightning as pl
@@ -23,11 +25,12 @@ from fer_lightning.errors import ConfigError
 from fer_lightning.explain.undisturbed import undisturbed
 from fer_lightning.module import ExpressionClassifier
 from fer_lightning.predictions import Predictions, read_predictions
-from fer_lightning.tracking.redact import redact_text
+from fer_lightning.tracking.said import one_line
 from fer_lightning.tracking.wandb_media import Picture, Table
 from fer_lightning.tracking.wandb_run import log_media
 
 log = logging.getLogger(__name__)
+_read: WeakKeyDictionary[pl.Trainer, tuple[tuple[Path, int], dict[str, Any]]] = WeakKeyDictionary()
 _UNKNOWN = 512  # faces to predict where no validation has predicted any
 
 
@@ -44,6 +47,8 @@ class View:
         Of the weights, from 1.
     words
         Which epoch that is, for a title: ``best epoch 4``.
+    checkpoint, stored
+        The file that holds the weights, and its contents; ``None`` for those of the module.
     """
 
     def __init__(
@@ -53,9 +58,10 @@ class View:
         folder: Path,
         epoch: int,
         checkpoint: Path | None = None,
+        stored: dict[str, Any] | None = None,
     ) -> None:
         self.data, self.folder, self.checkpoint = data, folder, checkpoint
-        self._module, self._stored = module, read_checkpoint(checkpoint) if checkpoint else None
+        self._module, self._stored = module, stored
         self.epoch = int(self._stored["epoch"]) + 1 if self._stored else epoch
         self.words = f"{'best epoch' if self._stored else 'epoch'} {self.epoch}"
 
@@ -166,8 +172,9 @@ class Look(pl.Callback, ABC):
             with self._guard(pl_module):
                 assert isinstance(pl_module, ExpressionClassifier)
                 best = best_checkpoint(trainer) if self.when == "best" else None
+                stored = None if best is None else _contents(trainer, best)
                 data, epoch = trainer.datamodule, trainer.current_epoch  # type: ignore[attr-defined]
-                seen = self.look(View(pl_module, data, self.folder, epoch, best))
+                seen = self.look(View(pl_module, data, self.folder, epoch, best, stored))
                 if seen is not None:
                     log_media(trainer.loggers, seen.images, seen.tables)
 
@@ -179,9 +186,18 @@ class Look(pl.Callback, ABC):
                 yield
         except Exception as error:
             if not self.failed:
-                reason = " ".join(redact_text(f"{type(error).__name__}: {error}").split())
-                log.warning("%s failed; training goes on without it (%s)", type(self).__name__, reason)
+                log.warning(
+                    "%s failed; training goes on without it (%s)", type(self).__name__, one_line(error)
+                )
             self.failed = True
+
+
+def _contents(trainer: pl.Trainer, checkpoint: Path) -> dict[str, Any]:
+    """Return a checkpoint that is there when training ends; each run's looks read it once."""
+    which = (checkpoint, checkpoint.stat().st_mtime_ns)
+    if trainer not in _read or _read[trainer][0] != which:
+        _read[trainer] = which, read_checkpoint(checkpoint)
+    return _read[trainer][1]
 
 
 def best_checkpoint(trainer: pl.Trainer) -> Path | None:

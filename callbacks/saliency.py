@@ -98,12 +98,13 @@ class SaliencyMaps(Look):
         )
         name = "saliency" if self.which == "correct" else "saliency_mistakes"
         view.folder.mkdir(parents=True, exist_ok=True)
-        picture.save(view.folder / f"{name}.png", compress_level=1)
+        place = view.folder / f"{name}.png"
+        picture.save(place, compress_level=1)
         about = {"method": found.method, "settings": found.settings} | checked
         faces = {"data": view.data.faces.name, "synthetic": view.data.faces.synthetic, "split": view.split}
         shown = {"epoch": view.epoch, "faces": described(view.predictions, chosen)}
         write_json(view.folder / f"{name}.json", about | faces | shown)
-        return Seen(images={f"saliency/{self.which}": picture})
+        return Seen(images={f"saliency/{self.which}": place})
 
     def _choose(self, predictions: Predictions) -> np.ndarray:
         if self.which == "mistakes":

@@ -141,8 +141,7 @@ class Claims:
 
     def _own(self, trial: optuna.Trial) -> Claim:
         overrides = self._overrides(trial)
-        frozen = self._storage.get_trial(trial._trial_id)
-        attempts = int(frozen.system_attrs.get(ATTEMPTS, 0))
+        attempts = int(_system_attrs(trial).get(ATTEMPTS, 0))
         owner = Owner.this_process()
         claim = Claim(trial._trial_id, trial.number, owner.token, overrides, resume=attempts > 0)
         if attempts == 0:
@@ -157,8 +156,7 @@ class Claims:
     def _overrides(self, trial: optuna.Trial) -> list[str]:
         plan = self._spec.plan
         if plan is not None:
-            fixed = self._storage.get_trial(trial._trial_id).system_attrs["fixed_params"]
-            for name in fixed:
+            for name in _system_attrs(trial)["fixed_params"]:
                 trial._suggest(name, plan.distribution(name))
             return list(trial.user_attrs["overrides"])
         with warnings.catch_warnings():
@@ -175,6 +173,8 @@ class Claims:
 
     def settle(self, claim: Claim, state: TrialState, value: Any = None, reason: str | None = None) -> None:
         """Tell the result of a job that did not tell it itself, if this process still holds it."""
+        if not self._runs(claim):
+            return
         with claim_lock(self._spec.url, self._spec.name):
             trial = self._held(claim)
             if trial is None:
@@ -195,6 +195,12 @@ class Claims:
         owner = Owner.of(trial.system_attrs)
         return trial.state != TrialState.RUNNING or (owner is not None and owner.begun)
 
+    def _runs(self, claim: Claim) -> bool:
+        """Whether nobody has told a result yet; one that is told is never taken back under the same claim."""
+        # All at once, for then Optuna remembers those that have ended and reads them no more.
+        trials = self._storage.get_all_trials(self._study._study_id, deepcopy=False)
+        return any(t._trial_id == claim.trial_id and t.state == TrialState.RUNNING for t in trials)
+
     def _held(self, claim: Claim) -> FrozenTrial | None:
         """The claimed trial if it is unfinished and this very process holds it."""
         trial = self._storage.get_trial(claim.trial_id)
@@ -202,3 +208,8 @@ class Claims:
         if trial.state != TrialState.RUNNING or owner is None or owner.token != claim.token:
             return None
         return trial if owner.is_this_process() else None
+
+
+def _system_attrs(trial: optuna.Trial) -> dict[str, Any]:
+    """A trial's own attributes as they were read when it was claimed; only who holds the lock changes them."""
+    return trial._cached_frozen_trial.system_attrs

@@ -16,7 +16,7 @@ from fer_lightning.sweeps.heartbeat import record_beat
 from fer_lightning.sweeps.job import Job
 from fer_lightning.sweeps.lock import claim_lock
 from fer_lightning.sweeps.owner import OWNER, Owner
-from fer_lightning.sweeps.reason import disk_is_full, first_line
+from fer_lightning.sweeps.reason import disk_is_full, reason_of
 from fer_lightning.sweeps.resume import LAST_TOKEN, requeue, seconds_since_start
 
 
@@ -40,11 +40,11 @@ def storage_failures_halt(url: str) -> Iterator[None]:
     try:
         yield
     except (StorageInternalError, SQLAlchemyError) as error:
-        raise StudyHaltedError(f"the study's storage {url} failed: {first_line(error)}") from error
+        raise StudyHaltedError(f"the study's storage {url} failed: {reason_of(error)}") from error
     except OSError as error:
         if not disk_is_full(error):
             raise
-        raise StudyHaltedError(f"the study's storage {url} failed: {first_line(error)}") from error
+        raise StudyHaltedError(f"the study's storage {url} failed: {reason_of(error)}") from error
 
 
 class Hold:
@@ -76,7 +76,8 @@ class Hold:
                 self._require(trial)
             owner = Owner.this_process(job.token, begun=True)
             self._storage.set_trial_system_attr(job.trial_id, OWNER, owner.as_attr())
-            record_beat(self._storage, job.trial_id)
+            if before is None or not before.is_this_process():
+                record_beat(self._storage, job.trial_id)  # else it was claimed, and beaten for, a moment ago
         return begun
 
     def trial(self) -> FrozenTrial:

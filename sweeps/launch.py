@@ -14,7 +14,7 @@ from fer_lightning.sweeps.claim import Claim, Claims
 from fer_lightning.sweeps.hold import StudyHaltedError
 from fer_lightning.sweeps.job import THREADS, Job
 from fer_lightning.sweeps.override import override
-from fer_lightning.sweeps.reason import first_line
+from fer_lightning.sweeps.reason import reason_of
 from fer_lightning.sweeps.study import StudySpec
 
 
@@ -97,18 +97,18 @@ def _after_failed_launch(
         try:
             compose(words)
         except Exception as cause:
-            claims.settle(claim, TrialState.FAIL, reason=first_line(cause))
+            claims.settle(claim, TrialState.FAIL, reason=reason_of(cause))
             at_fault = True
     # The others go back to the queue; those that began are in their own processes' hands, or found dead later.
     claims.release(batch)
     if not began and not at_fault:
-        raise StudyHaltedError(f"the launcher failed: {first_line(error)}") from error
+        raise StudyHaltedError(f"the launcher failed: {reason_of(error)}") from error
 
 
 def _settle(claims: Claims, claim: Claim, result: JobReturn) -> None:
     value = result._return_value
     if result.status != JobStatus.COMPLETED:
-        reason = first_line(value) if isinstance(value, BaseException) else "the job failed"
+        reason = reason_of(value) if isinstance(value, BaseException) else "the job failed"
         claims.settle(claim, TrialState.FAIL, reason=reason)
     elif _is_result(value):
         claims.settle(claim, TrialState.COMPLETE, value=value)

@@ -13,7 +13,7 @@ from filelock import FileLock
 
 from fer_lightning.errors import ConfigError
 from fer_lightning.sweeps.address import missing_driver, storage_file
-from fer_lightning.sweeps.reason import first_line
+from fer_lightning.sweeps.reason import reason_of
 
 
 @contextmanager
@@ -35,7 +35,7 @@ def claim_lock(url: str, study_name: str) -> Iterator[None]:
     except ImportError as error:
         raise missing_driver(url, error) from error
     except sqlalchemy.exc.DBAPIError as error:
-        raise ConfigError(f"hydra.sweeper.storage={url}: cannot be opened: {first_line(error)}") from error
+        raise ConfigError(f"hydra.sweeper.storage={url}: cannot be opened: {reason_of(error)}") from error
     with connection:
         connection.execute(sqlalchemy.text("SELECT pg_advisory_lock(:key)"), {"key": key})
         try:

@@ -6,6 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from optuna.trial import FrozenTrial
+
 Values = float | Sequence[float] | Mapping[str, Any]
 
 
@@ -34,3 +36,9 @@ def choose(values: Values, objectives: Sequence[str]) -> list[float]:
         if math.isnan(value):
             raise ValueError(f"objective {name} is nan")
     return chosen
+
+
+def last_value(trial: FrozenTrial) -> list[float] | None:
+    """The value that a trial reported last, if it is a number: what a pruned trial came to."""
+    value = math.nan if trial.last_step is None else trial.intermediate_values[trial.last_step]
+    return None if math.isnan(value) else [value]

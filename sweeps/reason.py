@@ -6,18 +6,18 @@ import errno
 
 from optuna.exceptions import StorageInternalError
 
-from fer_lightning.tracking.redact import redact_text
+from fer_lightning.tracking.said import first_line
 
 
-def first_line(error: BaseException) -> str:
+def reason_of(error: BaseException) -> str:
     """An exception as one line, without secrets: its class and the first line of its text.
 
-    Optuna's error of a storage says only that there was one; what it was is the error behind it.
+    Optuna's error of a storage says only that there was one; what it was is the error behind it, and behind
+    SQLAlchemy's is the database's own.
     """
     if isinstance(error, StorageInternalError) and error.__cause__ is not None:
         error = error.__cause__
-    text = redact_text(str(getattr(error, "orig", None) or error).strip())
-    return f"{type(error).__name__}: {text.splitlines()[0]}" if text else type(error).__name__
+    return first_line(getattr(error, "orig", None) or error)
 
 
 def disk_is_full(error: BaseException | None) -> bool:

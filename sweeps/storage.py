@@ -20,7 +20,7 @@ from optuna.storages.journal._file import BaseJournalFileLock
 
 from fer_lightning.errors import ConfigError
 from fer_lightning.sweeps.address import JOURNAL_PREFIX, missing_driver, storage_file
-from fer_lightning.sweeps.reason import first_line
+from fer_lightning.sweeps.reason import reason_of
 
 SQLITE_PATIENCE_SECONDS = 60
 
@@ -76,9 +76,7 @@ def _open_database(url: str, heartbeat: int, grace: int) -> BaseStorage:
             if "already exists" in str(error) or "UNIQUE constraint" in str(error):
                 time.sleep(0.05 * (attempt + 1))
                 continue
-            raise ConfigError(
-                f"hydra.sweeper.storage={url}: cannot be opened: {first_line(error)}"
-            ) from error
+            raise ConfigError(f"hydra.sweeper.storage={url}: cannot be opened: {reason_of(error)}") from error
     raise ConfigError(f"hydra.sweeper.storage={url}: its tables could not be created")
 
 

@@ -134,10 +134,7 @@ class StudySweep:
 
     def _check_keys(self, space: SearchSpace) -> None:
         """Compose once with every key and look up every group option, so that slips are found at once."""
-        some = {
-            p.key: p.override((p.candidates() or [getattr(p.distribution, "low", None)])[0])
-            for p in space.parameters
-        }
+        some = {p.key: p.override(p.some_value()) for p in space.parameters}
         self._compose([*self._fixed_overrides, *some.values()], "the search space")
         for parameter in space.parameters:
             if parameter.key in self._job_config.hydra.runtime.choices:

@@ -16,7 +16,7 @@ from fer_lightning.sweeps.address import JOURNAL_PREFIX, storage_url
 from fer_lightning.sweeps.heartbeat import Heartbeat, record_beat, silent_trial_ids
 from fer_lightning.sweeps.lock import claim_lock
 from fer_lightning.sweeps.owner import Owner
-from fer_lightning.sweeps.reason import disk_is_full, first_line
+from fer_lightning.sweeps.reason import disk_is_full, reason_of
 from fer_lightning.sweeps.storage import open_storage
 
 
@@ -196,8 +196,8 @@ def test_an_owner_is_alive_only_while_that_very_process_runs() -> None:
 
 
 def test_reasons_are_one_line() -> None:
-    assert first_line(ValueError("a\nb")) == "ValueError: a"
-    assert first_line(KeyError()) == "KeyError"
+    assert reason_of(ValueError("a\nb")) == "ValueError: a"
+    assert reason_of(KeyError()) == "KeyError"
 
 
 def test_a_full_disk_is_seen_through_other_errors() -> None:

@@ -108,3 +108,16 @@ def test_a_broken_run_does_not_stop_the_training(tmp_path, caplog):
         run.close()
     assert "service is gone" in caplog.text
     assert run.failed
+
+
+def test_a_picture_that_is_a_file_is_kept_byte_for_byte(tmp_path):
+    picture = tmp_path / "sheet.png"
+    Image.fromarray(np.arange(12, dtype=np.uint8).reshape(3, 4)).save(picture, compress_level=1)
+    run = WandbRun(tmp_path / "run", mode="offline", run_id="with-a-file")
+    run.log_metrics({"epoch": 0, "train/acc": 0.6}, step=1)
+    run.log_media({"sheet": picture})
+    run.close()
+    (kept,) = (tmp_path / "run").glob("wandb/offline-run-*/files/media/images/sheet*.png")
+    assert kept.read_bytes() == picture.read_bytes()
+    (log,) = (tmp_path / "run").glob("wandb/offline-run-*/*.wandb")
+    assert str(picture).encode() not in log.read_bytes()

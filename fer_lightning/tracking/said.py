@@ -18,5 +18,11 @@ def say_once(text: str) -> None:
 
 
 def first_line(error: BaseException) -> str:
-    """Return an error as one redacted line."""
-    return redact_text(f"{type(error).__name__}: {error}".splitlines()[0])
+    """Return an error's class and the first line of its text, redacted."""
+    text = redact_text(str(error).strip())
+    return f"{type(error).__name__}: {text.splitlines()[0]}" if text else type(error).__name__
+
+
+def one_line(error: BaseException) -> str:
+    """Return an error's class and all of its text as one line, redacted."""
+    return " ".join(redact_text(f"{type(error).__name__}: {error}").split())

@@ -147,8 +147,8 @@ class WandbRun(Logger):
         Parameters
         ----------
         images
-            By key: PIL images, or arrays ``[H, W]`` or ``[H, W, 3]``, uint8 or floats within [0, 1]. Hand over
-            contact sheets rather than single faces, and no matplotlib figure.
+            By key: PNG files, PIL images, or arrays ``[H, W]`` or ``[H, W, 3]``, uint8 or floats within [0, 1]. Hand
+            over contact sheets rather than single faces, and no matplotlib figure.
         tables
             By key: the columns' names, and rows of plain values; see ``wandb_media.confusion_table``.
 
