@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +48,22 @@ class RunCheckpoint(ModelCheckpoint):
         if self.monitor is None or self.monitor in trainer.callback_metrics:
             super().on_train_epoch_end(trainer, pl_module)
 
+    def _save_checkpoint(self, trainer: pl.Trainer, filepath: str) -> None:
+        """Write the checkpoint; the last one of an epoch that is the best so far is a copy of the best one."""
+        same = None if self.monitor else _written_just_now(trainer)
+        if same is None:
+            super()._save_checkpoint(trainer, filepath)
+            return
+        partial = Path(filepath).with_name(f".{Path(filepath).name}.{os.getpid()}")
+        try:
+            shutil.copyfile(same, partial)
+            partial.replace(filepath)
+        finally:
+            partial.unlink(missing_ok=True)
+        self._last_global_step_saved, self._last_checkpoint_saved = trainer.global_step, filepath
+        for logger in trainer.loggers:
+            logger.after_save_checkpoint(self)
+
     def state_dict(self) -> dict[str, Any]:
         """Return Lightning's state with paths as names within the folder."""
         state = super().state_dict()
@@ -63,3 +81,16 @@ class RunCheckpoint(ModelCheckpoint):
             state[key] = str(folder / state[key]) if state[key] else ""
         state["best_k_models"] = {str(folder / name): value for name, value in state["best_k_models"].items()}
         super().load_state_dict(state)
+
+
+def _written_just_now(trainer: pl.Trainer) -> Path | None:
+    """Return the best checkpoint if this very step wrote it, in the one process that trains.
+
+    It has all that the last one would have but that callback's own state, which says only what its file is called.
+    """
+    for callback in trainer.checkpoint_callbacks:
+        if isinstance(callback, RunCheckpoint) and callback.monitor and trainer.world_size == 1:
+            path = Path(callback._last_checkpoint_saved)
+            if callback._last_global_step_saved == trainer.global_step > 0 and path.is_file():
+                return path
+    return None
