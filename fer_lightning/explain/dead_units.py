@@ -57,11 +57,6 @@ class LayerUnits:
         return self.dead_units / self.units
 
     @property
-    def dead_by_position(self) -> float:
-        """Share of the positions that are dead, in [0, 1]."""
-        return self.dead_positions / self.positions
-
-    @property
     def constant(self) -> float:
         """Share of the units whose output is the same for every input, in [0, 1]."""
         return self.constant_units / self.units
@@ -159,9 +154,16 @@ def _extremes(output: Tensor) -> tuple[Tensor, Tensor]:
     # As rows in the order of the memory: torch's own reduction over a batch of maps takes nine times as long.
     last = output.is_contiguous(memory_format=torch.channels_last)
     maps = output.permute(0, 2, 3, 1) if last else output
-    rows, shape = maps.flatten(1), maps.shape[1:]
-    low, high = rows.amin(0).view(shape), rows.amax(0).view(shape)
+    low, high = (each.view(maps.shape[1:]) for each in _column_extremes(maps.flatten(1)))
     return (low.permute(2, 0, 1), high.permute(2, 0, 1)) if last else (low, high)
+
+
+def _column_extremes(rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the smallest and the largest value of every column; on a processor NumPy takes half of torch's time."""
+    if rows.device.type == "cpu" and rows.dtype == torch.float32:
+        values = rows.numpy()
+        return torch.from_numpy(values.min(0)), torch.from_numpy(values.max(0))
+    return rows.amin(0), rows.amax(0)
 
 
 @torch.no_grad()
