@@ -18,6 +18,7 @@ from fer_lightning.report.files import write_report
 from fer_lightning.report.page import write_page
 from fer_lightning.report.search import write_search_figures
 from fer_lightning.report.text import to_text
+from fer_lightning.stats.importance import objective_importance
 from fer_lightning.stats.rules import Rules
 from fer_lightning.study_runs import arm_runs, tuned_runs
 from fer_lightning.sweeps.cell import PLAIN
@@ -147,15 +148,17 @@ def report_study(
         raise DataError(f"{place}: no trial is complete yet")
     data, metric = record.get("data", {}), record.get("metric", "val/acc")
     study = load_study(place, study_name)
+    importance = objective_importance(study)
     paths = write_search_figures(
         study,
         folder,
         metric=metric,
         data_name=data.get("name", ""),
         synthetic=bool(data.get("synthetic", False)),
+        importance=importance,
     )
     if page:
-        paths["page"] = write_page(study, trials, folder)
+        paths["page"] = write_page(study, trials, folder, importance=importance)
     text = _search_text(trials, metric, data, maximize=study.directions[0].name == "MAXIMIZE")
     return f"{text}\n\nwritten to {shown(folder)}: {', '.join(path.name for path in paths.values())}"
 

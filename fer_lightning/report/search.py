@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fer_lightning.errors import DataError
 from fer_lightning.plots.search import history_data, plot_history, plot_importance, trial_records
 from fer_lightning.plots.search_space import plot_parallel, plot_slices, space_data
 from fer_lightning.plots.style import figure_style, save_figure
 from fer_lightning.report.cells import SYNTHETIC
-from fer_lightning.stats.importance import study_importance
+from fer_lightning.stats.importance import objective_importance
 
 if TYPE_CHECKING:
     import optuna
@@ -24,6 +23,7 @@ def write_search_figures(
     data_name: str = "",
     synthetic: bool = False,
     objective: int = 0,
+    importance: dict[str, float] | None = None,
 ) -> dict[str, Path]:
     """Write ``history.png``, ``parallel.png``, ``slices.png`` and, where it can be told, ``importance.png``.
 
@@ -34,6 +34,7 @@ def write_search_figures(
     metric : name of the objective
     data_name, synthetic : named in every title
     objective : which of several objectives is drawn
+    importance : of ``objective_importance``, where it is known already
 
     Returns
     -------
@@ -58,9 +59,8 @@ def write_search_figures(
     }
     with figure_style():
         plot_slices(slices).savefig(paths["slices"])
-    try:
-        shares = study_importance(study, target=lambda trial: trial.values[objective])
-    except DataError:
+    shares = objective_importance(study, objective) if importance is None else importance
+    if not shares:
         return paths
     figure = plot_importance(shares, title=f"Parameter importance{ending}")
     return paths | {"importance": save_figure(figure, folder / "importance.png")}

@@ -45,6 +45,14 @@ def study_importance(
     return {name: float(share) for name, share in found.items()}
 
 
+def objective_importance(study: optuna.Study, objective: int = 0) -> dict[str, float]:
+    """:func:`study_importance` of one of a study's objectives; empty where it cannot be told."""
+    try:
+        return study_importance(study, target=lambda trial: trial.values[objective])
+    except DataError:
+        return {}
+
+
 def factor_importance(runs: Sequence[ArmRun], seed: int = 0, *, with_seed: bool = True) -> dict[str, float]:
     """Share of each factor (and, if wanted, of the training seed) in the metric's variance over complete runs.
 

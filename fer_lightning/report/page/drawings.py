@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from fer_lightning.errors import DataError
 from fer_lightning.plots.effects import effects_data
 from fer_lightning.plots.search import history_data, trial_records
 from fer_lightning.report import cells
 from fer_lightning.report.ablation import AblationReport
 from fer_lightning.report.page.run_files import rounded
-from fer_lightning.stats.importance import study_importance
+from fer_lightning.stats.importance import objective_importance
 
 if TYPE_CHECKING:
     import optuna
@@ -61,13 +60,12 @@ def forest_cells(report: AblationReport) -> list[dict[str, str]]:
     ]
 
 
-def search_drawings(study: optuna.Study, metric: str, *, maximize: bool) -> dict[str, Any]:
+def search_drawings(
+    study: optuna.Study, metric: str, *, maximize: bool, importance: dict[str, float] | None = None
+) -> dict[str, Any]:
     """History and importance of a search; the importance is empty where it cannot be told."""
     history = history_data(trial_records(study), metric, maximize=maximize)
-    try:
-        shares = study_importance(study, target=lambda trial: trial.values[0])
-    except DataError:
-        shares = {}
+    shares = objective_importance(study) if importance is None else importance
     return {
         "history": {
             "complete": [[number, rounded(value)] for number, value in history.complete],

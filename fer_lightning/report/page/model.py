@@ -52,7 +52,10 @@ class PageModel:
 
 
 def page_model(
-    study: optuna.Study, trials: Sequence[TrialRecord], report: AblationReport | None = None
+    study: optuna.Study,
+    trials: Sequence[TrialRecord],
+    report: AblationReport | None = None,
+    importance: dict[str, float] | None = None,
 ) -> PageModel:
     """Gather a study for its page.
 
@@ -60,13 +63,16 @@ def page_model(
     ----------
     study, trials : the study and all of its trials
     report : of an ablation; None for a search
+    importance : of a search, from ``objective_importance``, where it is known already
     """
     files = [read_run(trial.directory) for trial in trials]
     records = [run.record for run in files]
     metric = _metric(report, records)
     maximize = study.directions[0].name == "MAXIMIZE"
     pictures = embedded_sheets(trials, files)
-    drawings = {} if report is not None else search_drawings(study, metric, maximize=maximize)
+    drawings: dict[str, Any] = {}
+    if report is None:
+        drawings = search_drawings(study, metric, maximize=maximize, importance=importance)
     data = {
         "kind": "search" if report is None else "ablation",
         "metric": metric,

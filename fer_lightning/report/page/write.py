@@ -92,6 +92,7 @@ def write_page(
     trials: Sequence[TrialRecord],
     folder: Path | str,
     report: AblationReport | None = None,
+    importance: dict[str, float] | None = None,
 ) -> Path:
     """Write ``report.html`` into `folder` and return its path.
 
@@ -99,7 +100,8 @@ def write_page(
     ----------
     study, trials : the study and all of its trials
     report : of an ablation; None for a search
+    importance : of a search, from ``objective_importance``, where it is known already
     """
     path = Path(folder) / "report.html"
-    write_text(path, render(page_model(study, trials, report)))
+    write_text(path, render(page_model(study, trials, report, importance)))
     return path
