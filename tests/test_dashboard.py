@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import optuna
 import pytest
+from browser import CHROMIUM, FLAGS
 from optuna.trial import TrialState, create_trial
 from PIL import Image
 
@@ -27,8 +28,6 @@ from fer_lightning.dashboard.storage import ReadOnlyStorage
 from fer_lightning.errors import ConfigError
 from fer_lightning.sweeps.records import load_study, study_folder
 from fer_lightning.sweeps.storage import open_storage
-
-CHROMIUM = Path("/usr/bin/chromium")
 
 
 def add_trial(study: optuna.Study, folder: Path, number: int, state: TrialState, **attrs: object) -> None:
@@ -331,19 +330,10 @@ def test_trials_are_compared_in_a_browser(tmp_path):
     sync = pytest.importorskip("playwright.sync_api", reason="needs playwright")
     make_study(tmp_path / "study")
     served = Served(tmp_path / "study")
-    options = [
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-quic",
-        "--no-first-run",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-    ]
     errors: list[str] = []
     try:
         with sync.sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=options)
+            browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(FLAGS))
             page = browser.new_page(viewport={"width": 2400, "height": 1200})
             page.on("pageerror", lambda error: errors.append(str(error)))
             address = f"http://127.0.0.1:{served.port}/dashboard/studies/{served.study._study_id}"

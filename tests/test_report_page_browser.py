@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
+from browser import CHROMIUM, FLAGS
 from page_study import make_study
 
 from fer_lightning.report.page.model import page_model
@@ -12,16 +11,6 @@ from fer_lightning.report.page.write import render, write_page
 from fer_lightning.study_report import judge
 from fer_lightning.sweeps.records import load_study, load_trials
 
-CHROMIUM = Path("/usr/bin/chromium")
-FLAGS = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 PATIENCE = 120_000  # milliseconds: on a busy machine a page waits for its turn, which is no fault of its own
 playwright = pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no {CHROMIUM}")
