@@ -66,7 +66,7 @@ def _panel(rows: Sequence[dict[str, float]], metric: str) -> Image.Image:
     place = _Place(min(xs) - spread, max(xs) + spread, up[0], up[-1])
     drawn = Image.new("RGB", (WIDTH * _FINER, HEIGHT * _FINER), PAPER)
     _lines(ImageDraw.Draw(drawn), place, across, up, curves)
-    panel = drawn.resize((WIDTH, HEIGHT), Image.Resampling.BOX)
+    panel = drawn.reduce(_FINER)
     canvas = ImageDraw.Draw(panel)
     for tick, text in zip(across, labels_of(across) if len(across) > 1 else ["1"], strict=False):
         write_text(canvas, (place.x(tick), HEIGHT - _BOTTOM + 6), text, 12, anchor="ma")
