@@ -3,13 +3,15 @@
     python benchmarks/sweep_overhead.py [--trials 8] [--logger wandb]
 
 From the end of one trial to the end of the next, less its epochs' training and validation, by the wall clock and by
-the processor time of the process; the latter says little of the machine's other load. Three parts:
+the processor time of the process; the latter says little of the machine's other load. What callbacks and loggers do
+within an epoch is no training: it counts as the run's. Three parts:
 
-sweep    claiming the trial, its parameters, composing its configuration, reports, its result (Optuna, Hydra)
-run      building data and model, the loggers (W&B offline), checkpoints, figures, files
+sweep    claiming the trial, its parameters, composing its configuration, its result (Optuna, Hydra)
+run      building data and model, the loggers (W&B offline), checkpoints, figures, files, reports
 whole    both
 
-The first trial is left out: in it the process loads its libraries and starts W&B's service.
+The first trial is left out: in it the process loads its libraries and starts W&B's service. Of a group's option Hydra
+composes the node when a trial first takes it, which adds to the earlier trials of a search (see the mean).
 """
 
 from __future__ import annotations
@@ -39,49 +41,85 @@ def minus(later: Clocks, earlier: Clocks) -> Clocks:
     return later[0] - earlier[0], later[1] - earlier[1]
 
 
-def run_and_watch(notes: Path, words: list[str]) -> None:
-    """Run a sweep in this process; write for each trial its end and what its run and its epochs took."""
-    from fer_lightning import cli, trial
-    from fer_lightning.callbacks.timing import EpochSeconds
+class EpochClock:
+    """Times each epoch from its first batch to the end of its validation, without its callbacks and loggers."""
 
-    began: list[Clocks] = []
-    epochs: list[Clocks] = []
-    trials: list[dict[str, Any]] = []
-    start, end, train, run_trial = (
-        EpochSeconds.on_train_epoch_start,
-        EpochSeconds.on_train_epoch_end,
-        trial.train,
-        trial.run_trial,
-    )
+    def __init__(self) -> None:
+        self.epochs: list[Clocks] = []
+        self._began: Clocks | None = None
+        self._beside: Clocks = (0.0, 0.0)
+        self._depth = 0
 
-    def starts(self: Any, *arguments: Any) -> None:
-        began.append(clocks())
-        start(self, *arguments)
+    def within(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Let a function's time be no training."""
 
-    def ends(self: Any, *arguments: Any) -> None:
-        epochs.append(minus(clocks(), began.pop()))
-        end(self, *arguments)
-
-    def watched(function: Callable[..., Any], name: str) -> Callable[..., Any]:
         def call(*arguments: Any, **options: Any) -> Any:
-            before = clocks()
-            found = function(*arguments, **options)
-            trials[-1][name] = minus(clocks(), before)
+            before, self._depth = clocks(), self._depth + 1
+            try:
+                return function(*arguments, **options)
+            finally:
+                self._depth -= 1
+                if self._depth == 0:
+                    spent = minus(clocks(), before)
+                    self._beside = (self._beside[0] + spent[0], self._beside[1] + spent[1])
+
+        return call
+
+    def hooks(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Watch Lightning's calls of its callbacks, which say where an epoch begins and ends."""
+        inner = self.within(function)
+
+        def call(trainer: Any, hook: str, *arguments: Any, **options: Any) -> Any:
+            if hook == "on_train_epoch_end" and self._began is not None:
+                self.epochs.append(minus(minus(clocks(), self._began), self._beside))
+                self._began = None
+            found = inner(trainer, hook, *arguments, **options)
+            if hook == "on_train_epoch_start":
+                self._began, self._beside = clocks(), (0.0, 0.0)
             return found
 
         return call
 
-    watched_train = watched(train, "run")
+
+def watch_epochs() -> EpochClock:
+    """Time the epochs of every training from now on; the hooks of dead units in the forward pass are no training."""
+    from pytorch_lightning.trainer import call
+    from pytorch_lightning.trainer.connectors.logger_connector.logger_connector import _LoggerConnector
+
+    from fer_lightning.callbacks.dead_units import _SafeWatch
+
+    clock, keep = EpochClock(), _SafeWatch._keep
+    call._call_callback_hooks = clock.hooks(call._call_callback_hooks)
+    _LoggerConnector.log_metrics = clock.within(_LoggerConnector.log_metrics)  # type: ignore[method-assign]
+    _SafeWatch._keep = lambda self, name: clock.within(keep(self, name))  # type: ignore[method-assign]
+    return clock
+
+
+def run_and_watch(notes: Path, words: list[str]) -> None:
+    """Run a sweep in this process; write for each trial its end and what its run and its epochs took."""
+    from fer_lightning import cli, trial
+
+    trials: list[dict[str, Any]] = []
+    clock = watch_epochs()
+    train, run_trial = trial.train, trial.run_trial
+
+    def watched_train(*arguments: Any, **options: Any) -> Any:
+        before = clocks()
+        found = train(*arguments, **options)
+        trials[-1]["run"] = minus(clocks(), before)
+        return found
 
     def whole_trial(*arguments: Any) -> Any:
         trials.append({})
-        epochs.clear()
+        clock.epochs.clear()
         found = run_trial(*arguments)
-        trials[-1] |= {"ended": clocks(), "epochs": [sum(column) for column in zip(*epochs, strict=True)]}
+        trials[-1] |= {
+            "ended": clocks(),
+            "epochs": [sum(column) for column in zip(*clock.epochs, strict=True)],
+        }
         notes.write_text(json.dumps(trials))
         return found
 
-    EpochSeconds.on_train_epoch_start, EpochSeconds.on_train_epoch_end = starts, ends  # type: ignore[method-assign]
     trial.train, trial.run_trial = watched_train, whole_trial
     sys.exit(cli.main(words))
 
@@ -125,22 +163,28 @@ def main() -> None:
     parser.add_argument("--logger", nargs="*", default=["csv", "wandb"])
     parser.add_argument("--storage", nargs="*", default=["sqlite", "journal"])
     arguments = parser.parse_args()
-    print("median seconds a trial beside its epochs; wall (processor)")
-    print(f"{'logger':8} {'storage':8} {'sweep':>14} {'run':>14} {'whole':>14} {'worst':>14}   trials")
+    print("seconds a trial beside its epochs; wall (processor); medians, but for the whole's mean and worst")
+    names = "".join(f"{name:>15}" for name in ("sweep", "run", "whole", "mean", "worst"))
+    print(f"{'logger':8} {'storage':8}{names}   trials")
     for logger in arguments.logger:
         for storage in arguments.storage:
             with tempfile.TemporaryDirectory() as name:
                 found = costs(run_study(Path(name), arguments.trials, logger, storage))
             wholes = [(sweep[0] + run[0], sweep[1] + run[1]) for sweep, run in found]
             columns = [middle([sweep for sweep, _ in found]), middle([run for _, run in found])]
-            columns += [middle(wholes), (max(w for w, _ in wholes), max(c for _, c in wholes))]
+            columns += [middle(wholes), *(by_clock(of, wholes) for of in (statistics.mean, max))]
             cells = "".join(f"{f'{wall:.3f} ({cpu:.3f})':>15}" for wall, cpu in columns)
             print(f"{logger:8} {storage:8}{cells}   {len(found)}", flush=True)
 
 
 def middle(pairs: list[Clocks]) -> Clocks:
     """The medians of both clocks."""
-    return statistics.median(wall for wall, _ in pairs), statistics.median(cpu for _, cpu in pairs)
+    return by_clock(statistics.median, pairs)
+
+
+def by_clock(of: Callable[[list[float]], float], pairs: list[Clocks]) -> Clocks:
+    """A figure of both clocks, each by itself."""
+    return of([wall for wall, _ in pairs]), of([cpu for _, cpu in pairs])
 
 
 if __name__ == "__main__":
