@@ -242,6 +242,9 @@ def draw(pool: Pool, trials: int, tpes: dict[int, Search], ax: Axes | None = Non
             heights = [100 * value for value in tpe.best_so_far()]
             name = f"TPE with successive halving, seed {seed}"
             ax.step(range(1, len(heights) + 1), heights, where="post", color=colour, label=name)
+        # Below random search's first trial nothing is decided.
+        ax.set_ylim(100 * pool.best_of(1) - 1)
+        ax.set_xlim(0)
         ax.set_xlabel("epochs spent, those of pruned trials included")
         ax.set_ylabel("best val/acc so far, %")
         ax.grid(axis="y")
