@@ -24,6 +24,10 @@ COMMANDS = {
         "the project's W&B workspace, created or written as JSON",
     ),
     "evaluate": ("fer_lightning.commands.evaluate", "one checkpoint, or the average of several, on a split"),
+    "compare": (
+        "fer_lightning.commands.compare",
+        "evaluations of several models beside one another, with verdicts",
+    ),
     "explain": (
         "fer_lightning.commands.explain",
         "what a network looks at, and whether it is true: one page",

@@ -1,0 +1,98 @@
+"""``python -m fer_lightning compare NAME=[DIR,…] NAME=[DIR,…] …``: evaluations beside one another, with verdicts."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fer_lightning.commands.arguments import parse_arguments
+from fer_lightning.errors import ConfigError, DataError
+from fer_lightning.predictions import Predictions, read_predictions
+from fer_lightning.report.ablation import ablation_report
+from fer_lightning.report.text import to_text
+from fer_lightning.stats.records import ArmRun
+from fer_lightning.stats.rules import Rules
+
+KEYS: dict[str, Any] = {"confidence": 0.95, "min_seeds": 3, "smallest_effect": 0.01, "power": 0.8}
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """What `evaluate` left in a folder."""
+
+    split: str
+    data: str
+    synthetic: bool
+    predictions: Predictions
+
+
+def main(arguments: list[str]) -> int:
+    """Print the table of verdicts: the first name is the baseline, the n-th folders of all names are one seed.
+
+    A folder is one that ``evaluate … output=DIR`` has written. All must be of one split of the same data. With
+    single runs a difference is judged over the images alone (McNemar).
+    """
+    own = [word for word in arguments if word.split("=", 1)[0] in KEYS]
+    groups = _groups([word for word in arguments if word not in own])
+    values, _ = parse_arguments(own, KEYS)
+    stored = {name: [_read(Path(folder)) for folder in folders] for name, folders in groups.items()}
+    parts = [part for group in stored.values() for part in group]
+    kinds = {(part.split, part.data) for part in parts}
+    if len(kinds) > 1:
+        found = ", ".join(sorted(f"{split} of {data}" for split, data in kinds))
+        raise ConfigError(f"the evaluations are of {found}: expected one split of the same data")
+    runs = [
+        ArmRun(
+            arm=name,
+            seed=number,
+            value=float(part.predictions.correct.mean()),
+            logits=part.predictions.logits,
+            labels=part.predictions.labels,
+            ids=part.predictions.ids,
+        )
+        for name, group in stored.items()
+        for number, part in enumerate(group)
+    ]
+    report = ablation_report(
+        runs,
+        next(iter(groups)),
+        f"{'val' if parts[0].split == 'val' else 'test'}/acc",
+        data_name=parts[0].data,
+        synthetic=parts[0].synthetic,
+        title=f"Evaluations on {parts[0].split}",
+        rules=Rules(**values),
+    )
+    print(to_text(report))
+    return 0
+
+
+def _groups(words: list[str]) -> dict[str, list[str]]:
+    """Read ``NAME=DIR`` and ``NAME=[DIR,DIR]``; raise ConfigError where a word is neither, or there is one only."""
+    groups: dict[str, list[str]] = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        folders = [folder.strip() for folder in value.removeprefix("[").removesuffix("]").split(",")]
+        if not equals or not name or not all(folders):
+            raise ConfigError(f"{word}: expected NAME=DIR, or NAME=[DIR,DIR,…] with a folder for each seed")
+        if name in groups:
+            raise ConfigError(f"{name}: is given twice; expected one list of folders for each name")
+        groups[name] = folders
+    if len(groups) < 2:
+        raise ConfigError(
+            "compare NAME=[DIR,…] NAME=[DIR,…]: expected at least two names, the baseline first"
+        )
+    return groups
+
+
+def _read(folder: Path) -> _Stored:
+    path = folder / "evaluation.json"
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        split, data, synthetic = str(found["split"]), str(found["data"]), bool(found["synthetic"])
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file; expected a folder written by evaluate … output=DIR") from None
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        raise DataError(f"{path}: cannot be read ({error})") from None
+    return _Stored(split, data, synthetic, read_predictions(folder / f"{split}_logits.npz"))

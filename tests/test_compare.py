@@ -1,0 +1,78 @@
+"""compare: the table of evaluations against the statistics it is made with, and what a mistake is told."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fer_lightning.cli import main
+from fer_lightning.predictions import Predictions, write_predictions
+
+IMAGES = 400
+
+
+def evaluation(folder: Path, wrong: range, split: str = "test", data: str = "faces") -> Path:
+    """An evaluation of IMAGES faces of class 0, of which those in ``wrong`` are taken for class 1."""
+    logits = np.zeros((IMAGES, 2), np.float32)
+    logits[:, 0] = 1.0
+    logits[wrong, 1] = 2.0
+    ids = np.arange(IMAGES).astype(str)
+    write_predictions(
+        folder / f"{split}_logits.npz", Predictions(logits, np.zeros(IMAGES, np.int64), ids, ("a", "b"))
+    )
+    (folder / "evaluation.json").write_text(json.dumps({"split": split, "data": data, "synthetic": True}))
+    return folder
+
+
+def listed(folders: list[Path]) -> str:
+    return "[" + ",".join(map(str, folders)) + "]"
+
+
+def test_a_large_difference_over_seeds_is_called(tmp_path, capsys):
+    base = [evaluation(tmp_path / f"base{n}", range(120 + n)) for n in range(4)]
+    arm = [evaluation(tmp_path / f"arm{n}", range(40 + n, 80)) for n in range(4)]
+    assert main(["compare", f"plain={listed(base)}", f"more_data={listed(arm)}"]) == 0
+    said = capsys.readouterr().out
+    row = next(line for line in said.splitlines() if line.startswith("more_data"))
+    # 118.5 of 400 wrong in the mean of n = 120 … 123 is 30.375 %, against 38.5 of 400, which is 9.625 %.
+    assert "90.38" in row
+    assert "+20.75" in row
+    assert "better" in row
+    assert "SYNTHETIC DATA" in said
+
+
+def test_single_runs_are_judged_over_the_images(tmp_path, capsys):
+    first, second = evaluation(tmp_path / "a", range(100)), evaluation(tmp_path / "b", range(60))
+    assert main(["compare", f"one={first}", f"five={second}"]) == 0
+    row = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("five"))
+    assert "+10.00" in row
+    assert "not enough seeds" in row
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["a=x"], "expected at least two names"),
+        (["a=x", "b"], "b: expected NAME=DIR"),
+        (["a=x", "b=[x,,y]"], "b=[x,,y]: expected NAME=DIR"),
+        (["a=x", "a=y"], "a: is given twice"),
+        (
+            ["a=nowhere", "b=y"],
+            "nowhere/evaluation.json: no such file; expected a folder written by evaluate",
+        ),
+    ],
+)
+def test_a_mistake_is_one_line(words, message, capsys):
+    assert main(["compare", *words]) == 2
+    said = capsys.readouterr().err
+    assert message in said
+    assert said.count("\n") == 1
+
+
+def test_different_splits_are_refused(tmp_path, capsys):
+    first, second = evaluation(tmp_path / "a", range(9)), evaluation(tmp_path / "b", range(9), split="val")
+    assert main(["compare", f"a={first}", f"b={second}"]) == 2
+    assert "test of faces, val of faces: expected one split of the same data" in capsys.readouterr().err
