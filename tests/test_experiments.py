@@ -21,6 +21,8 @@ SWEEPS = {
     "r2_size": ONE_SEED,
     "record_ablation": [*ONE_SEED, "trainer.check_val_every_n_epoch=1"],
 }
+# Ordinary multiruns: what makes them short, and the folders of their runs.
+MULTIRUNS = {"r2_more_data": (["hydra.sweeper.params.seed='0'"], ["train_0", "train_val_0"])}
 STEP = [
     "trainer.limit_train_batches=1",
     "trainer.max_epochs=1",
@@ -39,14 +41,16 @@ def here(tmp_path, monkeypatch) -> Path:
 def test_every_experiment_makes_one_step(here, tiny, path):
     own = [word for word in tiny if not word.startswith(("trainer.max_epochs", "data."))]
     drawn = ["data=synthetic", *[word for word in tiny if word.startswith("data.drawing")]]
-    place = f"hydra.sweep.dir={here}/out" if path.stem in SWEEPS else f"hydra.run.dir={here}/out"
-    command = [f"+experiment={path.stem}", *own, *drawn, *STEP, place, *SWEEPS.get(path.stem, [])]
-    assert main(command) == 0
+    short, folders = MULTIRUNS.get(path.stem, (SWEEPS.get(path.stem, []), ["."]))
+    several = path.stem in SWEEPS or path.stem in MULTIRUNS
+    place = f"hydra.{'sweep' if several else 'run'}.dir={here}/out"
+    assert main([f"+experiment={path.stem}", *own, *drawn, *STEP, place, *short]) == 0
     if path.stem in SWEEPS:
         trials = load_trials(here / "out")
         assert {trial.state for trial in trials} <= {"COMPLETE", "PRUNED"}
     else:
-        assert json.loads((here / "out" / "run.json").read_text())["status"] == "complete"
+        for folder in folders:
+            assert json.loads((here / "out" / folder / "run.json").read_text())["status"] == "complete"
 
 
 @pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.stem)
