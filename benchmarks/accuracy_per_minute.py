@@ -87,8 +87,18 @@ def draw(runs: Mapping[str, Sequence[Curve]], ax: Axes) -> Axes:
     end = max(curve.minutes[-1] for curves in runs.values() for curve in curves)
     for name, value in PEERS.items():
         ax.axhline(value, color=GREY, linewidth=0.8, linestyle=(0, (4, 3)))
+        # A name stands under its line where another line follows closely above.
+        crowded = any(0 < other - value < 2 for other in PEERS.values())
+        offset, side = ((0, -2), "top") if crowded else ((0, 2), "bottom")
         ax.annotate(
-            name, (end, value), textcoords="offset points", xytext=(0, 2), ha="right", fontsize=7, color=GREY
+            name,
+            (end, value),
+            textcoords="offset points",
+            xytext=offset,
+            ha="right",
+            va=side,
+            fontsize=7,
+            color=GREY,
         )
     ax.set(xlabel="minutes of training and validation", ylabel="accuracy on PublicTest, %", xlim=(0, None))
     ax.set_title("Accuracy for each minute; dashed: others' nets, on PrivateTest")
