@@ -262,11 +262,12 @@ def test_residual_blocks_of_fast_add_their_input():
     torch.manual_seed(0)
     model = Fast(widths=[4, 6], depth=2, convolutions=2).eval()
     maps = torch.randn(2, 6, 5, 5)
-    block = model.features.stage2.residual2
-    torch.testing.assert_close(block(maps), maps + block.body(maps))
-    assert len(block.body) == 2
-    body = sum(layer.out_channels == 6 for layer in leaves(model) if isinstance(layer, nn.Conv2d))
-    assert body == 1 + 2 * 2
+    block = model.features.stage2.res2
+    inner = nn.Sequential(*block)
+    assert [type(layer) for layer in inner] == [nn.Conv2d, nn.BatchNorm2d, nn.ReLU] * 2
+    torch.testing.assert_close(block(maps), maps + inner(maps))
+    filters = [layer.out_channels for layer in leaves(model) if isinstance(layer, nn.Conv2d)]
+    assert filters == [4] * 5 + [6] * 5
 
 
 def test_fast_averages_over_the_positions_of_any_size():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Final, Unpack
 
@@ -16,19 +17,12 @@ WIDTHS: Final = (64, 128, 256)
 DESIGN: Final = Design(activation="relu", slope=0.1, norm="batch", dropout={"head": 0.2})
 
 
-class Residual(nn.Module):
-    """Adds what `body` makes of its input to the input (He et al. 2016).
-
-    `body` keeps the shape [B, C, H, W].
-    """
-
-    def __init__(self, body: nn.Sequential) -> None:
-        super().__init__()
-        self.body = body
+class Residual(nn.Sequential):
+    """Layers whose output is added to their input (He et al. 2016); they keep the shape [B, C, H, W]."""
 
     def forward(self, maps: Tensor) -> Tensor:
-        """Return the input plus the body's output, both [B, C, H, W]."""
-        added: Tensor = maps + self.body(maps)
+        """Return the input plus what the layers make of it, both [B, C, H, W]."""
+        added: Tensor = maps + super().forward(maps)
         return added
 
 
@@ -85,8 +79,10 @@ class Fast(FaceNet):
             if number > 1:
                 stage["down"] = self._convolution(inputs, filters, kernel=3, stride=2)
             for block in range(1, blocks + 1):
-                body = [self._convolution(filters, filters, kernel=3) for _ in range(convolutions)]
-                stage[f"residual{block}"] = Residual(nn.Sequential(*body))
+                layers: dict[str, nn.Module] = {}
+                for one in range(1, convolutions + 1):
+                    layers |= self._layers(filters, filters, 3, number="" if convolutions == 1 else one)
+                stage[f"res{block}"] = Residual(OrderedDict(layers))
             features[f"stage{number}"] = sequential(stage)
             inputs = filters
         average: dict[str, nn.Module] = {"pool": nn.AdaptiveAvgPool2d(1), "flatten": nn.Flatten()}
@@ -95,5 +91,10 @@ class Fast(FaceNet):
         self.assemble(sequential(features), sequential({"head": head, "output": output}))
 
     def _convolution(self, inputs: int, filters: int, kernel: int, stride: int = 1) -> nn.Sequential:
+        return sequential(self._layers(inputs, filters, kernel, stride))
+
+    def _layers(
+        self, inputs: int, filters: int, kernel: int, stride: int = 1, number: int | str = ""
+    ) -> dict[str, nn.Module]:
         bias = self.blocks.norm == "none" or self.blocks.norm_position == "after"
-        return sequential(self.blocks.convolution(inputs, filters, kernel, stride=stride, bias=bias))
+        return self.blocks.convolution(inputs, filters, kernel, stride=stride, bias=bias, number=number)
