@@ -2,26 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
-from pathlib import Path
-from types import ModuleType
-
+import accuracy_per_minute as benchmark
 import pytest
-
-ROOT = Path(__file__).parents[1]
-
-
-@pytest.fixture(scope="module")
-def benchmark() -> ModuleType:
-    place = ROOT / "benchmarks/accuracy_per_minute.py"
-    spec = importlib.util.spec_from_file_location("accuracy_per_minute", place)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 def epochs(*values: float | None) -> list[dict[str, float]]:
@@ -32,7 +14,7 @@ def epochs(*values: float | None) -> list[dict[str, float]]:
     ]
 
 
-def test_time_counts_training_and_validation_and_epochs_without_one(benchmark):
+def test_time_counts_training_and_validation_and_epochs_without_one():
     curve = benchmark.curve_of(epochs(None, 0.5, None, 0.66))
     assert curve.minutes == pytest.approx((1.9, 3.8))
     assert curve.accuracy == pytest.approx((50.0, 66.0))
@@ -41,13 +23,13 @@ def test_time_counts_training_and_validation_and_epochs_without_one(benchmark):
     assert curve.minutes_to(66.1) is None
 
 
-def test_an_accuracy_that_was_only_repeated_is_no_new_measurement(benchmark):
+def test_an_accuracy_that_was_only_repeated_is_no_new_measurement():
     rows = epochs(0.5, 0.6)
     repeated = [rows[0], {"seconds/train": 54.0, "val/acc": 0.5}, rows[1]]
     assert benchmark.curve_of(repeated).minutes == pytest.approx((1.0, 2.9))
 
 
-def test_several_seeds_are_one_row(benchmark):
+def test_several_seeds_are_one_row():
     curves = [benchmark.curve_of(epochs(*values)) for values in ((0.5, 0.61), (0.62, 0.7), (0.3, 0.4))]
     (row,) = benchmark.table({"net": curves})
     assert row["runs"] == "3"
@@ -58,12 +40,12 @@ def test_several_seeds_are_one_row(benchmark):
     assert row["to 69.3 %"] == "2.0 (1 of 3)"
 
 
-def test_a_target_that_no_run_reached_is_a_dash(benchmark):
+def test_a_target_that_no_run_reached_is_a_dash():
     (row,) = benchmark.table({"net": [benchmark.curve_of(epochs(0.5))]})
     assert {row[f"to {target:g} %"] for target in benchmark.TARGETS} == {"–"}
 
 
-def test_a_file_without_times_is_named(benchmark, tmp_path):
+def test_a_file_without_times_is_named(tmp_path):
     path = tmp_path / "metrics.csv"
     path.write_text("epoch,val/acc\n0,0.5\n")
     with pytest.raises(SystemExit, match=r"metrics\.csv: expected the column seconds/train"):

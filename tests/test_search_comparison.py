@@ -2,31 +2,15 @@
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
 import math
-import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
+import search_comparison as comparison
+import searches
 
 from fer_lightning.sweeps.records import TrialRecord
-
-ROOT = Path(__file__).parents[1]
-
-
-@pytest.fixture(scope="module")
-def comparison() -> ModuleType:
-    spec = importlib.util.spec_from_file_location(
-        "search_comparison", ROOT / "benchmarks/search_comparison.py"
-    )
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 def trial(number: int, values: list[float], state: str = "COMPLETE") -> TrialRecord:
@@ -45,26 +29,26 @@ def trial(number: int, values: list[float], state: str = "COMPLETE") -> TrialRec
     )
 
 
-def test_every_epoch_counts_also_of_pruned_trials_and_none_of_a_running_one(comparison: ModuleType) -> None:
+def test_every_epoch_counts_also_of_pruned_trials_and_none_of_a_running_one() -> None:
     trials = [
         trial(0, [0.2, 0.4, 0.3]),
         trial(1, [0.1, 0.35], "PRUNED"),
         trial(2, [0.9], "RUNNING"),
         trial(3, [0.3, 0.5, 0.6]),
     ]
-    search = comparison.search_of(trials)
+    search = searches.search_of(trials)
     assert search.values == (0.2, 0.4, 0.3, 0.1, 0.35, 0.3, 0.5, 0.6)
     assert (search.trials, search.pruned, search.failed) == (3, 1, 0)
     assert search.bests == (0.4, 0.35, 0.6)
     assert search.best_so_far() == [0.2, 0.4, 0.4, 0.4, 0.4, 0.4, 0.5, 0.6]
     assert [search.epochs_to(value) for value in (0.4, 0.5, 0.6, 0.7)] == [2, 7, 8, None]
     assert [search.best_within(epochs) for epochs in (1, 6, 8)] == [0.2, 0.4, 0.6]
-    assert comparison.search_of(trials, 2).values == (0.2, 0.4, 0.3, 0.1, 0.35)
+    assert searches.search_of(trials, 2).values == (0.2, 0.4, 0.3, 0.1, 0.35)
 
 
-def test_the_pools_means_are_those_over_every_order(comparison: ModuleType) -> None:
+def test_the_pools_means_are_those_over_every_order() -> None:
     bests, length = (0.1, 0.4, 0.4, 0.2, 0.3), 3
-    pool = comparison.Pool(bests, length)
+    pool = searches.Pool(bests, length)
     orders = list(itertools.permutations(bests))
     for count in (1, 2, 3, 5):
         highest = [max(order[:count]) for order in orders]
@@ -87,7 +71,6 @@ def test_the_pools_means_are_those_over_every_order(comparison: ModuleType) -> N
     ],
 )
 def test_the_table_says_whether_a_third_was_enough(
-    comparison: ModuleType,
     tpe: list[list[float]],
     needed: int | str,
     share: str,
@@ -95,9 +78,9 @@ def test_the_table_says_whether_a_third_was_enough(
     near: int | str,
     equalled: str,
 ) -> None:
-    pool = comparison.Pool((0.5, 0.5, 0.5, 0.3), 3)
-    searched = comparison.search_of([trial(number, values, "PRUNED") for number, values in enumerate(tpe)])
-    random = comparison.search_of([trial(0, [0.2, 0.3, 0.5])])
+    pool = searches.Pool((0.5, 0.5, 0.5, 0.3), 3)
+    searched = searches.search_of([trial(number, values, "PRUNED") for number, values in enumerate(tpe)])
+    random = searches.search_of([trial(0, [0.2, 0.3, 0.5])])
     (row,) = comparison.rows(pool, 3, {0: (random, searched)})
     assert (row["random_epochs"], row["third"], row["target"], row["random_at"]) == (9, 3, "0.5000", "0.4500")
     assert (row["tpe_epochs_to_target"], row["share"], row["within_third"]) == (needed, share, met)
@@ -106,7 +89,7 @@ def test_the_table_says_whether_a_third_was_enough(
 
 
 def test_tpe_spends_the_third_whole_and_goes_on_only_without_success(
-    comparison: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     def grown(values: list[float]) -> list[int]:
         """Run a search whose trials of two epochs come to `values`; return the trials asked for."""
@@ -114,7 +97,7 @@ def test_tpe_spends_the_third_whole_and_goes_on_only_without_success(
 
         def read(folder: Path) -> object:
             count = asked[-1] if asked else 0
-            return comparison.search_of([trial(n, [0.0, values[n]], "PRUNED") for n in range(count)])
+            return searches.search_of([trial(n, [0.0, values[n]], "PRUNED") for n in range(count)])
 
         def run(folder: Path, trials: int, seed: int, words: object) -> object:
             asked.append(trials)
@@ -131,9 +114,9 @@ def test_tpe_spends_the_third_whole_and_goes_on_only_without_success(
     assert grown([0.1] * 99)[-1] == 36
 
 
-def test_the_figure_shows_random_search_also_three_times_as_fast(comparison: ModuleType) -> None:
-    tpe = comparison.search_of([trial(0, [0.2, 0.49, 0.45])])
-    ax = comparison.draw(comparison.Pool((0.5, 0.4, 0.3), 3), 3, {200: tpe})
+def test_the_figure_shows_random_search_also_three_times_as_fast() -> None:
+    tpe = searches.search_of([trial(0, [0.2, 0.49, 0.45])])
+    ax = comparison.draw(searches.Pool((0.5, 0.4, 0.3), 3), 3, {200: tpe})
     lines = {str(line.get_label()): line for line in ax.lines}
     assert list(lines["TPE with successive halving, seed 200"].get_ydata()) == pytest.approx([20, 49, 49])
     (slow,) = (line for label, line in lines.items() if label.startswith("random search"))
