@@ -44,6 +44,15 @@ def test_a_large_difference_over_seeds_is_called(tmp_path, capsys):
     assert "SYNTHETIC DATA" in said
 
 
+@pytest.mark.parametrize("split", ["train", "val", "test"])
+def test_the_accuracy_is_that_of_the_split_and_in_per_cent(split, tmp_path, capsys):
+    folders = [evaluation(tmp_path / name, range(100), split) for name in ("a", "b")]
+    assert main(["compare", f"one={folders[0]}", f"other={folders[1]}"]) == 0
+    said = capsys.readouterr().out
+    assert f"{split}/acc %" in said
+    assert "75.00" in said
+
+
 def test_single_runs_are_judged_over_the_images(tmp_path, capsys):
     first, second = evaluation(tmp_path / "a", range(100)), evaluation(tmp_path / "b", range(60))
     assert main(["compare", f"one={first}", f"five={second}"]) == 0

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fer_lightning.commands.arguments import parse_arguments
+from fer_lightning.commands.arguments import split_arguments
 from fer_lightning.errors import ConfigError, DataError
 from fer_lightning.predictions import Predictions, read_predictions
 from fer_lightning.report.ablation import ablation_report
@@ -34,9 +34,8 @@ def main(arguments: list[str]) -> int:
     A folder is one that ``evaluate … output=DIR`` has written. All must be of one split of the same data. With
     single runs a difference is judged over the images alone (McNemar).
     """
-    own = [word for word in arguments if word.split("=", 1)[0] in KEYS]
-    groups = _groups([word for word in arguments if word not in own])
-    values, _ = parse_arguments(own, KEYS)
+    values, words = split_arguments(arguments, KEYS)
+    groups = _groups(words)
     stored = {name: [_read(Path(folder)) for folder in folders] for name, folders in groups.items()}
     parts = [part for group in stored.values() for part in group]
     kinds = {(part.split, part.data) for part in parts}
@@ -58,7 +57,7 @@ def main(arguments: list[str]) -> int:
     report = ablation_report(
         runs,
         next(iter(groups)),
-        f"{'val' if parts[0].split == 'val' else 'test'}/acc",
+        f"{parts[0].split}/acc",
         data_name=parts[0].data,
         synthetic=parts[0].synthetic,
         title=f"Evaluations on {parts[0].split}",

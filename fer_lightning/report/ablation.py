@@ -14,7 +14,7 @@ from fer_lightning.stats.power import Spread, spread_of
 from fer_lightning.stats.records import ArmRun, complete_by_seed
 from fer_lightning.stats.rules import Rules
 
-ACCURACIES = ("val/acc", "test/acc")
+ACCURACIES = ("val/acc", "test/acc", "train/acc")
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def ablation_report(
     ----------
     runs : all runs of the study in any state; only complete ones enter the inference
     baseline : name of the arm that the others are compared with
-    metric : what `value` is; logits are used only where it is an accuracy ("val/acc", "test/acc")
+    metric : what `value` is; logits are used only where it is an accuracy (ACCURACIES)
     data_name, synthetic, title : shown in every output
     rules : when an arm is called better or worse
     command : the command line of this study, to tell how to add seeds

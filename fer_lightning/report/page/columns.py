@@ -10,7 +10,6 @@ from fer_lightning.report.ablation import ACCURACIES
 from fer_lightning.report.page.run_files import rounded
 from fer_lightning.tracking.redact import MASK, redact
 
-PERCENT = (*ACCURACIES, "train/acc")
 MEASURED = ("val/acc", "val/f1", "val/ece", "val/loss")
 
 
@@ -82,7 +81,7 @@ def metric_columns(objective: str, values: Sequence[float | None], best: Sequenc
 
 
 def _unit(name: str) -> str:
-    return "%" if name in PERCENT else ""
+    return "%" if name in ACCURACIES else ""
 
 
 def cost_columns(records: Sequence[Mapping[str, Any]], seconds: Sequence[float | None]) -> list[Column]:
