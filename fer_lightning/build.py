@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from fer_lightning.construct import construct, plain_node
 from fer_lightning.data.datamodule import FaceDataModule
 from fer_lightning.errors import ConfigError, UserError
+from fer_lightning.models.size import require_any_size
 from fer_lightning.module import ExpressionClassifier
 
 
@@ -115,12 +116,10 @@ def check_sizes(augmentation: nn.Module, model: nn.Module, size: int) -> None:
     crop, growth = getattr(augmentation, "crop", None), getattr(augmentation, "growth", None)
     if crop and crop > size:
         raise ConfigError(f"augmentation.crop={crop}: expected at most the faces' {size} pixels")
-    if (crop or growth) and not getattr(model, "any_size", False):
-        key, value = ("crop", crop) if crop else ("growth", [list(pair) for pair in growth or []])
-        raise ConfigError(
-            f"augmentation.{key}={value}: {type(model).__name__} takes images of {size} pixels only; "
-            "expected a net for any size, such as model=fast"
-        )
+    if crop:
+        require_any_size(model, f"augmentation.crop={crop}", size)
+    if growth:
+        require_any_size(model, f"augmentation.growth={[list(pair) for pair in growth]}", size)
 
 
 def class_weights(asked: str | list[float], counts: Tensor) -> Tensor | None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from torch import Tensor, nn
 
 from fer_lightning.errors import ConfigError
+from fer_lightning.models.size import require_any_size
 
 
 def check_views(model: nn.Module, size: int, crop: int | None) -> None:
@@ -15,17 +16,13 @@ def check_views(model: nn.Module, size: int, crop: int | None) -> None:
     Raises
     ------
     ConfigError
-        The crop is no whole number from 1 to ``size``, or the net takes whole faces only.
+        The crop is no whole number from 1 to ``size``, or the net takes one size only.
     """
     if crop is None:
         return
     if isinstance(crop, bool) or not isinstance(crop, int) or not 1 <= crop <= size:
         raise ConfigError(f"crop={crop}: expected null or pixels, a whole number from 1 to {size}")
-    if not getattr(model, "any_size", False):
-        raise ConfigError(
-            f"crop={crop}: {type(model).__name__} takes whole faces of {size} pixels only; "
-            "expected crop=null, or a net for any size, such as model=fast"
-        )
+    require_any_size(model, f"crop={crop}", size)
 
 
 def views(images: Tensor, *, crop: int | None = None, flip: bool = False) -> Iterator[Tensor]:

@@ -110,7 +110,7 @@ def test_crops_are_averaged_over_log_probabilities(tiny):
     [
         (Fast(), 49, "crop=49: expected null or pixels, a whole number from 1 to 48"),
         (Fast(), 2.5, "crop=2.5: expected null or pixels"),
-        (Small(), 40, "crop=40: Small takes whole faces of 48 pixels only"),
+        (Small(), 40, "crop=40: Small takes images of 48 pixels only; expected a net for any size"),
     ],
 )
 def test_crops_that_a_net_cannot_see_are_refused(model, crop, message):

@@ -62,3 +62,18 @@ def check_image_size(features: nn.Module, image_size: int) -> int:
             f"model.image_size={image_size}: too small for this model, expected at least {smallest}"
         )
     return size
+
+
+def require_any_size(model: nn.Module, asked: str, size: int) -> None:
+    """Refuse what makes images of another size for a net that takes images of ``size`` pixels only.
+
+    Raises
+    ------
+    ConfigError
+        Begins with ``asked``, such as ``crop=40``.
+    """
+    if not getattr(model, "any_size", False):
+        raise ConfigError(
+            f"{asked}: {type(model).__name__} takes images of {size} pixels only; "
+            "expected a net for any size, such as model=fast"
+        )
