@@ -10,6 +10,7 @@ import pytest
 from fer_lightning.data.audit import audit
 from fer_lightning.data.duplicates import exclusion_mask, has_training_copy
 from fer_lightning.data.faces import Faces
+from fer_lightning.data.near_copies import has_near_copy
 from fer_lightning.data.source import load_faces
 
 pytestmark = [
@@ -58,3 +59,12 @@ def test_no_training_copy_is_left_after_excluding_the_leaked(faces: Faces) -> No
     kept = np.flatnonzero((faces.splits == 0) & ~mask)
     assert not has_training_copy(faces, kept)[faces.splits > 0].any()
     assert has_training_copy(faces)[faces.splits == 2].sum() == 288
+
+
+def test_near_copies_of_training_faces_beside_the_exact_ones(faces: Faces) -> None:
+    exact, training = has_training_copy(faces), faces.images[faces.splits == 0]
+    found = []
+    for split in (1, 2):
+        others = (faces.splits == split) & ~exact
+        found.append(int(has_near_copy(faces.images[others], training).sum()))
+    assert found == [208, 231]  # docs/record.md

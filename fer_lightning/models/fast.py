@@ -31,9 +31,9 @@ class Fast(FaceNet):
 
     A 5×5 convolution of stride 2, then a stage for each of `widths`: a 3×3 convolution of stride 2 (not in the
     first stage) and `depth` residual blocks of `convolutions` 3×3 convolutions each; every convolution with
-    norm and activation. Last the average over all positions, dropout, and one dense layer. Wide maps of full
-    resolution are left out because they are what a processor is slowest at, for each multiply-add: they do
-    not fit its cache.
+    norm and activation. Last the average over all positions, dropout, and one dense layer. Only the first layer
+    sees the whole image: one convolution of 64 filters on maps of its size takes as many multiply-adds as
+    all of this net.
 
     The average makes it take images of every size; it may be trained on smaller ones than it is used on.
 
