@@ -1,1 +1,1 @@
-"""Lightning callbacks, one concept a file; each looks on and never changes what is trained."""
+"""Lightning callbacks, one concept a file; none changes what is trained."""

@@ -19,10 +19,11 @@ SWEEPS = {
     "r1_vgg16": [*ONE_SEED, "~ablation.factors.augmentation", "ablation.factors.activation.levels=[selu]"],
     "r1_scaling": [*ONE_SEED, "~ablation.factors.norm", "~ablation.factors.rate"],
     "r2_size": ONE_SEED,
+    "r2_dnn_norm": ONE_SEED,
     "record_ablation": [*ONE_SEED, "trainer.check_val_every_n_epoch=1"],
 }
 # Ordinary multiruns: what makes them short, and the folders of their runs.
-MULTIRUNS = {"r2_more_data": (["hydra.sweeper.params.seed='0'"], ["train_0", "train_val_0"])}
+MULTIRUNS = {"r2_train_val": (["hydra.sweeper.params.seed='0,1'"], ["0", "1"])}
 STEP = [
     "trainer.limit_train_batches=1",
     "trainer.max_epochs=1",

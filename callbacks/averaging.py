@@ -1,0 +1,78 @@
+"""A moving average of the weights, with batch norms that fit it."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import EMAWeightAveraging
+from torch import Tensor
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.optim.swa_utils import update_bn
+
+from fer_lightning.errors import ConfigError
+
+
+class AveragedWeights(EMAWeightAveraging):
+    """Validates, and keeps in checkpoints, an exponential moving average of the weights.
+
+    The average of the batch norms' statistics is not the statistics of the averaged weights: those differ the
+    more the faster the weights turn, until at a high rate the average classifies hardly better than chance.
+    Therefore they are measured anew on training batches before each validation, as in Izmailov et al.,
+    "Averaging weights leads to wider optima and better generalization" (2018).
+
+    Parameters
+    ----------
+    decay
+        Of the average, each step, in [0, 1).
+    update_every_n_steps
+        Steps from one update of the average to the next.
+    norm_batches
+        Training batches, augmented, on which the statistics are measured; 0 keeps their moving average.
+
+    Raises
+    ------
+    ConfigError
+        A value is out of its range.
+    """
+
+    def __init__(self, decay: float = 0.99, update_every_n_steps: int = 1, norm_batches: int = 16) -> None:
+        if not 0 <= decay < 1:
+            raise ConfigError(f"callbacks.ema.decay={decay}: expected a number of at least 0 and below 1")
+        for name, value, least in (
+            ("update_every_n_steps", update_every_n_steps, 1),
+            ("norm_batches", norm_batches, 0),
+        ):
+            if value < least:
+                raise ConfigError(f"callbacks.ema.{name}={value}: expected a whole number of at least {least}")
+        super().__init__(decay=decay, update_every_n_steps=update_every_n_steps)
+        self.norm_batches = norm_batches
+
+    def on_validation_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Put the average in the weights' place until validation ends, and measure its batch norms."""
+        super().on_validation_epoch_start(trainer, pl_module)
+        if self.norm_batches and trainer.state.fn == "fit" and not trainer.sanity_checking:
+            self._measure_norms(trainer, pl_module)
+
+    def _measure_norms(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        norms = [part for part in pl_module.model.modules() if isinstance(part, _BatchNorm)]
+        if not norms:
+            return
+        loader = trainer.datamodule.train_dataloader()  # type: ignore[attr-defined]
+        loader.set_epoch(trainer.current_epoch)
+        inputs = (
+            pl_module.normalization(pl_module.augmentation(images.float()))
+            for images, _, _ in islice(loader, self.norm_batches)
+        )
+        device = pl_module.device
+        # What is drawn here must not change what the rest of the epoch draws.
+        kind, devices = ("cuda", []) if device.type == "cpu" else (device.type, [device])
+        with torch.random.fork_rng(devices, device_type=kind):
+            update_bn(inputs, pl_module.model)
+        for norm in norms:
+            for statistic in (norm.running_mean, norm.running_var):
+                if isinstance(statistic, Tensor):
+                    statistic.copy_(trainer.strategy.reduce(statistic, reduce_op="mean"))
+
