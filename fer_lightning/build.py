@@ -158,6 +158,7 @@ def build_module(config: DictConfig, data: FaceDataModule, record: dict[str, Any
         scheduler=build(config.scheduler) if config.get("scheduler") else None,
         class_names=data.faces.class_names,
         label_smoothing=config.loss.label_smoothing,
+        mixup=config.loss.mixup,
         class_weights=class_weights(weights, counts),
         seed=config.seed,
         record=record,

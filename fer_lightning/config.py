@@ -21,9 +21,10 @@ from fer_lightning.errors import ConfigError
 
 @dataclass
 class LossConfig:
-    """The loss: cross-entropy, smoothed and weighted as asked."""
+    """The loss: cross-entropy, smoothed, mixed and weighted as asked."""
 
     label_smoothing: float = 0.0
+    mixup: float = 0.0
     class_weights: str | list[float] = "none"
 
 
@@ -209,6 +210,8 @@ def _check_combinations(config: Mapping[str, Any]) -> None:
     smoothing = config["loss"]["label_smoothing"]
     if not 0 <= smoothing < 1:
         raise ConfigError(f"loss.label_smoothing={smoothing}: expected a share of at least 0 and below 1")
+    if not config["loss"]["mixup"] >= 0:
+        raise ConfigError(f"loss.mixup={config['loss']['mixup']}: expected a number of at least 0")
     weights = config["loss"]["class_weights"]
     if isinstance(weights, str) and weights not in ("none", "balanced"):
         raise ConfigError(f"loss.class_weights={weights}: expected none, balanced, or one weight a class")

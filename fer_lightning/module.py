@@ -37,6 +37,10 @@ class ExpressionClassifier(pl.LightningModule):
         In the order of the logits.
     label_smoothing
         Share of the target spread over all classes (Szegedy et al. 2016).
+    mixup
+        Both parameters of the beta distribution from which each batch's share of blending is drawn (Zhang et al.,
+        "mixup: beyond empirical risk minimization", 2018); 0 blends nothing. Training accuracy counts the
+        face that has the larger share.
     class_weights
         float ``[C]``: the loss's weight of each class; ``None`` weighs all alike.
     seed
@@ -56,6 +60,7 @@ class ExpressionClassifier(pl.LightningModule):
         scheduler: Callable[..., Any] | None = None,
         class_names: Sequence[str],
         label_smoothing: float = 0.0,
+        mixup: float = 0.0,
         class_weights: Tensor | None = None,
         seed: int = 0,
         record: dict[str, Any] | None = None,
@@ -64,7 +69,7 @@ class ExpressionClassifier(pl.LightningModule):
         self.model, self.normalization, self.augmentation = model, normalization, augmentation
         self.make_optimizer, self.make_scheduler = optimizer, scheduler
         self.class_names = tuple(class_names)
-        self.seed, self.record = seed, dict(record or {})
+        self.mixup, self.seed, self.record = mixup, seed, dict(record or {})
         self.loss = nn.CrossEntropyLoss(weight=class_weights, label_smoothing=label_smoothing)
         self.train_sums = torch.zeros(3)
         self.outputs: list[tuple[Tensor, Tensor, Tensor]] = []
@@ -85,13 +90,25 @@ class ExpressionClassifier(pl.LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the loss of a batch; sums stay on the device until the epoch ends."""
         images, labels, _ = batch
-        logits = self(self.augmentation(images.float()))
-        loss = self.loss(logits, labels)
+        images = self.augmentation(images.float())
+        if self.mixup:
+            share = self._draw_share()
+            order = torch.randperm(len(labels), device=labels.device)
+            logits = self(torch.lerp(images[order], images, share))
+            loss = share * self.loss(logits, labels) + (1 - share) * self.loss(logits, labels[order])
+        else:
+            logits = self(images)
+            loss = self.loss(logits, labels)
         with torch.no_grad():
             right = (logits.argmax(1) == labels).sum()
             count = torch.full_like(loss, len(labels))
             self.train_sums += torch.stack([loss.detach() * count, right.to(loss.dtype), count])
         return loss
+
+    def _draw_share(self) -> float:
+        """Return the larger of two shares of a blend; on the CPU, so that no device waits for it."""
+        share = float(torch.distributions.Beta(self.mixup, self.mixup).sample())
+        return max(share, 1 - share)
 
     def on_train_epoch_end(self) -> None:
         """Log the epoch's mean training loss (as trained on) and accuracy."""

@@ -62,6 +62,7 @@ def test_every_file_says_first_what_it_is_for(path):
         ("data.fraction=0", "data.fraction=0: expected a share above 0"),
         ("data.batch_size=0", "data.batch_size=0: expected a whole number of at least 1"),
         ("loss.label_smoothing=1", "loss.label_smoothing=1"),
+        ("loss.mixup=-0.1", "loss.mixup=-0.1: expected a number of at least 0"),
         ("+loss.smoothing=1", "loss.smoothing: no such key; did you mean loss.label_smoothing?"),
         ("loss.class_weights=equal", "loss.class_weights=equal: expected none, balanced"),
         ("seeds=[]", "seeds=[]: expected at least one seed"),
