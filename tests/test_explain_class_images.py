@@ -7,8 +7,9 @@ import pytest
 import torch
 from torch import nn
 
+from fer_lightning.data.normalization import PerImage
 from fer_lightning.errors import ConfigError
-from fer_lightning.explain.class_images import class_images, total_variation
+from fer_lightning.explain.class_images import class_images, ignores_contrast, total_variation
 from fer_lightning.explain.image_parameters import FourierImages, PixelImages
 from fer_lightning.models import Small
 
@@ -53,6 +54,22 @@ def test_on_a_linear_model_the_images_are_its_weights(least, options):
     assert (found.logits > found.start).all()
     assert found.images.min() >= 0
     assert found.images.max() <= 255
+
+
+@pytest.mark.parametrize("tv", [0.0, 60.0, 3000.0])
+def test_images_keep_their_contrast_where_the_network_ignores_it(tv):
+    linear = Linear()
+    model = nn.Sequential(PerImage(), nn.Flatten(), linear.output)
+    noise = torch.rand(2, 1, SIZE, SIZE, generator=torch.Generator().manual_seed(0))
+    assert ignores_contrast(model, noise)
+    assert not ignores_contrast(linear, noise)
+    found = class_images(model, SIZE, seeds=(0,), steps=60, lr=0.05, tv=tv)
+    assert np.abs(found.images.mean(axis=(2, 3)) - 127.5).max() < 5
+    assert 50 < found.images.std(axis=(2, 3)).min() <= found.images.std(axis=(2, 3)).max() < 65
+    again = model(torch.from_numpy(found.images[0])[:, None]).diagonal()
+    assert np.allclose(again.detach(), found.logits[0], atol=1e-4)
+    table = np.corrcoef(found.images[0].reshape(3, -1), linear.weights.flatten(1).numpy())[:3, 3:]
+    assert (table.argmax(axis=1) == np.arange(3)).all()
 
 
 def test_logits_and_probabilities_are_those_of_the_images():
