@@ -18,8 +18,11 @@ SWEEPS = {
     # The VGGs are large: one arm beside the baseline.
     "r1_vgg16": [*ONE_SEED, "~ablation.factors.augmentation", "ablation.factors.activation.levels=[selu]"],
     "r1_scaling": [*ONE_SEED, "~ablation.factors.norm", "~ablation.factors.rate"],
-    "r2_size": ONE_SEED,
-    "r2_dnn_norm": ONE_SEED,
+    # Its dense nets train longer, which would overrule what makes a step here.
+    "r0_size": [
+        *[*ONE_SEED, "trainer.check_val_every_n_epoch=1", "~ablation.factors.net.levels.dnn_batch_norm"],
+        "ablation.factors.net.levels.dnn=['model=dnn','model.match=cnn_pad','augmentation=none']",
+    ],
     "record_ablation": [*ONE_SEED, "trainer.check_val_every_n_epoch=1"],
 }
 # Ordinary multiruns: what makes them short, and the folders of their runs.
