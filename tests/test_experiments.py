@@ -12,18 +12,22 @@ from fer_lightning.sweeps.records import load_trials
 
 EXPERIMENTS = sorted((Path(fer_lightning.conf.__file__).parent / "experiment").glob("*.yaml"))
 ONE_SEED = ["seeds=[0]", "study.workers=1"]
+EACH_EPOCH = [*ONE_SEED, "trainer.check_val_every_n_epoch=1"]
 SWEEPS = {
     "search": ["hydra.sweeper.n_trials=2"],
     "ablation": ["ablation.plan=one_factor", *ONE_SEED],
     # The VGGs are large: one arm beside the baseline.
-    "r1_vgg16": [*ONE_SEED, "~ablation.factors.augmentation", "ablation.factors.activation.levels=[selu]"],
-    "r1_scaling": [*ONE_SEED, "~ablation.factors.norm", "~ablation.factors.rate"],
+    "r1_vgg16": [
+        *[*EACH_EPOCH, "~ablation.factors.augmentation"],
+        "ablation.factors.activation.levels=[selu]",
+    ],
+    "r1_scaling": [*EACH_EPOCH, "~ablation.factors.norm", "~ablation.factors.rate"],
     # Its dense nets train longer, which would overrule what makes a step here.
     "r0_size": [
-        *[*ONE_SEED, "trainer.check_val_every_n_epoch=1", "~ablation.factors.net.levels.dnn_batch_norm"],
+        *[*EACH_EPOCH, "~ablation.factors.net.levels.dnn_batch_norm"],
         "ablation.factors.net.levels.dnn=['model=dnn','model.match=cnn_pad','augmentation=none']",
     ],
-    "record_ablation": [*ONE_SEED, "trainer.check_val_every_n_epoch=1"],
+    "record_ablation": EACH_EPOCH,
 }
 # Ordinary multiruns: what makes them short, and the folders of their runs.
 MULTIRUNS = {"r2_train_val": (["hydra.sweeper.params.seed='0,1'"], ["0", "1"])}
