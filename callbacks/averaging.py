@@ -46,7 +46,9 @@ class AveragedWeights(EMAWeightAveraging):
             ("norm_batches", norm_batches, 0),
         ):
             if value < least:
-                raise ConfigError(f"callbacks.ema.{name}={value}: expected a whole number of at least {least}")
+                raise ConfigError(
+                    f"callbacks.ema.{name}={value}: expected a whole number of at least {least}"
+                )
         super().__init__(decay=decay, update_every_n_steps=update_every_n_steps)
         self.norm_batches = norm_batches
 
@@ -75,4 +77,3 @@ class AveragedWeights(EMAWeightAveraging):
             for statistic in (norm.running_mean, norm.running_var):
                 if isinstance(statistic, Tensor):
                     statistic.copy_(trainer.strategy.reduce(statistic, reduce_op="mean"))
-

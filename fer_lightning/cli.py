@@ -59,12 +59,18 @@ def main(arguments: list[str] | None = None) -> int:
 
         redact_output()  # what a worker prints is kept in its log
     try:
-        return _dispatch(arguments)
+        status = _dispatch(arguments)
+        sys.stdout.flush()
+        return status
     except UserError as error:
         return _complain(str(error))
     except KeyboardInterrupt:
         print("fer_lightning: interrupted", file=sys.stderr)
         return 130
+    except BrokenPipeError:
+        # Whoever read the output has enough of it, such as `head`; nothing more may be written at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
 
 
 def _complain(text: str) -> int:

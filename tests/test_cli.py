@@ -144,3 +144,13 @@ def test_the_module_runs_from_another_folder(tmp_path: Path, tiny):
     )
     assert bad.returncode == 2
     assert "Traceback" not in bad.stderr
+
+
+def test_a_reader_that_has_enough_ends_a_command_without_a_traceback():
+    command = [sys.executable, "-m", "fer_lightning", "--help"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 1

@@ -134,6 +134,34 @@ def test_csv_and_files(tree, capsys, tmp_path):
     assert list(rows[0])[:3] == ["run", "state", "study"]
 
 
+def test_runs_of_a_kind_are_averaged(tmp_path, capsys):
+    for number, value in enumerate([0.5, 0.7, 0.6, None]):
+        write_run(tmp_path / f"{number}", "running" if value is None else "complete", value, seed=number)
+    config = tmp_path / "2" / "config.yaml"
+    config.write_text(config.read_text().replace("selu", "relu"))
+    assert main([str(tmp_path), "by=activation", "columns=[val/acc,seed]"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["activation", "runs", "val/acc", "seed"]
+    assert lines[1].split() == ["selu", "2", "0.6", "±", "0.14", "0.5", "±", "0.71"]
+    assert lines[2].split() == ["relu", "1", "0.6", "2"]
+    assert "SYNTHETIC" in lines[-1]
+    assert main([str(tmp_path), "by=activation", "columns=val/*", "format=csv"]) == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert float(rows[0]["best/val/acc"]) == pytest.approx(0.6)
+    assert float(rows[0]["best/val/acc sd"]) == pytest.approx(0.02**0.5)
+    assert rows[1]["best/val/acc sd"] == ""
+    assert rows[0]["synthetic"] == "True"
+
+
+def test_columns_are_chosen_by_pattern(tree, capsys):
+    assert main([str(tree), "columns=[seed,val/a*]", "format=csv"]) == 0
+    assert capsys.readouterr().out.splitlines()[0] == "seed,best/val/acc"
+    with pytest.raises(DataError, match=r"columns=val/accuracy: no such column; expected one of run, state"):
+        main([str(tree), "columns=[val/accuracy]"])
+    with pytest.raises(DataError, match=r"by=arms: no such column; expected one of run, state"):
+        main([str(tree), "by=arms"])
+
+
 def test_rows_are_sorted_with_unknown_values_last():
     rows = [{"run": "a", "x": 2}, {"run": "b"}, {"run": "c", "x": 10}, {"run": "d", "x": 1.5}]
     assert [row["run"] for row in sort_rows(rows, "x")] == ["d", "a", "c", "b"]

@@ -10,17 +10,20 @@ from fer_lightning.commands.arguments import parse_arguments
 from fer_lightning.errors import ConfigError, UserError
 from fer_lightning.sweeps.records import TrialRecord, load_trials
 from fer_lightning.tracking.files import write_text
-from fer_lightning.tracking.run_listing import FORMATS, render
+from fer_lightning.tracking.run_groups import choose_columns, group_rows
+from fer_lightning.tracking.run_listing import FORMATS, render, render_groups
 from fer_lightning.tracking.run_table import Row, collect, sort_rows
 from fer_lightning.train import shown
 
-KEYS: dict[str, Any] = {"format": None, "output": None, "sort": None}
+KEYS: dict[str, Any] = {"format": None, "output": None, "sort": None, "columns": None, "by": None}
 
 
 def main(arguments: list[str]) -> int:
-    """Print the runs at or below a folder, or write them to ``output``."""
+    """Print the runs at or below a folder, or write them to ``output``; with ``by`` the means of groups of them."""
     if not arguments or "=" in arguments[0]:
-        raise ConfigError("runs DIR: expected a folder with runs; then format=table|csv|json output=… sort=…")
+        raise ConfigError(
+            "runs DIR: expected a folder with runs; then format=table|csv|json output=… sort=… columns=[…] by=…"
+        )
     place, *rest = arguments
     values, _ = parse_arguments(rest, KEYS)
     output = None if values["output"] is None else Path(str(values["output"]))
@@ -30,7 +33,14 @@ def main(arguments: list[str]) -> int:
     rows = with_studies(collect(place), Path(place))
     if values["sort"] is not None:
         rows = sort_rows(rows, str(values["sort"]))
-    text = render(rows, form)
+    asked = values["columns"]
+    patterns = [str(word) for word in (asked if isinstance(asked, list) else [asked])]
+    names = None if asked is None else choose_columns(rows, patterns)
+    if values["by"] is None:
+        text = render(rows, form, names)
+    else:
+        by, names = str(values["by"]), names or choose_columns(rows, ["val/acc"])
+        text = render_groups(group_rows(rows, by, names), form, by, names)
     if output is None:
         print(text)
     else:

@@ -11,25 +11,52 @@ from typing import Any
 
 from fer_lightning.tracking.factors import FACTORS
 from fer_lightning.tracking.redact import redact
+from fer_lightning.tracking.run_groups import DEVIATION
 from fer_lightning.tracking.run_table import Row, columns
 
 FORMATS = ("table", "csv", "json")
 WIDEST = 44
 
 
-def render(rows: Sequence[Row], form: str) -> str:
-    """Return rows as ``table`` (what fits a terminal), ``csv`` or ``json`` (every column)."""
+def render(rows: Sequence[Row], form: str, names: Sequence[str] | None = None) -> str:
+    """Return rows as ``table``, ``csv`` or ``json``.
+
+    ``names`` are the columns; without it they are what fits a terminal in a table, and every one elsewhere.
+    """
     rows = [redact(row) for row in rows]
+    if form == "table":
+        lines = _layout(rows, names or _shown(rows))
+        return "\n".join([*lines, "", _summary(rows)])
+    names = names or columns(rows)
     if form == "json":
-        plain = [{key: _finite(row[key]) for key in columns(rows) if key in row} for row in rows]
+        plain = [{key: _finite(row[key]) for key in names if key in row} for row in rows]
         return json.dumps(plain, indent=2, ensure_ascii=False)
-    if form == "csv":
-        text = io.StringIO()
-        writer = csv.DictWriter(text, columns(rows), restval="", lineterminator="\n", extrasaction="ignore")
-        writer.writeheader()
-        writer.writerows(rows)
-        return text.getvalue().rstrip("\n")
-    return _table(rows)
+    text = io.StringIO()
+    writer = csv.DictWriter(text, names, restval="", lineterminator="\n", extrasaction="ignore")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue().rstrip("\n")
+
+
+def render_groups(groups: Sequence[Row], form: str, by: str, names: Sequence[str]) -> str:
+    """Return groups of runs in a form of `render`; in a table a mean and its deviation share a cell."""
+    if form != "table":
+        pairs = [column for name in names for column in (name, DEVIATION.format(name))]
+        return render(groups, form, [by, "runs", *pairs, "synthetic"])
+    shown = []
+    for group in redact(list(groups)):
+        row = {by: group[by], "runs": group["runs"]}
+        for name in names:
+            if name in group:
+                mean, deviation = group[name], group.get(DEVIATION.format(name))
+                text = f"{mean:.4g}" if abs(mean) < 1e4 else f"{mean:.0f}"
+                row[name] = text + (f" ± {deviation:.2g}" if deviation else "")
+        shown.append(row)
+    lines = _layout(shown, [by, "runs", *names])
+    said = "mean ± standard deviation over a group's complete runs; values are of each run's best epoch"
+    if any(group["synthetic"] for group in groups):
+        said += "; on SYNTHETIC faces, drawn by a program"
+    return "\n".join([*lines, "", said])
 
 
 def _finite(value: Any) -> Any:
@@ -37,8 +64,8 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def _table(rows: Sequence[Row]) -> str:
-    names = _shown(rows)
+def _layout(rows: Sequence[Row], names: Sequence[str]) -> list[str]:
+    """Return a line of heads and a line a row, columns aligned; numbers to the right."""
     cells = [[_cell(row.get(name), name) for name in names] for row in rows]
     heads = [name.removeprefix("best/") for name in names]
     widths = [max(map(len, column)) for column in zip(heads, *cells, strict=True)]
@@ -51,12 +78,15 @@ def _table(rows: Sequence[Row]) -> str:
         )
         return "  ".join(parts).rstrip()
 
-    lines = [line(heads), *(line(row) for row in cells)]
+    return [line(heads), *(line(row) for row in cells)]
+
+
+def _summary(rows: Sequence[Row]) -> str:
     states = {state: sum(row.get("state") == state for row in rows) for state in _in_order(rows)}
     counted = ", ".join(f"{count} {state}" for state, count in states.items())
     synthetic = sum(bool(row.get("synthetic")) for row in rows)
     kind = f"; {synthetic} on SYNTHETIC faces, drawn by a program" if synthetic else ""
-    return "\n".join([*lines, "", f"{len(rows)} runs: {counted}{kind}; values are of each run's best epoch"])
+    return f"{len(rows)} runs: {counted}{kind}; values are of each run's best epoch"
 
 
 def _in_order(rows: Sequence[Row]) -> list[str]:
