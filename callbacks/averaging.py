@@ -30,7 +30,8 @@ class AveragedWeights(EMAWeightAveraging):
     update_every_n_steps
         Steps from one update of the average to the next.
     norm_batches
-        Training batches, augmented, on which the statistics are measured; 0 keeps their moving average.
+        Training batches on which the statistics are measured, of faces as they are: not augmented, as those that
+        are validated are not. 0 keeps the moving average of the statistics.
 
     Raises
     ------
@@ -65,11 +66,10 @@ class AveragedWeights(EMAWeightAveraging):
         loader = trainer.datamodule.train_dataloader()  # type: ignore[attr-defined]
         loader.set_epoch(trainer.current_epoch)
         inputs = (
-            pl_module.normalization(pl_module.augmentation(images.float()))
-            for images, _, _ in islice(loader, self.norm_batches)
+            pl_module.normalization(images.float()) for images, _, _ in islice(loader, self.norm_batches)
         )
         device = pl_module.device
-        # What is drawn here must not change what the rest of the epoch draws.
+        # What dropout draws here must not change what the rest of the epoch draws.
         kind, devices = ("cuda", []) if device.type == "cpu" else (device.type, [device])
         with torch.random.fork_rng(devices, device_type=kind):
             update_bn(inputs, pl_module.model)
