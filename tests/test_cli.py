@@ -4,9 +4,11 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from fer_lightning.cli import COMMANDS, main
@@ -46,6 +48,8 @@ def test_help_names_every_command(capsys):
         (["summary", "model=vgg"], "model=vgg: no such option; did you mean vgg"),
         (["evaluate"], "checkpoint=…: expected a checkpoint"),
         (["evaluate", "checkpoint=/no/such.ckpt"], "/no/such.ckpt: no such checkpoint"),
+        (["evaluate", "checkpoint=a", "threads=0"], "threads=0: expected a whole number of at least 1"),
+        (["evaluate", "checkpoint=a", "threads=two"], "threads=two: expected a whole number of at least 1"),
         (["evaluate", "checkpont=a"], "checkpont: no such key; did you mean checkpoint?"),
         (["evaluate", "a.ckpt"], "a.ckpt: expected key=value"),
         (["report"], "report STUDY_DIR: expected the folder of a study"),
@@ -68,7 +72,9 @@ def test_a_run_is_trained_evaluated_averaged_and_resumed(capsys, tmp_path, monke
     for seed in (0, 1):
         assert main([*tiny, "scheduler=constant", f"seed={seed}", f"hydra.run.dir={tmp_path}/run{seed}"]) == 0
     best = [str(tmp_path / f"run{seed}" / "checkpoints" / "best.ckpt") for seed in (0, 1)]
-    assert main(["evaluate", f"checkpoint={best[0]}", "split=test"]) == 0
+    monkeypatch.setattr(torch, "set_num_threads", threads := Mock())
+    assert main(["evaluate", f"checkpoint={best[0]}", "split=test", "threads=2"]) == 0
+    threads.assert_called_once_with(2)
     assert "test: 1 model" in capsys.readouterr().out
     assert (
         main(["evaluate", f"checkpoint=[{best[0]},{best[1]}]", "split=val", f"output={tmp_path}/both"]) == 0

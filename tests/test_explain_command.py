@@ -184,6 +184,7 @@ def test_parts_are_made_in_the_order_of_the_page():
             ["checkpoint=x", "output=y", "region_faces=1"],
             "region_faces=1: expected a whole number of at least 14",
         ),
+        (["checkpoint=x", "output=y", "threads=-1"], "threads=-1: expected a whole number of at least 1"),
         (["checkpoint=x", "output=y", "trust=1"], "trust=1: expected true or false"),
         (["checkpoint=/no/such.ckpt", "output=y"], "/no/such.ckpt: no such checkpoint"),
         (["checkpoint=x", "outptu=y"], "outptu: no such key; did you mean output?"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
@@ -60,3 +61,18 @@ def split_arguments(arguments: Sequence[str], known: Mapping[str, Any]) -> tuple
     own = [word for word in arguments if word.split("=", 1)[0] in known]
     values, _ = parse_arguments(own, known)
     return values, [word for word in arguments if word not in own]
+
+
+def set_threads(threads: Any) -> None:
+    """Compute with so many threads of the processor, or with as many as torch chooses for ``None``.
+
+    Raises
+    ------
+    ConfigError
+        ``threads`` is not a whole number of at least 1.
+    """
+    if threads is None:
+        return
+    if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
+        raise ConfigError(f"threads={threads}: expected a whole number of at least 1")
+    torch.set_num_threads(threads)

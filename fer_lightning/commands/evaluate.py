@@ -6,7 +6,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from fer_lightning.commands.arguments import parse_arguments
+from fer_lightning.commands.arguments import parse_arguments, set_threads
 from fer_lightning.data.faces import SPLITS
 from fer_lightning.errors import ConfigError
 from fer_lightning.evaluate import Evaluation, evaluate
@@ -15,7 +15,14 @@ from fer_lightning.tracking.files import write_json
 from fer_lightning.tracking.provenance import command_line, versions
 from fer_lightning.tracking.redact import redact_text
 
-KEYS: dict[str, Any] = {"checkpoint": None, "split": "val", "flip": False, "crop": None, "output": None}
+KEYS: dict[str, Any] = {
+    "checkpoint": None,
+    "split": "val",
+    "flip": False,
+    "crop": None,
+    "output": None,
+    "threads": None,
+}
 
 
 def main(arguments: list[str]) -> int:
@@ -27,6 +34,7 @@ def main(arguments: list[str]) -> int:
     checkpoints = [checkpoints] if isinstance(checkpoints, str) else list(checkpoints)
     if values["split"] not in SPLITS:
         raise ConfigError(f"split={values['split']}: expected one of {', '.join(SPLITS)}")
+    set_threads(values["threads"])
     seen = {"flip": bool(values["flip"]), "crop": values["crop"]}
     found = evaluate(checkpoints, values["split"], overrides, **seen)
     print(table(found, len(checkpoints)))

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from fer_lightning.checkpoints import load_classifier
-from fer_lightning.commands.arguments import parse_arguments
+from fer_lightning.commands.arguments import parse_arguments, set_threads
 from fer_lightning.config import nearest
 from fer_lightning.data.datamodule import FaceDataModule
 from fer_lightning.data.faces import SPLITS
@@ -70,8 +70,7 @@ def main(arguments: list[str]) -> int:
                 f"{key}: expected saliency.METHOD.SETTING; the methods are {', '.join(METHODS)}"
             )
     options = _options(values, settings)
-    if values["threads"]:
-        torch.set_num_threads(values["threads"])
+    set_threads(values["threads"])
     subject = _subject(values, overrides)
     for layer in options.layers:
         find_layer(subject.module, layer)
