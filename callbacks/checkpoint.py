@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -54,7 +53,8 @@ class RunCheckpoint(ModelCheckpoint):
         if same is None:
             super()._save_checkpoint(trainer, filepath)
             return
-        partial = Path(filepath).with_name(f".{Path(filepath).name}.{os.getpid()}")
+        # One name for all, so that what a killed process left half written is written over.
+        partial = Path(filepath).with_name(f".{Path(filepath).name}.part")
         try:
             shutil.copyfile(same, partial)
             partial.replace(filepath)

@@ -92,6 +92,9 @@ def test_the_last_checkpoint_has_what_one_written_anew_would_have(
 def test_it_goes_on_as_if_nothing_had_happened(tmp_path: Path, epochs: int) -> None:
     whole, at_once = fit(tmp_path / "whole", len(SCORES))
     fit(tmp_path / "parts", epochs)
+    (tmp_path / "parts" / "checkpoints" / ".last.ckpt.part").write_bytes(
+        b"half of one, by a process that was killed"
+    )
     parts, later = fit(tmp_path / "parts", len(SCORES), tmp_path / "parts" / "checkpoints" / "last.ckpt")
     assert torch.equal(parts.layer.weight, whole.layer.weight)
     assert repr(later.last[-1]["best"]["state_dict"]) == repr(at_once.last[-1]["best"]["state_dict"])
