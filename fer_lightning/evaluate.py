@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,11 @@ from omegaconf import OmegaConf
 
 from fer_lightning.build import build_data
 from fer_lightning.checkpoints import load_classifier
+from fer_lightning.config import nearest
 from fer_lightning.data.datamodule import FaceDataModule
 from fer_lightning.errors import ConfigError, DataError
 from fer_lightning.metrics import classification_metrics, confusion_matrix
+from fer_lightning.models.size import require_any_size
 from fer_lightning.module import ExpressionClassifier
 from fer_lightning.predictions import Predictions, average
 from fer_lightning.views import check_views, views
@@ -34,13 +36,16 @@ class Evaluation:
     metrics
         On all faces of the split.
     unleaked
-        The same on the faces that are no exact copy of a face in the training split; the count is ``faces``.
+        The same on the faces that are no exact copy of a training face of any of the models; the count is ``faces``.
+        None is left of a split that one of them was trained on.
     unrelated
         The same on the faces that are no near copy either.
     confusion
         int ``[C, C]`` counts; rows are true classes.
     data, synthetic
         Name of the data, and whether they were drawn by a program.
+    trained_on
+        Whether a model was trained on the split.
     """
 
     split: str
@@ -51,20 +56,28 @@ class Evaluation:
     confusion: np.ndarray
     data: str = ""
     synthetic: bool = False
+    trained_on: bool = False
 
 
 def data_of(module: ExpressionClassifier, overrides: dict[str, Any]) -> FaceDataModule:
     """Return the data that a classifier was trained on, with ``data.…`` keys changed as given."""
     config = OmegaConf.create(module.record["config"])
+    known = [f"data.{name}" for name in _keys(module.record["config"]["data"])]
     for key, value in overrides.items():
-        if key.removeprefix("data.") not in config.data:
-            from fer_lightning.config import nearest
-
-            raise ConfigError(f"{key}: no such key; {nearest(key, [f'data.{name}' for name in config.data])}")
+        if key not in known:
+            raise ConfigError(f"{key}: no such key; {nearest(key, known)}")
         OmegaConf.update(config, key, value)
     if config.data.get("path"):
         config.data.path = str(Path(config.data.path).expanduser())
     return build_data(config)
+
+
+def _keys(node: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the keys of a node, those of nodes within it with a dot."""
+    for key, value in node.items():
+        yield str(key)
+        if isinstance(value, Mapping):
+            yield from (f"{key}.{within}" for within in _keys(value))
 
 
 @torch.inference_mode()
@@ -92,9 +105,11 @@ def predict_split(
     DataError
         The classes differ, or the split is empty.
     ConfigError
-        The net cannot see crops of this size.
+        The net cannot see faces, or crops, of this size.
     """
-    faces = data.faces
+    faces, trained = data.faces, int(module.record.get("image_size", data.image_size))
+    if data.image_size != trained:
+        require_any_size(module.model, f"faces of {data.image_size} pixels", trained)
     check_views(module.model, data.image_size, crop)
     if module.class_names != faces.class_names:
         raise DataError(
@@ -124,8 +139,10 @@ def measure(predictions: Predictions, copied: np.ndarray, nearly: np.ndarray, sp
 
     def without(left_out: np.ndarray) -> dict[str, float]:
         kept = torch.from_numpy(~left_out)
+        if not kept.any():
+            return {"faces": 0}
         found = classification_metrics(logits[kept], labels[kept], predictions.class_names)
-        return {"faces": int(kept.sum())} | (found if kept.any() else {})
+        return {"faces": int(kept.sum())} | found
 
     return Evaluation(
         split=split,
@@ -146,15 +163,20 @@ def evaluate(
     crop: int | None = None,
 ) -> Evaluation:
     """Evaluate one checkpoint, or the average of the class probabilities of several (R2's ensemble)."""
-    parts, data = [], None
-    for path in checkpoints:
-        module = load_classifier(path)
-        data = data or data_of(module, overrides or {})
-        parts.append(predict_split(module, data, split, flip=flip, crop=crop))
-    if data is None:
+    if not checkpoints:
         raise ConfigError("checkpoint=…: expected at least one checkpoint")
-    copied = nearly = np.zeros(len(parts[0].labels), bool)
-    if split not in data.training_splits:
-        copied, nearly = data.copied_from_training(split), data.nearly_copied_from_training(split)
+    modules = [load_classifier(path) for path in checkpoints]
+    data, overrides = data_of(modules[0], overrides or {}), overrides or {}
+    training: set[str] = set(data.training_splits)
+    for path, module in zip(checkpoints, modules, strict=True):
+        if "data.image_size" not in overrides and module.record["image_size"] != data.image_size:
+            raise ConfigError(
+                f"{path}: was trained on faces of {module.record['image_size']} pixels, {checkpoints[0]} of "
+                f"{data.image_size}; expected the same, or data.image_size=… for nets of any size"
+            )
+        training.update(data_of(module, {}).training_splits)
+    parts = [predict_split(module, data, split, flip=flip, crop=crop) for module in modules]
+    seen = sorted(training)
+    copied, nearly = data.copied_from_training(split, seen), data.nearly_copied_from_training(split, seen)
     found = measure(average(parts) if len(parts) > 1 else parts[0], copied, nearly, split)
-    return replace(found, data=data.faces.name, synthetic=data.faces.synthetic)
+    return replace(found, data=data.faces.name, synthetic=data.faces.synthetic, trained_on=split in training)

@@ -48,6 +48,12 @@ def test_help_names_every_command(capsys):
         (["summary", "model=vgg"], "model=vgg: no such option; did you mean vgg"),
         (["evaluate"], "checkpoint=…: expected a checkpoint"),
         (["evaluate", "checkpoint=/no/such.ckpt"], "/no/such.ckpt: no such checkpoint"),
+        (["evaluate", "checkpoint=3"], "checkpoint=…: expected a checkpoint, or several as checkpoint=[a,b]"),
+        (
+            ["evaluate", "checkpoint=a,b"],
+            "checkpoint=…: expected a checkpoint, or several as checkpoint=[a,b]",
+        ),
+        (["evaluate", "checkpoint=a", "flip=no"], "flip=no: expected true or false"),
         (["evaluate", "checkpoint=a", "threads=0"], "threads=0: expected a whole number of at least 1"),
         (["evaluate", "checkpoint=a", "threads=two"], "threads=two: expected a whole number of at least 1"),
         (["evaluate", "checkpont=a"], "checkpont: no such key; did you mean checkpoint?"),
@@ -119,8 +125,15 @@ def test_a_data_key_of_evaluate_must_exist(capsys, tmp_path, monkeypatch, tiny):
     monkeypatch.chdir(tmp_path)
     assert main([*tiny, f"hydra.run.dir={tmp_path}/run"]) == 0
     capsys.readouterr()
-    line = complaint(capsys, "evaluate", f"checkpoint={tmp_path}/run/checkpoints/best.ckpt", "data.pth=x")
+    words = ["evaluate", f"checkpoint={tmp_path}/run/checkpoints/best.ckpt"]
+    line = complaint(capsys, *words, "data.pth=x")
     assert line == "data.pth: no such key; did you mean data.path?"
+    line = complaint(capsys, *words, "data.drawing.nois=2")
+    assert line == "data.drawing.nois: no such key; did you mean data.drawing.noise?"
+    line = complaint(capsys, *words, "data.image_size=40")
+    assert line.startswith("faces of 40 pixels: Small takes images of 48 pixels only; ")
+    assert main([*words, "data.drawing.n_val=24", "output=0"]) == 0
+    assert json.loads(Path("0/evaluation.json").read_text())["all_faces"]["faces"] == 24
 
 
 def test_summary_shows_the_layers(capsys):

@@ -56,9 +56,20 @@ def test_the_accuracy_is_that_of_the_split_and_in_per_cent(split, tmp_path, caps
 def test_single_runs_are_judged_over_the_images(tmp_path, capsys):
     first, second = evaluation(tmp_path / "a", range(100)), evaluation(tmp_path / "b", range(60))
     assert main(["compare", f"one={first}", f"five={second}"]) == 0
-    row = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("five"))
+    said = capsys.readouterr().out
+    row = next(line for line in said.splitlines() if line.startswith("five"))
     assert "+10.00" in row
     assert "not enough seeds" in row
+    # Forty faces that only the second has right, none that only the first has: p = 2 / 2^40.
+    assert "exact McNemar test p <0.001" in " ".join(said.split())
+
+
+def test_the_same_evaluation_is_no_second_seed(tmp_path, capsys):
+    first, second = evaluation(tmp_path / "a", range(100)), evaluation(tmp_path / "b", range(60))
+    twice = listed([first, tmp_path / "b" / ".." / "a"])
+    assert main(["compare", f"one={twice}", f"other={second}"]) == 2
+    assert "one: " in (said := capsys.readouterr().err)
+    assert "is given more than once; expected a folder of its own for each seed" in said
 
 
 @pytest.mark.parametrize(
@@ -68,6 +79,9 @@ def test_single_runs_are_judged_over_the_images(tmp_path, capsys):
         (["a=x", "b"], "b: expected NAME=DIR"),
         (["a=x", "b=[x,,y]"], "b=[x,,y]: expected NAME=DIR"),
         (["a=x", "a=y"], "a: is given twice"),
+        (["a=x", "b=y", "confidence=abc"], "confidence=abc: expected a number"),
+        (["a=x", "b=y", "min_seeds=2.5"], "min_seeds=2.5: expected a whole number"),
+        (["a=x", "power=[y,z]"], "power is a setting, not a name for evaluations"),
         (
             ["a=nowhere", "b=y"],
             "nowhere/evaluation.json: no such file; expected a folder written by evaluate",

@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 import torch
 
+from fer_lightning.commands.evaluate import table
 from fer_lightning.errors import ConfigError, DataError
-from fer_lightning.evaluate import measure, predict_split
+from fer_lightning.evaluate import evaluate, measure, predict_split
 from fer_lightning.models import Fast, Small
 from fer_lightning.predictions import Predictions
 from fer_lightning.views import check_views, views
+from tests.test_explain_command import save
 
 
 def test_faces_that_leak_are_left_out_of_the_second_accuracy():
@@ -48,6 +50,33 @@ def test_copies_of_training_faces_are_found_in_the_data(tmp_path):
     assert ids[data.nearly_copied_from_training("test")].tolist() == ["test/b/2.png"]
     without = FaceDataModule("image_folder", str(tmp_path / "faces"), exclude=["leaked"])
     assert len(data.train_indices) - len(without.train_indices) == 1
+
+
+def test_no_face_of_a_split_that_any_model_was_trained_on_counts_as_unseen(tmp_path, tiny):
+    # The first of an ensemble says which faces there are, but the others have their own training faces.
+    save(tmp_path / "train.ckpt", tiny)
+    save(tmp_path / "both.ckpt", [*tiny, "data.train_on=train_val"])
+    for names in (["both"], ["train", "both"], ["both", "train"]):
+        found = evaluate([tmp_path / f"{name}.ckpt" for name in names], "val")
+        assert found.trained_on
+        assert found.metrics["faces"] == 48
+        assert found.unleaked == found.unrelated == {"faces": 0}
+        assert "TRAINED ON these faces" in table(found, len(names))
+        assert "nan" in table(found, len(names))
+    found = evaluate([tmp_path / "train.ckpt", tmp_path / "both.ckpt"], "test")
+    assert not found.trained_on
+    assert found.unleaked["faces"] == 48
+
+
+def test_models_of_other_sizes_are_refused_unless_a_size_is_asked_for(tmp_path, tiny):
+    for size in (48, 40):
+        save(
+            tmp_path / f"{size}.ckpt", [*tiny, "model=fast", "model.widths=[4,8]", f"data.image_size={size}"]
+        )
+    paths = [tmp_path / "48.ckpt", tmp_path / "40.ckpt"]
+    with pytest.raises(ConfigError, match=r"40\.ckpt: was trained on faces of 40 pixels, .*48\.ckpt of 48;"):
+        evaluate(paths, "val")
+    assert evaluate(paths, "val", {"data.image_size": 44}).metrics["faces"] == 48
 
 
 def test_other_classes_than_the_models_are_refused(tiny):

@@ -35,7 +35,12 @@ def main(arguments: list[str]) -> int:
     single runs a difference is judged over the images alone (McNemar).
     """
     values, words = split_arguments(arguments, KEYS)
-    groups = _groups(words)
+    for key, value in values.items():
+        if not isinstance(value, (int, float)):
+            raise ConfigError(
+                f"{key}={value}: expected a number; {key} is a setting, not a name for evaluations"
+            )
+    rules, groups = Rules(**values), _groups(words)
     stored = {name: [_read(Path(folder)) for folder in folders] for name, folders in groups.items()}
     parts = [part for group in stored.values() for part in group]
     kinds = {(part.split, part.data) for part in parts}
@@ -61,7 +66,7 @@ def main(arguments: list[str]) -> int:
         data_name=parts[0].data,
         synthetic=parts[0].synthetic,
         title=f"Evaluations on {parts[0].split}",
-        rules=Rules(**values),
+        rules=rules,
     )
     print(to_text(report))
     return 0
@@ -77,6 +82,13 @@ def _groups(words: list[str]) -> dict[str, list[str]]:
             raise ConfigError(f"{word}: expected NAME=DIR, or NAME=[DIR,DIR,…] with a folder for each seed")
         if name in groups:
             raise ConfigError(f"{name}: is given twice; expected one list of folders for each name")
+        places = [Path(folder).resolve() for folder in folders]
+        if again := next(
+            (folder for folder, at in zip(folders, places, strict=True) if places.count(at) > 1), None
+        ):
+            raise ConfigError(
+                f"{name}: {again} is given more than once; expected a folder of its own for each seed"
+            )
         groups[name] = folders
     if len(groups) < 2:
         raise ConfigError(

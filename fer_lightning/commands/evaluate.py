@@ -29,17 +29,19 @@ def main(arguments: list[str]) -> int:
     """Print accuracy, macro-F1, calibration error and recalls; with ``output=DIR`` also write them."""
     values, overrides = parse_arguments(arguments, KEYS, prefixes=["data."])
     checkpoints = values["checkpoint"]
-    if not checkpoints:
+    checkpoints = checkpoints if isinstance(checkpoints, list) else [checkpoints]
+    if not checkpoints or not all(isinstance(path, str) and path for path in checkpoints):
         raise ConfigError("checkpoint=…: expected a checkpoint, or several as checkpoint=[a,b]")
-    checkpoints = [checkpoints] if isinstance(checkpoints, str) else list(checkpoints)
     if values["split"] not in SPLITS:
         raise ConfigError(f"split={values['split']}: expected one of {', '.join(SPLITS)}")
+    if not isinstance(values["flip"], bool):
+        raise ConfigError(f"flip={values['flip']}: expected true or false")
     set_threads(values["threads"])
-    seen = {"flip": bool(values["flip"]), "crop": values["crop"]}
+    seen = {"flip": values["flip"], "crop": values["crop"]}
     found = evaluate(checkpoints, values["split"], overrides, **seen)
     print(table(found, len(checkpoints)))
-    if values["output"]:
-        write(found, checkpoints, seen, Path(values["output"]))
+    if values["output"] is not None:
+        write(found, checkpoints, seen, Path(str(values["output"])))
     return 0
 
 
@@ -47,6 +49,7 @@ def table(found: Evaluation, models: int) -> str:
     """Return the evaluation as text."""
     what = "1 model" if models == 1 else f"average of {models} models"
     kind = ", synthetic faces drawn by a program" if found.synthetic else ""
+    kind += "; TRAINED ON these faces" if found.trained_on else ""
     columns = (found.metrics, found.unleaked, found.unrelated)
     lines = [
         f"{found.split}: {what} on {found.data}{kind}",
@@ -74,6 +77,7 @@ def write(found: Evaluation, checkpoints: list[str], seen: dict[str, Any], folde
             "data": found.data,
             "synthetic": found.synthetic,
             "split": found.split,
+            "trained_on": found.trained_on,
             "views": seen,
             "all_faces": found.metrics,
             "no_copy_in_training": found.unleaked,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -137,7 +138,7 @@ class FaceDataModule(pl.LightningDataModule):
 
     def _choose_training_faces(self) -> np.ndarray:
         faces = self.faces
-        chosen = np.sort(np.concatenate([faces.indices(split) for split in self.training_splits]))
+        chosen = self._indices_of(self.training_splits)
         if self.exclude:
             chosen = chosen[~exclusion_mask(faces, self.exclude, self.training_splits)[chosen]]
         if self.fraction < 1:
@@ -164,17 +165,29 @@ class FaceDataModule(pl.LightningDataModule):
         """Return the number of training faces of each class, int64 ``[C]``."""
         return np.bincount(self.faces.labels[self.train_indices], minlength=self.num_classes)
 
-    def copied_from_training(self, split: str) -> np.ndarray:
-        """Return for each face of ``split`` whether the training splits hold an exact copy of it, bool ``[N]``."""
-        faces = self.faces
-        training = np.concatenate([faces.indices(name) for name in self.training_splits])
-        return has_training_copy(faces, training)[faces.indices(split)]
+    def copied_from_training(self, split: str, training: Sequence[str] = ()) -> np.ndarray:
+        """Return for each face of ``split`` whether the training faces hold an exact copy of it, bool ``[N]``.
 
-    def nearly_copied_from_training(self, split: str) -> np.ndarray:
-        """Return for each face of ``split`` whether the training splits hold a near copy of it, bool ``[N]``."""
-        faces = self.faces
-        training = np.concatenate([faces.indices(name) for name in self.training_splits])
-        return has_near_copy(faces.images[faces.indices(split)], faces.images[training])
+        Training faces are those of :attr:`training_splits` and of the further splits ``training``; all faces of a
+        split that is among them are held.
+        """
+        faces, splits = self.faces, {*self.training_splits, *training}
+        if split in splits:
+            return np.ones(len(faces.indices(split)), bool)
+        return has_training_copy(faces, self._indices_of(splits))[faces.indices(split)]
+
+    def nearly_copied_from_training(self, split: str, training: Sequence[str] = ()) -> np.ndarray:
+        """Return for each face of ``split`` whether the training faces hold a near copy of it, bool ``[N]``.
+
+        Of which faces: see :meth:`copied_from_training`.
+        """
+        faces, splits = self.faces, {*self.training_splits, *training}
+        if split in splits:
+            return np.ones(len(faces.indices(split)), bool)
+        return has_near_copy(faces.images[faces.indices(split)], faces.images[self._indices_of(splits)])
+
+    def _indices_of(self, splits: Iterable[str]) -> np.ndarray:
+        return np.sort(np.concatenate([self.faces.indices(split) for split in splits]))
 
     def _on_device(self) -> tuple[Tensor, Tensor]:
         if self._tensors is None:

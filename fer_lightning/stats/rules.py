@@ -35,6 +35,11 @@ class Rules:
 
     def __post_init__(self) -> None:
         """Refuse values that make no sense."""
+        for name in ("confidence", "power", "min_seeds", "smallest_effect", "n_resamples"):
+            value = getattr(self, name)
+            whole = name in ("min_seeds", "n_resamples")
+            if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)):
+                raise ConfigError(f"{name}={value}: expected a {'whole ' if whole else ''}number")
         for name in ("confidence", "power"):
             if not 0 < getattr(self, name) < 1:
                 raise ConfigError(f"{name}={getattr(self, name)}: expected a number between 0 and 1")
