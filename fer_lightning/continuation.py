@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from fer_lightning.checkpoints import read_checkpoint
 from fer_lightning.errors import ConfigError
 from fer_lightning.module import CHECKPOINT_KEY
+
+# What decides the numbers of a run. The rest may change when it goes on: the device, what is logged or looked at.
+SAME = (
+    *("model", "normalization", "augmentation", "loss", "optimizer", "scheduler", "callbacks.ema", "seed"),
+    *(f"data.{key}" for key in ("batch_size", "fraction", "steps_per_epoch", "train_on", "exclude")),
+    *(f"trainer.{key}" for key in ("accumulate_grad_batches", "gradient_clip_val", "limit_train_batches")),
+)
 
 
 def find_checkpoint(resume: bool | str, folder: Path) -> Path | None:
@@ -41,7 +49,7 @@ def check_continuation(path: Path, record: dict[str, Any]) -> int:
     Raises
     ------
     ConfigError
-        It was trained on other data, or with another model or schedule.
+        It was trained on other data, or something of `SAME` or of the schedule's length differs.
     """
     stored = read_checkpoint(path)
     before, now = stored[CHECKPOINT_KEY], record
@@ -49,11 +57,8 @@ def check_continuation(path: Path, record: dict[str, Any]) -> int:
         raise ConfigError(
             f"{path}: was trained on other data ({before['data']['name']}); expected the same faces"
         )
-    for key in ("model", "normalization", "optimizer", "scheduler"):
-        if before["config"].get(key) != now["config"].get(key):
-            raise ConfigError(
-                f"{path}: was trained with another {key} configuration; expected the same to go on"
-            )
+    for key in SAME:
+        _require_same(path, key, _value(before["config"], key), _value(now["config"], key))
     planned, asked = (each["config"]["trainer"].get("max_epochs") for each in (before, now))
     if planned != asked and not str((now["config"].get("scheduler") or {}).get("_target_", "")).endswith(
         ".constant"
@@ -63,3 +68,29 @@ def check_continuation(path: Path, record: dict[str, Any]) -> int:
             "expected the same number, or scheduler=constant from the start"
         )
     return int(stored["epoch"]) + 1
+
+
+def _value(config: Mapping[str, Any], key: str) -> Any:
+    """Return what stands at a dotted key; ``None`` where nothing does."""
+    node: Any = config
+    for name in key.split("."):
+        node = (node or {}).get(name)
+    return node
+
+
+def _require_same(path: Path, key: str, before: Any, now: Any) -> None:
+    """Raise ConfigError, naming the first key within ``key`` whose values differ."""
+    if before == now:
+        return
+    if isinstance(before, Mapping) and isinstance(now, Mapping):
+        kinds = [node.get("_target_") for node in (before, now)]
+        if kinds[0] != kinds[1]:
+            raise ConfigError(
+                f"{path}: was trained with another {key}, {kinds[0]}; expected the same to go on"
+            )
+        for name in {**before, **now}:
+            _require_same(path, f"{key}.{name}", before.get(name), now.get(name))
+    if isinstance(before, Mapping) or isinstance(now, Mapping):
+        some = "with" if before else "without"
+        raise ConfigError(f"{path}: was trained {some} {key}; expected the same to go on")
+    raise ConfigError(f"{key}={now}: {path} was trained with {before}; expected the same to go on")

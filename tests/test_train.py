@@ -98,6 +98,7 @@ def test_the_same_seed_gives_the_same_numbers_and_another_seed_others(tmp_path, 
         [
             *["model=fast", "model.widths=[4,8]", "optimizer=muon", "callbacks=[default,ema]"],
             *["augmentation=crop", "augmentation.crop=16", "augmentation.growth=[[0.0,12],[0.6,16]]"],
+            *["loss.mixup=0.2", "trainer.check_val_every_n_epoch=2"],
         ],
     ],
     ids=["plain", "ema", "fast"],
@@ -121,14 +122,40 @@ def test_a_resumed_run_gives_the_numbers_of_an_uninterrupted_one(tmp_path, tiny,
 
 def test_resuming_another_model_or_other_faces_is_refused(tmp_path, tiny):
     run(tmp_path, tiny)
-    with pytest.raises(ConfigError, match="another model configuration"):
+    with pytest.raises(ConfigError, match=r"model\.activation=selu: .*last\.ckpt was trained with relu"):
         run(tmp_path, tiny, "resume=true", "model.activation=selu")
+    with pytest.raises(
+        ConfigError, match=r"was trained with another optimizer, torch\.optim\.Adam; expected"
+    ):
+        run(tmp_path, tiny, "resume=true", "optimizer=sgd")
     with pytest.raises(ConfigError, match="trained on other data"):
         run(tmp_path, tiny, "resume=true", "data.drawing.seed=9")
     with pytest.raises(ConfigError, match=r"trainer\.max_epochs=3: .* planned over 1 epochs"):
         run(tmp_path, tiny, "resume=true", "trainer.max_epochs=3")
     with pytest.raises(ConfigError, match="no such checkpoint or run folder"):
         run(tmp_path, tiny, f"resume={tmp_path}/nothing.ckpt")
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ("data.batch_size=8", r"data\.batch_size=8: .* was trained with 32; expected the same to go on"),
+        ("data.fraction=0.5", r"data\.fraction=0\.5: .* was trained with 1\.0"),
+        ("data.steps_per_epoch=2", r"data\.steps_per_epoch=2: .* was trained with None"),
+        ("data.exclude=[leaked]", r"data\.exclude=\['leaked'\]: .* was trained with \[\]"),
+        ("trainer.accumulate_grad_batches=2", r"trainer\.accumulate_grad_batches=2: .* with 1"),
+        ("loss.mixup=0.5", r"loss\.mixup=0\.5: .* was trained with 0\.0"),
+        ("augmentation.zoom=0.3", r"augmentation\.zoom=0\.3: .* was trained with 0\.0"),
+        ("seed=3", r"seed=3: .* was trained with 0"),
+        ("callbacks=default", r"last\.ckpt: was trained with callbacks\.ema; expected the same"),
+    ],
+)
+def test_what_decides_the_numbers_must_be_the_same_to_go_on(tmp_path, tiny, changed, message):
+    run(tmp_path, tiny, "callbacks=[default,ema]")
+    before = (tmp_path / "checkpoints" / "last.ckpt").read_bytes()
+    with pytest.raises(ConfigError, match=message):
+        run(tmp_path, tiny, "callbacks=[default,ema]", "resume=true", changed)
+    assert (tmp_path / "checkpoints" / "last.ckpt").read_bytes() == before
 
 
 def test_callbacks_do_not_change_what_is_trained(tmp_path, tiny):
