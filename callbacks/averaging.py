@@ -20,8 +20,8 @@ class AveragedWeights(EMAWeightAveraging):
 
     The average of the batch norms' statistics is not the statistics of the averaged weights: those differ the
     more the faster the weights turn, until at a high rate the average classifies hardly better than chance.
-    Therefore they are measured anew on training batches before each validation, as in Izmailov et al.,
-    "Averaging weights leads to wider optima and better generalization" (2018).
+    Therefore they are measured anew on training batches before each validation, and when training ends without one,
+    as in Izmailov et al., "Averaging weights leads to wider optima and better generalization" (2018).
 
     Parameters
     ----------
@@ -52,6 +52,17 @@ class AveragedWeights(EMAWeightAveraging):
                 )
         super().__init__(decay=decay, update_every_n_steps=update_every_n_steps)
         self.norm_batches = norm_batches
+        self._measured_at = -1
+
+    @property
+    def average(self) -> dict[str, Tensor] | None:
+        """The averaged weights as a state of the module; ``None`` before training begins."""
+        return None if self._average_model is None else self._average_model.module.state_dict()
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Make the average, on the device of the training: the module comes there only later."""
+        self._device = self._device or trainer.strategy.root_device
+        super().setup(trainer, pl_module, stage)
 
     def on_validation_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Put the average in the weights' place until validation ends, and measure its batch norms."""
@@ -59,7 +70,18 @@ class AveragedWeights(EMAWeightAveraging):
         if self.norm_batches and trainer.state.fn == "fit" and not trainer.sanity_checking:
             self._measure_norms(trainer, pl_module)
 
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Measure the average's batch norms before the last checkpoint is written, if no validation has done so."""
+        super().on_train_epoch_end(trainer, pl_module)
+        ends = trainer.should_stop or trainer.current_epoch + 1 == trainer.max_epochs
+        if self.norm_batches and ends and self._measured_at != trainer.global_step:
+            self._swap_models(pl_module)
+            with torch.no_grad():
+                self._measure_norms(trainer, pl_module)
+            self._swap_models(pl_module)
+
     def _measure_norms(self, trainer: pl.Trainer, pl_module: Any) -> None:
+        self._measured_at = trainer.global_step
         norms = [part for part in pl_module.model.modules() if isinstance(part, _BatchNorm)]
         if not norms:
             return
@@ -77,3 +99,11 @@ class AveragedWeights(EMAWeightAveraging):
             for statistic in (norm.running_mean, norm.running_var):
                 if isinstance(statistic, Tensor):
                     statistic.copy_(trainer.strategy.reduce(statistic, reduce_op="mean"))
+
+
+def averaged_weights(trainer: pl.Trainer) -> dict[str, Tensor] | None:
+    """Return the weights that a run validates and keeps where it averages them, as a state of its module."""
+    for callback in trainer.callbacks:  # type: ignore[attr-defined]
+        if isinstance(callback, AveragedWeights):
+            return callback.average
+    return None

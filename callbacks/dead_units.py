@@ -124,7 +124,10 @@ class DeadUnits(pl.Callback):
 
 
 class _SafeWatch(UnitWatch):
-    """A watch whose hooks never raise into the validation; the first error is kept."""
+    """A watch whose hooks never raise into the validation; the first error is kept.
+
+    What passes in training mode is no validation: training faces on which averaged weights have their norms measured.
+    """
 
     error: Exception | None = None
 
@@ -132,7 +135,7 @@ class _SafeWatch(UnitWatch):
         keep = super()._keep(name)
 
         def hook(module: nn.Module, inputs: object, output: Tensor) -> None:
-            if self.error is None:
+            if self.error is None and not module.training:
                 try:
                     keep(module, inputs, output)
                 except Exception as error:

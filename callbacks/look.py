@@ -18,6 +18,7 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import ModelCheckpoint
 
+from fer_lightning.callbacks.averaging import averaged_weights
 from fer_lightning.callbacks.predictions import LOGITS_FILE, kept_predictions
 from fer_lightning.checkpoints import read_checkpoint
 from fer_lightning.data.datamodule import FaceDataModule
@@ -48,7 +49,7 @@ class View:
     words
         Which epoch that is, for a title: ``best epoch 4``.
     checkpoint, stored
-        The file that holds the weights, and its contents; ``None`` for those of the module.
+        The file that holds the weights, and its contents; ``None`` for those of the module, or its ``average``.
     """
 
     def __init__(
@@ -59,9 +60,10 @@ class View:
         epoch: int,
         checkpoint: Path | None = None,
         stored: dict[str, Any] | None = None,
+        average: dict[str, torch.Tensor] | None = None,
     ) -> None:
         self.data, self.folder, self.checkpoint = data, folder, checkpoint
-        self._module, self._stored = module, stored
+        self._module, self._stored, self._average = module, stored, average
         self.epoch = int(self._stored["epoch"]) + 1 if self._stored else epoch
         self.words = f"{'best epoch' if self._stored else 'epoch'} {self.epoch}"
 
@@ -87,9 +89,10 @@ class View:
             class_names=module.class_names,
             record=module.record,
         )
-        if self._stored is not None:
-            weights = self._stored["state_dict"].items()
-            twin.load_state_dict({key: value for key, value in weights if not key.startswith("loss.")})
+        weights = self._average if self._stored is None else self._stored["state_dict"]
+        if weights is not None:
+            known = {key: value for key, value in weights.items() if not key.startswith("loss.")}
+            twin.load_state_dict(known)
         return twin.to(module.device).eval().requires_grad_(False)
 
     @cached_property
@@ -160,7 +163,8 @@ class Look(pl.Callback, ABC):
             with self._guard(pl_module):
                 assert isinstance(pl_module, ExpressionClassifier)
                 folder = self.folder / "epochs" / f"{epoch:03d}"
-                seen = self.look(View(pl_module, trainer.datamodule, folder, epoch))  # type: ignore[attr-defined]
+                data, average = trainer.datamodule, averaged_weights(trainer)  # type: ignore[attr-defined]
+                seen = self.look(View(pl_module, data, folder, epoch, average=average))
                 if seen is not None:
                     log_media(trainer.loggers, seen.images, seen.tables)
                     pl_module.log_dict(dict(seen.metrics), rank_zero_only=True)
@@ -174,7 +178,8 @@ class Look(pl.Callback, ABC):
                 best = best_checkpoint(trainer) if self.when == "best" else None
                 stored = None if best is None else _contents(trainer, best)
                 data, epoch = trainer.datamodule, trainer.current_epoch  # type: ignore[attr-defined]
-                seen = self.look(View(pl_module, data, self.folder, epoch, best, stored))
+                average = averaged_weights(trainer)
+                seen = self.look(View(pl_module, data, self.folder, epoch, best, stored, average))
                 if seen is not None:
                     log_media(trainer.loggers, seen.images, seen.tables)
 

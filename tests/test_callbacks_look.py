@@ -92,13 +92,18 @@ class Seeing(Look):
         return Seen(metrics={f"seen/{self.when}": float(len(self.seen))})
 
 
-@pytest.fixture(scope="module")
-def looks(tmp_path_factory):
+AVERAGED = ["model=fast", "model.widths=[4,8]", "callbacks=[default,ema]", "callbacks.ema.decay=0.9"]
+
+
+@pytest.fixture(scope="module", params=[[], AVERAGED], ids=["plain", "averaged"])
+def looks(tmp_path_factory, request):
     """A run of three epochs whose metric is best in some epoch, looked at in every way."""
     folder = tmp_path_factory.mktemp("looks") / "run"
     found = {when: Seeing(folder, when) for when in ("best", "end", 1, 2)}
     result = train(
-        compose_config([*THREE_EPOCHS, "optimizer.lr=0.02"]), folder, extra_callbacks=list(found.values())
+        compose_config([*THREE_EPOCHS, "optimizer.lr=0.02", *request.param]),
+        folder,
+        extra_callbacks=list(found.values()),
     )
     return folder, found, result
 
