@@ -36,10 +36,12 @@ class Curve:
     ----------
     minutes : since training began, at the end of each validated epoch
     accuracy : on the validation faces, in %
+    total : minutes of all epochs
     """
 
     minutes: tuple[float, ...]
     accuracy: tuple[float, ...]
+    total: float
 
     def minutes_to(self, target: float) -> float | None:
         """Minutes until an epoch first reached ``target`` %; None if none did."""
@@ -49,15 +51,15 @@ class Curve:
 
 
 def curve_of(rows: Sequence[Mapping[str, float]]) -> Curve:
-    """Return the curve of a run's epochs; epochs without validation only add their time."""
-    spent, last, minutes, accuracy = 0.0, None, [], []
+    """Return the curve of a run's epochs; those that took no time to validate only add that of training."""
+    spent, minutes, accuracy = 0.0, [], []
     for row in rows:
-        spent += row["seconds/train"] + row.get("seconds/val", 0.0)
-        if "val/acc" in row and row["val/acc"] != last:
-            last = row["val/acc"]
+        validated = row.get("seconds/val", 0.0)
+        spent += row["seconds/train"] + validated
+        if "val/acc" in row and validated:
             minutes.append(spent / 60)
-            accuracy.append(last * 100)
-    return Curve(tuple(minutes), tuple(accuracy))
+            accuracy.append(row["val/acc"] * 100)
+    return Curve(tuple(minutes), tuple(accuracy), spent / 60)
 
 
 def table(runs: Mapping[str, Sequence[Curve]]) -> list[dict[str, str]]:
@@ -67,7 +69,7 @@ def table(runs: Mapping[str, Sequence[Curve]]) -> list[dict[str, str]]:
         row = {
             "model": name,
             "runs": str(len(curves)),
-            "minutes": f"{statistics.median(curve.minutes[-1] for curve in curves):.1f}",
+            "minutes": f"{statistics.median(curve.total for curve in curves):.1f}",
             "best val/acc %": f"{statistics.mean(max(curve.accuracy) for curve in curves):.2f}",
         }
         for target in TARGETS:
@@ -115,8 +117,8 @@ def read_runs(words: Sequence[str]) -> dict[str, list[Curve]]:
         if not equals or not path.is_file():
             sys.exit(f"{word}: expected NAME=METRICS.csv, or NAME=FOLDER of a run")
         rows = read_metrics(path)
-        if not all("seconds/train" in row for row in rows):
-            sys.exit(f"{path}: expected the column seconds/train in every row")
+        if not all("seconds/train" in row for row in rows) or not any("seconds/val" in row for row in rows):
+            sys.exit(f"{path}: expected the columns seconds/train, in every row, and seconds/val")
         curve = curve_of(rows)
         if not curve.minutes:
             sys.exit(f"{path}: holds no validated epoch")

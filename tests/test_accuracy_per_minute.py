@@ -25,8 +25,16 @@ def test_time_counts_training_and_validation_and_epochs_without_one():
 
 def test_an_accuracy_that_was_only_repeated_is_no_new_measurement():
     rows = epochs(0.5, 0.6)
-    repeated = [rows[0], {"seconds/train": 54.0, "val/acc": 0.5}, rows[1]]
-    assert benchmark.curve_of(repeated).minutes == pytest.approx((1.0, 2.9))
+    repeated = {"seconds/train": 54.0, "seconds/val": 0.0, "val/acc": 0.5}
+    assert benchmark.curve_of([rows[0], repeated, rows[1]]).minutes == pytest.approx((1.0, 2.9))
+
+
+def test_epochs_of_equal_accuracy_and_those_after_the_last_validation_count_in_all():
+    curve = benchmark.curve_of(epochs(0.5, 0.6, 0.6, None))
+    assert curve.minutes == pytest.approx((1.0, 2.0, 3.0))
+    assert curve.total == pytest.approx(3.9)
+    (row,) = benchmark.table({"net": [curve]})
+    assert row["minutes"] == "3.9"
 
 
 def test_several_seeds_are_one_row():
@@ -48,7 +56,7 @@ def test_a_target_that_no_run_reached_is_a_dash():
 def test_a_file_without_times_is_named(tmp_path):
     path = tmp_path / "metrics.csv"
     path.write_text("epoch,val/acc\n0,0.5\n")
-    with pytest.raises(SystemExit, match=r"metrics\.csv: expected the column seconds/train"):
+    with pytest.raises(SystemExit, match=r"metrics\.csv: expected the columns seconds/train"):
         benchmark.read_runs([f"net={tmp_path}"])
     with pytest.raises(SystemExit, match=r"net: expected NAME=METRICS\.csv"):
         benchmark.read_runs(["net"])

@@ -34,6 +34,7 @@ def write_run(folder: Path, status: str, accuracy: float | None, seed: int = 0) 
         "status": status,
         "seed": seed,
         "seconds": 2.5,
+        "train_seconds": 1.5,
         "epochs": 0 if best is None else 2,
         "parameters": {"total": 100},
         "data": {"name": "synthetic", "synthetic": True},
@@ -112,6 +113,7 @@ def test_every_run_of_a_tree_is_a_row(tree, capsys):
 def test_one_run_and_one_study_are_trees_too(tree, capsys):
     (row,) = rows_of(tree / "runs/one", capsys=capsys)
     assert (row["run"], row["best/val/acc"]) == (".", 0.7)
+    assert row["epoch_seconds"] == 0.75
     assert [row["run"] for row in rows_of(tree / "study", capsys=capsys)] == ["trial_0000", "trial_0001"]
     (row,) = rows_of(tree / "study/trial_0001", capsys=capsys)
     assert row["arm"] == "arm 1"

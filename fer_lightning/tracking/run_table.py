@@ -29,7 +29,18 @@ FIRST = (
     "normalization",
     "augmentation",
 )
-LAST = ("epochs", "parameters", "seconds", "reason", "data", "synthetic", "started", "note", "wandb")
+LAST = (
+    "epochs",
+    "parameters",
+    "seconds",
+    "epoch_seconds",
+    "reason",
+    "data",
+    "synthetic",
+    "started",
+    "note",
+    "wandb",
+)
 
 
 def collect(root: str | Path) -> list[Row]:
@@ -109,6 +120,8 @@ def _from_files(folder: Path) -> Row:
         "started": record.get("started"),
         "note": record.get("note"),
     }
+    if record.get("epochs") and record.get("train_seconds") is not None:
+        row["epoch_seconds"] = round(record["train_seconds"] / record["epochs"], 3)  # of training alone
     best = {f"best/{key}": value for key, value in (record.get("best") or {}).items()}
     if not best and (folder / "metrics.csv").is_file():
         # Running, or killed: what it has so far.
