@@ -120,8 +120,9 @@ class ExpressionClassifier(pl.LightningModule):
                 f"the training loss is {sums[0].item()} in epoch {self.current_epoch + 1}: expected a number; "
                 "lower optimizer.lr or set trainer.gradient_clip_val"
             )
-        rate = self.trainer.optimizers[0].param_groups[0]["lr"]
-        self.log_dict(values | {"lr": float(rate)}, rank_zero_only=True)
+        # A schedule along a straight line, stepped once past its end, is a little below 0.
+        rate = max(0.0, float(self.trainer.optimizers[0].param_groups[0]["lr"]))
+        self.log_dict(values | {"lr": rate}, rank_zero_only=True)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Keep a batch's logits until the split is complete."""

@@ -36,7 +36,7 @@ class Muon(Optimizer):
     """Muon for the convolutions, stochastic gradient descent for everything else.
 
     The momentum of a convolution [O, I, kH, kW] is taken as a matrix [O, I·kH·kW] and made orthogonal, so that
-    every direction of it moves the weights equally far; the weights are then brought to the norm √O. Under a
+    every direction of it moves the weights equally far; before each step they are brought to the norm √O. Under a
     batch norm their scale has no effect but on the step: with a fixed norm ``lr`` is the share of the
     weights that one step turns. The first convolution, whose filters have one input channel, and all
     that is not a convolution follow Nesterov's momentum.

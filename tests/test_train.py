@@ -221,19 +221,30 @@ def test_every_checkpoint_loads_without_pickled_code(tmp_path, tiny):
         torch.load(path, weights_only=True)
 
 
-@pytest.mark.parametrize("scheduler", ["constant", "cosine", "one_cycle"])
+@pytest.mark.parametrize(
+    "scheduler",
+    [["constant"], ["cosine"], ["one_cycle"], ["one_cycle", "scheduler.anneal=linear"]],
+    ids=" ".join,
+)
 def test_the_learning_rate_follows_its_schedule(tmp_path, tiny, scheduler):
-    run(tmp_path, tiny, f"scheduler={scheduler}", "trainer.max_epochs=3", "optimizer.lr=0.01")
+    run(
+        tmp_path,
+        tiny,
+        f"scheduler={scheduler[0]}",
+        *scheduler[1:],
+        "trainer.max_epochs=3",
+        "optimizer.lr=0.01",
+    )
     rates = [row["lr"] for row in measured(tmp_path)]
-    if scheduler == "constant":
+    if scheduler == ["constant"]:
         assert rates == pytest.approx([0.01, 0.01, 0.01])
-    elif scheduler == "cosine":
+    elif scheduler == ["cosine"]:
         assert rates == pytest.approx(
             [0.01 * (1 + np.cos(np.pi * x)) / 2 for x in (1 / 3, 2 / 3, 1)], abs=1e-9
         )
     else:
-        assert rates[0] == pytest.approx(0.01, rel=0.2)
-        assert rates[2] < rates[0] / 10
+        assert rates[0] == pytest.approx(0.01, rel=0.25)
+        assert 0 <= rates[2] < rates[0] / 10
 
 
 def test_epochs_may_be_validated_one_in_two_and_the_best_of_those_is_kept(tmp_path, tiny, recwarn):

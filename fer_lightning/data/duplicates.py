@@ -114,6 +114,7 @@ def exclusion_mask(
     if "blank" in kinds:
         excluded |= is_blank(faces.images)
     if "nearly_leaked" in kinds:
+        excluded |= copies_among(groups, ~training)  # a blank face correlates with none, its copy neither
         excluded[training] |= has_near_copy(faces.images[training], faces.images[~training])
     return excluded & training
 
