@@ -54,10 +54,14 @@ class AveragedWeights(EMAWeightAveraging):
         self.norm_batches = norm_batches
         self._measured_at = -1
 
-    @property
-    def average(self) -> dict[str, Tensor] | None:
-        """The averaged weights as a state of the module; ``None`` before training begins."""
-        return None if self._average_model is None else self._average_model.module.state_dict()
+    def average(self, step: int) -> dict[str, Tensor] | None:
+        """Return the averaged weights as a state of the module.
+
+        ``None`` before training begins, and where their norms were not measured at this optimizer step.
+        """
+        if self._average_model is None or (self.norm_batches and self._measured_at != step):
+            return None
+        return self._average_model.module.state_dict()
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Make the average, on the device of the training: the module comes there only later."""
@@ -74,6 +78,7 @@ class AveragedWeights(EMAWeightAveraging):
         """Measure the average's batch norms before the last checkpoint is written, if no validation has done so."""
         super().on_train_epoch_end(trainer, pl_module)
         ends = trainer.should_stop or trainer.current_epoch + 1 == trainer.max_epochs
+        ends = ends or 0 <= trainer.max_steps <= trainer.global_step
         if self.norm_batches and ends and self._measured_at != trainer.global_step:
             self._swap_models(pl_module)
             with torch.no_grad():
@@ -102,8 +107,11 @@ class AveragedWeights(EMAWeightAveraging):
 
 
 def averaged_weights(trainer: pl.Trainer) -> dict[str, Tensor] | None:
-    """Return the weights that a run validates and keeps where it averages them, as a state of its module."""
+    """Return the weights that were just validated where a run averages them, as a state of its module.
+
+    ``None`` where it averages none, and after an epoch without validation.
+    """
     for callback in trainer.callbacks:  # type: ignore[attr-defined]
         if isinstance(callback, AveragedWeights):
-            return callback.average
+            return callback.average(trainer.global_step)
     return None

@@ -49,7 +49,8 @@ class View:
     words
         Which epoch that is, for a title: ``best epoch 4``.
     checkpoint, stored
-        The file that holds the weights, and its contents; ``None`` for those of the module, or its ``average``.
+        The file that holds the weights, and its contents; ``None`` for those of the module, or for the ``average``
+        that was validated in their place.
     """
 
     def __init__(

@@ -12,9 +12,14 @@ from fer_lightning.module import CHECKPOINT_KEY
 
 # What decides the numbers of a run. The rest may change when it goes on: the device, what is logged or looked at.
 SAME = (
-    *("model", "normalization", "augmentation", "loss", "optimizer", "scheduler", "callbacks.ema", "seed"),
-    *(f"data.{key}" for key in ("batch_size", "fraction", "steps_per_epoch", "train_on", "exclude")),
-    *(f"trainer.{key}" for key in ("accumulate_grad_batches", "gradient_clip_val", "limit_train_batches")),
+    *("model", "normalization", "augmentation", "loss", "optimizer", "scheduler", "callbacks.ema"),
+    *("seed", "metric", "mode", "data.seed", "data.split_seed", "data.batch_size", "data.fraction"),
+    *("data.steps_per_epoch", "data.train_on", "data.exclude"),
+    *(
+        f"trainer.{key}"
+        for key in ("accumulate_grad_batches", "gradient_clip_val", "gradient_clip_algorithm")
+    ),
+    *(f"trainer.{key}" for key in ("limit_train_batches", "overfit_batches")),
 )
 
 
@@ -80,7 +85,9 @@ def _value(config: Mapping[str, Any], key: str) -> Any:
 
 def _require_same(path: Path, key: str, before: Any, now: Any) -> None:
     """Raise ConfigError, naming the first key within ``key`` whose values differ."""
-    if before == now:
+    if (before or None) == (
+        now or None
+    ):  # what is not there, in an older checkpoint, is as what is empty or 0
         return
     if isinstance(before, Mapping) and isinstance(now, Mapping):
         kinds = [node.get("_target_") for node in (before, now)]
@@ -90,7 +97,9 @@ def _require_same(path: Path, key: str, before: Any, now: Any) -> None:
             )
         for name in {**before, **now}:
             _require_same(path, f"{key}.{name}", before.get(name), now.get(name))
+        return
     if isinstance(before, Mapping) or isinstance(now, Mapping):
         some = "with" if before else "without"
         raise ConfigError(f"{path}: was trained {some} {key}; expected the same to go on")
-    raise ConfigError(f"{key}={now}: {path} was trained with {before}; expected the same to go on")
+    earlier = "without it" if before is None else f"with {before}"
+    raise ConfigError(f"{key}={now}: {path} was trained {earlier}; expected the same to go on")

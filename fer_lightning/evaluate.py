@@ -36,8 +36,8 @@ class Evaluation:
     metrics
         On all faces of the split.
     unleaked
-        The same on the faces that are no exact copy of a training face of any of the models; the count is ``faces``.
-        None is left of a split that one of them was trained on.
+        The same on the faces that are no exact copy of a face of the splits, of these data, that any of the models
+        was trained on; the count is ``faces``. None is left of such a split itself.
     unrelated
         The same on the faces that are no near copy either.
     confusion
@@ -154,6 +154,13 @@ def measure(predictions: Predictions, copied: np.ndarray, nearly: np.ndarray, sp
     )
 
 
+def _knows(module: ExpressionClassifier, data: FaceDataModule) -> bool:
+    """Say whether a classifier was trained on these data; at another size than its own they count as known."""
+    trained = (module.record.get("data") or {}).get("fingerprint")
+    resized = data.image_size != module.record["image_size"]
+    return trained is None or resized or trained == data.faces.fingerprint
+
+
 def evaluate(
     checkpoints: Sequence[str | Path],
     split: str,
@@ -167,14 +174,15 @@ def evaluate(
         raise ConfigError("checkpoint=…: expected at least one checkpoint")
     modules = [load_classifier(path) for path in checkpoints]
     data, overrides = data_of(modules[0], overrides or {}), overrides or {}
-    training: set[str] = set(data.training_splits)
+    training: set[str] = set()
     for path, module in zip(checkpoints, modules, strict=True):
         if "data.image_size" not in overrides and module.record["image_size"] != data.image_size:
             raise ConfigError(
                 f"{path}: was trained on faces of {module.record['image_size']} pixels, {checkpoints[0]} of "
                 f"{data.image_size}; expected the same, or data.image_size=… for nets of any size"
             )
-        training.update(data_of(module, {}).training_splits)
+        if _knows(module, data):
+            training.update(data_of(module, {}).training_splits)
     parts = [predict_split(module, data, split, flip=flip, crop=crop) for module in modules]
     seen = sorted(training)
     copied, nearly = data.copied_from_training(split, seen), data.nearly_copied_from_training(split, seen)

@@ -7,7 +7,7 @@ import pytorch_lightning as pl
 import torch
 from torch import nn
 
-from fer_lightning.callbacks.averaging import AveragedWeights
+from fer_lightning.callbacks.averaging import AveragedWeights, averaged_weights
 from fer_lightning.checkpoints import load_classifier
 from fer_lightning.errors import ConfigError
 from fer_lightning.evaluate import data_of
@@ -83,11 +83,36 @@ def test_dead_units_are_counted_over_the_validation_alone(tmp_path, tiny, monkey
     assert set(passed[4]) == {48}
 
 
+class Given(pl.Callback):
+    """Keeps whether there are averaged weights with their norms after each epoch."""
+
+    def __init__(self) -> None:
+        self.there: list[bool] = []
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self.there.append(averaged_weights(trainer) is not None)
+
+
+@pytest.mark.parametrize(
+    ("options", "there"),
+    [
+        (["trainer.check_val_every_n_epoch=2"], [False, True, False, True]),
+        (["trainer.check_val_every_n_epoch=2", "callbacks.ema.norm_batches=0"], [True] * 4),
+        (["~callbacks.ema"], [False] * 4),
+    ],
+)
+def test_averaged_weights_are_given_with_their_own_norms_or_not_at_all(tmp_path, tiny, options, there):
+    given = Given()
+    plain = [word for word in FAST if not word.startswith("callbacks.ema") or "~callbacks.ema" not in options]
+    run(tmp_path, tiny, *plain, *options, "trainer.max_epochs=4", callbacks=[given])
+    assert given.there == there
+
+
 def test_the_average_lies_where_the_training_runs():
-    callback, module = AveragedWeights(), pl.LightningModule()
+    callback, module = AveragedWeights(norm_batches=0), pl.LightningModule()
     module.layer = nn.Linear(2, 1)
     callback.setup(Mock(strategy=Mock(root_device=torch.device("meta"))), module, "fit")
-    assert {value.device.type for value in callback.average.values()} == {"meta"}
+    assert {value.device.type for value in callback.average(0).values()} == {"meta"}
 
 
 @pytest.mark.parametrize(

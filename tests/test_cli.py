@@ -54,6 +54,7 @@ def test_help_names_every_command(capsys):
             "checkpoint=…: expected a checkpoint, or several as checkpoint=[a,b]",
         ),
         (["evaluate", "checkpoint=a", "flip=no"], "flip=no: expected true or false"),
+        (["evaluate", "checkpoint=a", "output="], "output=: expected a folder"),
         (["evaluate", "checkpoint=a", "threads=0"], "threads=0: expected a whole number of at least 1"),
         (["evaluate", "checkpoint=a", "threads=two"], "threads=two: expected a whole number of at least 1"),
         (["evaluate", "checkpont=a"], "checkpont: no such key; did you mean checkpoint?"),

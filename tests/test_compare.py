@@ -14,7 +14,7 @@ from fer_lightning.predictions import Predictions, write_predictions
 IMAGES = 400
 
 
-def evaluation(folder: Path, wrong: range, split: str = "test", data: str = "faces") -> Path:
+def evaluation(folder: Path, wrong: range, split: str = "test", data: str = "faces", **more: bool) -> Path:
     """An evaluation of IMAGES faces of class 0, of which those in ``wrong`` are taken for class 1."""
     logits = np.zeros((IMAGES, 2), np.float32)
     logits[:, 0] = 1.0
@@ -23,7 +23,8 @@ def evaluation(folder: Path, wrong: range, split: str = "test", data: str = "fac
     write_predictions(
         folder / f"{split}_logits.npz", Predictions(logits, np.zeros(IMAGES, np.int64), ids, ("a", "b"))
     )
-    (folder / "evaluation.json").write_text(json.dumps({"split": split, "data": data, "synthetic": True}))
+    found = {"split": split, "data": data, "synthetic": True, **more}
+    (folder / "evaluation.json").write_text(json.dumps(found))
     return folder
 
 
@@ -93,6 +94,15 @@ def test_a_mistake_is_one_line(words, message, capsys):
     said = capsys.readouterr().err
     assert message in said
     assert said.count("\n") == 1
+
+
+def test_faces_that_only_some_models_were_trained_on_are_refused(tmp_path, capsys):
+    seen, unseen = (evaluation(tmp_path / str(each), range(9), trained_on=each) for each in (True, False))
+    other = evaluation(tmp_path / "other", range(8), trained_on=True)
+    assert main(["compare", f"a={seen}", f"b={unseen}"]) == 2
+    assert "some of the models were trained on these test faces, others not" in capsys.readouterr().err
+    assert main(["compare", f"a={seen}", f"b={other}"]) == 0
+    assert "TRAINED ON these faces" in capsys.readouterr().out
 
 
 def test_different_splits_are_refused(tmp_path, capsys):

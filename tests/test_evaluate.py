@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from fer_lightning.commands.evaluate import table
+from fer_lightning.compose import compose_config
 from fer_lightning.errors import ConfigError, DataError
 from fer_lightning.evaluate import evaluate, measure, predict_split
 from fer_lightning.models import Fast, Small
@@ -68,6 +69,17 @@ def test_no_face_of_a_split_that_any_model_was_trained_on_counts_as_unseen(tmp_p
     assert found.unleaked["faces"] == 48
 
 
+def test_faces_that_no_model_knows_are_not_called_trained_on(tmp_path, tiny):
+    from fer_lightning.train import train
+
+    train(compose_config(tiny), tmp_path)
+    path = tmp_path / "checkpoints" / "last.ckpt"
+    assert evaluate([path], "train").trained_on
+    found = evaluate([path], "train", {"data.drawing.seed": 9})
+    assert not found.trained_on
+    assert found.unleaked["faces"] == found.metrics["faces"] == 96
+
+
 def test_models_of_other_sizes_are_refused_unless_a_size_is_asked_for(tmp_path, tiny):
     for size in (48, 40):
         save(
@@ -81,7 +93,6 @@ def test_models_of_other_sizes_are_refused_unless_a_size_is_asked_for(tmp_path, 
 
 def test_other_classes_than_the_models_are_refused(tiny):
     from fer_lightning.build import build_data, build_module
-    from fer_lightning.compose import compose_config
 
     config = compose_config(tiny)
     data = build_data(config)
@@ -95,7 +106,6 @@ def test_mirrored_predictions_do_not_depend_on_the_side(tiny):
     from dataclasses import replace
 
     from fer_lightning.build import build_data, build_module
-    from fer_lightning.compose import compose_config
 
     config = compose_config(tiny)
     data = build_data(config)
@@ -119,7 +129,6 @@ def test_views_are_the_corners_and_the_middle_each_with_its_mirror_image():
 
 def test_crops_are_averaged_over_log_probabilities(tiny):
     from fer_lightning.build import build_data, build_module
-    from fer_lightning.compose import compose_config
 
     config = compose_config([*tiny, "model=fast", "model.widths=[4,8]"])
     data = build_data(config)

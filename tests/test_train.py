@@ -14,6 +14,7 @@ from fer_lightning.checkpoints import load_classifier, read_checkpoint
 from fer_lightning.compose import compose_config
 from fer_lightning.errors import ConfigError, DataError, TrainingDivergedError
 from fer_lightning.evaluate import data_of, predict_split
+from fer_lightning.module import CHECKPOINT_KEY
 from fer_lightning.predictions import read_predictions
 from fer_lightning.tracking.metrics_csv import read_metrics
 from fer_lightning.train import RunResult, train
@@ -136,16 +137,33 @@ def test_resuming_another_model_or_other_faces_is_refused(tmp_path, tiny):
         run(tmp_path, tiny, f"resume={tmp_path}/nothing.ckpt")
 
 
+def test_settings_that_an_older_checkpoint_does_not_know_are_those_that_were(tmp_path, tiny):
+    run(tmp_path, tiny, "scheduler=constant")
+    path = tmp_path / "checkpoints" / "last.ckpt"
+    checkpoint = read_checkpoint(path)
+    for group, key in (("loss", "mixup"), ("augmentation", "growth")):
+        checkpoint[CHECKPOINT_KEY]["config"][group].pop(key, None)
+    # Elsewhere first: what was read is still mapped from the file.
+    torch.save(checkpoint, tmp_path / "older.ckpt")
+    (tmp_path / "older.ckpt").replace(path)
+    longer = ["scheduler=constant", "trainer.max_epochs=2", "resume=true"]
+    with pytest.raises(ConfigError, match=r"loss\.mixup=0\.5: .*last\.ckpt was trained without it; expected"):
+        run(tmp_path, tiny, *longer, "loss.mixup=0.5")
+    assert run(tmp_path, tiny, *longer).epochs == 2
+
+
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
         ("data.batch_size=8", r"data\.batch_size=8: .* was trained with 32; expected the same to go on"),
         ("data.fraction=0.5", r"data\.fraction=0\.5: .* was trained with 1\.0"),
-        ("data.steps_per_epoch=2", r"data\.steps_per_epoch=2: .* was trained with None"),
+        ("data.steps_per_epoch=2", r"data\.steps_per_epoch=2: .* was trained without it"),
         ("data.exclude=[leaked]", r"data\.exclude=\['leaked'\]: .* was trained with \[\]"),
         ("trainer.accumulate_grad_batches=2", r"trainer\.accumulate_grad_batches=2: .* with 1"),
         ("loss.mixup=0.5", r"loss\.mixup=0\.5: .* was trained with 0\.0"),
         ("augmentation.zoom=0.3", r"augmentation\.zoom=0\.3: .* was trained with 0\.0"),
+        ("data.split_seed=1", r"data\.split_seed=1: .* was trained with 0"),
+        ("metric=val/f1", r"metric=val/f1: .* was trained with val/acc"),
         ("seed=3", r"seed=3: .* was trained with 0"),
         ("callbacks=default", r"last\.ckpt: was trained with callbacks\.ema; expected the same"),
     ],

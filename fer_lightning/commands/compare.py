@@ -25,6 +25,7 @@ class _Stored:
     split: str
     data: str
     synthetic: bool
+    trained_on: bool
     predictions: Predictions
 
 
@@ -47,6 +48,11 @@ def main(arguments: list[str]) -> int:
     if len(kinds) > 1:
         found = ", ".join(sorted(f"{split} of {data}" for split, data in kinds))
         raise ConfigError(f"the evaluations are of {found}: expected one split of the same data")
+    if len({part.trained_on for part in parts}) > 1:
+        raise ConfigError(
+            f"some of the models were trained on these {parts[0].split} faces, others not: expected faces that all "
+            "have seen, or none"
+        )
     runs = [
         ArmRun(
             arm=name,
@@ -65,7 +71,7 @@ def main(arguments: list[str]) -> int:
         f"{parts[0].split}/acc",
         data_name=parts[0].data,
         synthetic=parts[0].synthetic,
-        title=f"Evaluations on {parts[0].split}",
+        title=f"Evaluations on {parts[0].split}{', TRAINED ON these faces' if parts[0].trained_on else ''}",
         rules=rules,
     )
     print(to_text(report))
@@ -102,8 +108,9 @@ def _read(folder: Path) -> _Stored:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         split, data, synthetic = str(found["split"]), str(found["data"]), bool(found["synthetic"])
+        trained_on = bool(found.get("trained_on", False))
     except FileNotFoundError:
         raise DataError(f"{path}: no such file; expected a folder written by evaluate … output=DIR") from None
     except (ValueError, KeyError, TypeError, OSError) as error:
         raise DataError(f"{path}: cannot be read ({error})") from None
-    return _Stored(split, data, synthetic, read_predictions(folder / f"{split}_logits.npz"))
+    return _Stored(split, data, synthetic, trained_on, read_predictions(folder / f"{split}_logits.npz"))

@@ -36,6 +36,8 @@ def main(arguments: list[str]) -> int:
         raise ConfigError(f"split={values['split']}: expected one of {', '.join(SPLITS)}")
     if not isinstance(values["flip"], bool):
         raise ConfigError(f"flip={values['flip']}: expected true or false")
+    if values["output"] is not None and (isinstance(values["output"], bool) or not str(values["output"])):
+        raise ConfigError(f"output={values['output']}: expected a folder")
     set_threads(values["threads"])
     seen = {"flip": values["flip"], "crop": values["crop"]}
     found = evaluate(checkpoints, values["split"], overrides, **seen)

@@ -165,29 +165,30 @@ class FaceDataModule(pl.LightningDataModule):
         """Return the number of training faces of each class, int64 ``[C]``."""
         return np.bincount(self.faces.labels[self.train_indices], minlength=self.num_classes)
 
-    def copied_from_training(self, split: str, training: Sequence[str] = ()) -> np.ndarray:
-        """Return for each face of ``split`` whether the training faces hold an exact copy of it, bool ``[N]``.
+    def copied_from_training(self, split: str, training: Sequence[str] | None = None) -> np.ndarray:
+        """Return for each face of ``split`` whether the splits trained on hold an exact copy of it, bool ``[N]``.
 
-        Training faces are those of :attr:`training_splits` and of the further splits ``training``; all faces of a
-        split that is among them are held.
+        Those are ``training``, or :attr:`training_splits`; whatever share of them was trained on, all their faces
+        count. A split that is itself among them is held as a whole.
         """
-        faces, splits = self.faces, {*self.training_splits, *training}
+        faces, splits = self.faces, self.training_splits if training is None else training
         if split in splits:
             return np.ones(len(faces.indices(split)), bool)
         return has_training_copy(faces, self._indices_of(splits))[faces.indices(split)]
 
-    def nearly_copied_from_training(self, split: str, training: Sequence[str] = ()) -> np.ndarray:
-        """Return for each face of ``split`` whether the training faces hold a near copy of it, bool ``[N]``.
+    def nearly_copied_from_training(self, split: str, training: Sequence[str] | None = None) -> np.ndarray:
+        """Return for each face of ``split`` whether the splits trained on hold a near copy of it, bool ``[N]``.
 
         Of which faces: see :meth:`copied_from_training`.
         """
-        faces, splits = self.faces, {*self.training_splits, *training}
+        faces, splits = self.faces, self.training_splits if training is None else training
         if split in splits:
             return np.ones(len(faces.indices(split)), bool)
         return has_near_copy(faces.images[faces.indices(split)], faces.images[self._indices_of(splits)])
 
     def _indices_of(self, splits: Iterable[str]) -> np.ndarray:
-        return np.sort(np.concatenate([self.faces.indices(split) for split in splits]))
+        found = [self.faces.indices(split) for split in splits]
+        return np.sort(np.concatenate(found)) if found else np.zeros(0, np.int64)
 
     def _on_device(self) -> tuple[Tensor, Tensor]:
         if self._tensors is None:

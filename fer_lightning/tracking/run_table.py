@@ -120,7 +120,7 @@ def _from_files(folder: Path) -> Row:
         "started": record.get("started"),
         "note": record.get("note"),
     }
-    if record.get("epochs") and record.get("train_seconds") is not None:
+    if record.get("epochs") and record.get("train_seconds"):
         row["epoch_seconds"] = round(record["train_seconds"] / record["epochs"], 3)  # of training alone
     best = {f"best/{key}": value for key, value in (record.get("best") or {}).items()}
     if not best and (folder / "metrics.csv").is_file():
