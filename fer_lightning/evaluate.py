@@ -107,10 +107,12 @@ def predict_split(
     ConfigError
         The net cannot see faces, or crops, of this size.
     """
-    faces, trained = data.faces, int(module.record.get("image_size", data.image_size))
+    # Before the faces are read, which may take a while.
+    trained = int(module.record.get("image_size", data.image_size))
     if data.image_size != trained:
         require_any_size(module.model, f"faces of {data.image_size} pixels", trained)
     check_views(module.model, data.image_size, crop)
+    faces = data.faces
     if module.class_names != faces.class_names:
         raise DataError(
             f"the model knows {', '.join(module.class_names)}; the data {', '.join(faces.class_names)}"
