@@ -15,11 +15,8 @@ SAME = (
     *("model", "normalization", "augmentation", "loss", "optimizer", "scheduler", "callbacks.ema"),
     *("seed", "metric", "mode", "data.seed", "data.split_seed", "data.batch_size", "data.fraction"),
     *("data.steps_per_epoch", "data.train_on", "data.exclude"),
-    *(
-        f"trainer.{key}"
-        for key in ("accumulate_grad_batches", "gradient_clip_val", "gradient_clip_algorithm")
-    ),
-    *(f"trainer.{key}" for key in ("limit_train_batches", "overfit_batches")),
+    *("trainer.accumulate_grad_batches", "trainer.gradient_clip_val", "trainer.gradient_clip_algorithm"),
+    *("trainer.limit_train_batches", "trainer.overfit_batches"),
 )
 
 
@@ -85,9 +82,8 @@ def _value(config: Mapping[str, Any], key: str) -> Any:
 
 def _require_same(path: Path, key: str, before: Any, now: Any) -> None:
     """Raise ConfigError, naming the first key within ``key`` whose values differ."""
-    if (before or None) == (
-        now or None
-    ):  # what is not there, in an older checkpoint, is as what is empty or 0
+    # What is not there, in an older checkpoint, is as what is empty or 0.
+    if (before or None) == (now or None):
         return
     if isinstance(before, Mapping) and isinstance(now, Mapping):
         kinds = [node.get("_target_") for node in (before, now)]
