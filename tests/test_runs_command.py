@@ -153,6 +153,8 @@ def test_runs_of_a_kind_are_averaged(tmp_path, capsys):
     assert float(rows[0]["best/val/acc sd"]) == pytest.approx(0.02**0.5)
     assert rows[1]["best/val/acc sd"] == ""
     assert rows[0]["synthetic"] == "True"
+    assert main([str(tmp_path), "by=activation", f"output={tmp_path / 'groups.csv'}"]) == 0
+    assert "2 groups of 3 runs written to" in capsys.readouterr().out
 
 
 def test_columns_are_chosen_by_pattern(tree, capsys):

@@ -36,16 +36,19 @@ def main(arguments: list[str]) -> int:
     asked = values["columns"]
     patterns = [str(word) for word in (asked if isinstance(asked, list) else [asked])]
     names = None if asked is None else choose_columns(rows, patterns)
+    written = f"{len(rows)} runs"
     if values["by"] is None:
         text = render(rows, form, names)
     else:
         by, names = str(values["by"]), names or choose_columns(rows, ["val/acc"])
-        text = render_groups(group_rows(rows, by, names), form, by, names)
+        groups = group_rows(rows, by, names)
+        written = f"{len(groups)} groups of {sum(group['runs'] for group in groups)} runs"
+        text = render_groups(groups, form, by, names)
     if output is None:
         print(text)
     else:
         write_text(output, text + "\n")
-        print(f"{len(rows)} runs written to {shown(output)}")
+        print(f"{written} written to {shown(output)}")
     return 0
 
 
