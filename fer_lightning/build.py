@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from fer_lightning.construct import construct, plain_node
 from fer_lightning.data.datamodule import FaceDataModule
+from fer_lightning.distillation import read_teachers
 from fer_lightning.errors import ConfigError, UserError
 from fer_lightning.models.size import require_any_size
 from fer_lightning.module import ExpressionClassifier
@@ -97,6 +98,7 @@ def check_parts(config: DictConfig) -> None:
             raise ConfigError(f"optimizer: {error}") from error
         if config.get("scheduler"):
             build(config.scheduler)(optimizer, total_steps=10)
+    read_teachers(config.loss.teacher)
     # The run's folder is known when the run starts; until then any will do.
     anywhere = OmegaConf.merge(config, {"output_dir": "."})
     assert isinstance(anywhere, DictConfig)
@@ -140,8 +142,13 @@ def class_weights(asked: str | list[float], counts: Tensor) -> Tensor | None:
     return torch.tensor([float(weight) for weight in asked])
 
 
-def build_module(config: DictConfig, data: FaceDataModule, record: dict[str, Any]) -> ExpressionClassifier:
-    """Return the module to train, its normalization fitted on the training faces."""
+def build_module(
+    config: DictConfig, data: FaceDataModule, record: dict[str, Any], targets: Tensor | None = None
+) -> ExpressionClassifier:
+    """Return the module to train, its normalization fitted on the training faces.
+
+    ``targets``, float ``[N, C]``, take the place of the labels: see :func:`~fer_lightning.distillation.soft_targets`.
+    """
     torch.manual_seed(config.seed)
     model = build_model(config.model, image_size=data.image_size, num_classes=data.num_classes)
     if config.channels_last:
@@ -160,6 +167,7 @@ def build_module(config: DictConfig, data: FaceDataModule, record: dict[str, Any
         label_smoothing=config.loss.label_smoothing,
         mixup=config.loss.mixup,
         class_weights=class_weights(weights, counts),
+        targets=targets,
         seed=config.seed,
         record=record,
     )

@@ -21,11 +21,13 @@ from fer_lightning.errors import ConfigError
 
 @dataclass
 class LossConfig:
-    """The loss: cross-entropy, smoothed, mixed and weighted as asked."""
+    """The loss: cross-entropy, smoothed, mixed, weighted and taught as asked."""
 
     label_smoothing: float = 0.0
     mixup: float = 0.0
     class_weights: str | list[float] = "none"
+    teacher: str | list[str] | None = None
+    teacher_share: float = 0.5
 
 
 @dataclass
@@ -215,6 +217,9 @@ def _check_combinations(config: Mapping[str, Any]) -> None:
     weights = config["loss"]["class_weights"]
     if isinstance(weights, str) and weights not in ("none", "balanced"):
         raise ConfigError(f"loss.class_weights={weights}: expected none, balanced, or one weight a class")
+    share = config["loss"]["teacher_share"]
+    if not 0 <= share <= 1:
+        raise ConfigError(f"loss.teacher_share={share}: expected a share from 0 to 1")
     if config.get("threads") is not None and config["threads"] < 1:
         raise ConfigError(f"threads={config['threads']}: expected at least 1")
     for key in ("max_epochs", "max_steps"):

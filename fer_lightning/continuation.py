@@ -46,7 +46,7 @@ def check_continuation(path: Path, record: dict[str, Any]) -> int:
     path
         The checkpoint.
     record
-        What the run is about to train: its ``config`` and ``data``, as a checkpoint holds them.
+        What the run is about to train: its ``config``, ``data`` and ``teacher``, as a checkpoint holds them.
 
     Raises
     ------
@@ -58,6 +58,11 @@ def check_continuation(path: Path, record: dict[str, Any]) -> int:
     if before["data"]["fingerprint"] != now["data"]["fingerprint"]:
         raise ConfigError(
             f"{path}: was trained on other data ({before['data']['name']}); expected the same faces"
+        )
+    if before.get("teacher") != now.get("teacher"):
+        raise ConfigError(
+            f"loss.teacher={_value(now['config'], 'loss.teacher')}: {path} learnt from another teacher, or from none; "
+            "expected the same to go on"
         )
     for key in SAME:
         _require_same(path, key, _value(before["config"], key), _value(now["config"], key))

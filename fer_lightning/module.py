@@ -43,6 +43,9 @@ class ExpressionClassifier(pl.LightningModule):
         face that has the larger share.
     class_weights
         float ``[C]``: the loss's weight of each class; ``None`` weighs all alike.
+    targets
+        float ``[N, C]``: what to train each face on, by its position in the data; ``None`` takes the labels. See
+        `distillation`.
     seed
         Every epoch's random numbers follow from it and the epoch's number, so that a resumed run draws what
         an uninterrupted one draws, whatever callbacks did between.
@@ -62,6 +65,7 @@ class ExpressionClassifier(pl.LightningModule):
         label_smoothing: float = 0.0,
         mixup: float = 0.0,
         class_weights: Tensor | None = None,
+        targets: Tensor | None = None,
         seed: int = 0,
         record: dict[str, Any] | None = None,
     ) -> None:
@@ -71,6 +75,9 @@ class ExpressionClassifier(pl.LightningModule):
         self.class_names = tuple(class_names)
         self.mixup, self.seed, self.record = mixup, seed, dict(record or {})
         self.loss = nn.CrossEntropyLoss(weight=class_weights, label_smoothing=label_smoothing)
+        self.targets: Tensor | None
+        # On the device, and in no checkpoint.
+        self.register_buffer("targets", targets, persistent=False)
         self.train_sums = torch.zeros(3)
         self.outputs: list[tuple[Tensor, Tensor, Tensor]] = []
         self.predictions: dict[str, Tensor] = {}
@@ -89,16 +96,17 @@ class ExpressionClassifier(pl.LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the loss of a batch; sums stay on the device until the epoch ends."""
-        images, labels, _ = batch
+        images, labels, positions = batch
         images = self.augmentation(images.float())
+        targets = labels if self.targets is None else self.targets[positions]
         if self.mixup:
             share = self._draw_share()
             order = torch.randperm(len(labels), device=labels.device)
             logits = self(torch.lerp(images[order], images, share))
-            loss = share * self.loss(logits, labels) + (1 - share) * self.loss(logits, labels[order])
+            loss = share * self.loss(logits, targets) + (1 - share) * self.loss(logits, targets[order])
         else:
             logits = self(images)
-            loss = self.loss(logits, labels)
+            loss = self.loss(logits, targets)
         with torch.no_grad():
             right = (logits.argmax(1) == labels).sum()
             count = torch.full_like(loss, len(labels))

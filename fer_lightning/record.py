@@ -52,6 +52,8 @@ class RunRecord:
         The net, for its size.
     continued_after
         Epochs that an interrupted run had behind it.
+    teacher
+        Digest of what the net's teachers say; ``None`` if it learns from labels alone.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class RunRecord:
         model: nn.Module,
         *,
         continued_after: int = 0,
+        teacher: str | None = None,
     ) -> None:
         self.path = folder / "run.json"
         self.metric, self.sign = config.metric, 1.0 if config.mode == "max" else -1.0
@@ -74,6 +77,7 @@ class RunRecord:
             "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             "seed": config.seed,
             "data": data,
+            "teacher": teacher,
             "parameters": {"total": counted[0], "trainable": counted[1]},
             "continued_after_epochs": continued_after,
             "versions": versions(),

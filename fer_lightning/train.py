@@ -16,6 +16,7 @@ from fer_lightning.build import build, build_data, build_module
 from fer_lightning.config import check_config
 from fer_lightning.continuation import check_continuation, find_checkpoint
 from fer_lightning.data.datamodule import FaceDataModule
+from fer_lightning.distillation import fingerprint, read_teachers, soft_targets
 from fer_lightning.errors import ConfigError
 from fer_lightning.models.counting import count_parameters
 from fer_lightning.module import ExpressionClassifier
@@ -137,7 +138,14 @@ def train(
         "image_size": data.image_size,
         "data": describe_data(data),
     }
-    module = build_module(config, data, stored)
+    teachers = read_teachers(config.loss.teacher)
+    stored["teacher"] = fingerprint(teachers)
+    targets = (
+        soft_targets(data.faces, data.train_indices, teachers, config.loss.teacher_share)
+        if teachers
+        else None
+    )
+    module = build_module(config, data, stored, targets)
     done = check_continuation(checkpoint, stored) if checkpoint else 0
     _announce(module, data)
 
@@ -153,7 +161,9 @@ def train(
     folder.mkdir(parents=True, exist_ok=True)
     if is_first_process():
         write_text(folder / "config.yaml", yaml_text(stored["config"]))
-    record = RunRecord(folder, config, stored["data"], module.model, continued_after=done)
+    record = RunRecord(
+        folder, config, stored["data"], module.model, continued_after=done, teacher=stored["teacher"]
+    )
     status, reason = "failed", None
     try:
         _fit(trainer, module, data, checkpoint)

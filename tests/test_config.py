@@ -63,6 +63,11 @@ def test_every_file_says_first_what_it_is_for(path):
         ("data.batch_size=0", "data.batch_size=0: expected a whole number of at least 1"),
         ("loss.label_smoothing=1", "loss.label_smoothing=1"),
         ("loss.mixup=-0.1", "loss.mixup=-0.1: expected a number of at least 0"),
+        ("loss.teacher_share=1.5", "loss.teacher_share=1.5: expected a share from 0 to 1"),
+        (
+            "loss.teacher=none.npz",
+            "loss.teacher=none.npz: no such file; expected what evaluate split=train output=DIR writes",
+        ),
         ("+loss.smoothing=1", "loss.smoothing: no such key; did you mean loss.label_smoothing?"),
         ("loss.class_weights=equal", "loss.class_weights=equal: expected none, balanced"),
         ("seeds=[]", "seeds=[]: expected at least one seed"),
