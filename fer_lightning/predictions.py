@@ -95,8 +95,11 @@ def read_predictions(path: str | Path) -> Predictions:
         raise DataError(f"{path}: no such file; expected the logits of a finished run") from None
     except KeyError as error:
         raise DataError(f"{path}: {error.args[0]}; expected the arrays logits and labels") from None
-    except (ValueError, OSError, EOFError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path}: cannot be read ({error})") from None
+    except (ValueError, EOFError, zipfile.BadZipFile, TypeError, AttributeError):
+        # NumPy takes what it does not know for a pickle and says how to load that; a .npy is no file of arrays.
+        raise DataError(f"{path}: cannot be read; expected a .npz of logits that is whole") from None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from None
 
 
 def average(parts: Sequence[Predictions]) -> Predictions:

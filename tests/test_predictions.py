@@ -38,7 +38,12 @@ def test_predictions_about_other_faces_are_not_averaged():
         average([predictions([[0, 1], [1, 0]]), predictions([[0, 1], [1, 0]], ["x", "z"])])
 
 
-def test_a_damaged_file_is_named(tmp_path):
+def test_a_damaged_file_or_one_of_another_kind_is_named(tmp_path):
     (tmp_path / "p.npz").write_bytes(b"no")
-    with pytest.raises(DataError, match=r"p\.npz"):
-        read_predictions(tmp_path / "p.npz")
+    np.save(tmp_path / "p.npy", np.zeros((3, 7)))
+    (tmp_path / "p.csv").write_text("epoch,loss\n0,1.5\n")
+    for name in ("p.npz", "p.npy", "p.csv"):
+        with pytest.raises(
+            DataError, match=rf"{name}: cannot be read; expected a \.npz of logits that is whole$"
+        ):
+            read_predictions(tmp_path / name)
