@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
@@ -22,19 +24,18 @@ class Probe(nn.Module):
         return self.layer(images.flatten(1) / 100)
 
 
+def probed(**options: Any) -> tuple[Probe, ExpressionClassifier]:
+    """Return a classifier of two classes whose net keeps what it is given, and that net."""
+    probe = Probe()
+    return probe, ExpressionClassifier(
+        probe, nn.Identity(), Augmentation(), class_names=("a", "b"), label_smoothing=0.1, **options
+    )
+
+
 @pytest.mark.parametrize("weights", [None, torch.tensor([1.0, 3.0])])
 def test_faces_and_targets_are_blended_by_one_share(weights):
     torch.manual_seed(3)
-    probe = Probe()
-    module = ExpressionClassifier(
-        probe,
-        nn.Identity(),
-        Augmentation(),
-        class_names=("a", "b"),
-        mixup=0.8,
-        label_smoothing=0.1,
-        class_weights=weights,
-    )
+    probe, module = probed(mixup=0.8, class_weights=weights)
     # Class 0 is black and class 1 has level 100, so what a face was blended with can be read from its level.
     labels = torch.arange(40) % 2
     images = (labels.float() * 100).view(-1, 1, 1, 1).expand(-1, 1, 2, 2)
