@@ -104,6 +104,8 @@ def test_metrics_of_an_epoch_share_a_row_and_survive_an_interruption(tmp_path):
     again.restore(2)
     again.log_metrics({"epoch": 2, "val/acc": 0.9}, step=29)
     assert [row["val/acc"] for row in read_metrics(tmp_path / "metrics.csv")] == [0.0, 0.1, 0.9]
+    lines = (tmp_path / "metrics.csv").read_text().splitlines()
+    assert [line.split(",")[:2] for line in lines[1:]] == [["0", "10"], ["1", "20"], ["2", "30"]]
 
 
 def test_versions_and_code_state_are_known():

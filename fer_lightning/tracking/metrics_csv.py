@@ -66,7 +66,9 @@ class MetricsCsv(Logger):
         if self.path.exists():
             for row in read_metrics(self.path):
                 if row["epoch"] < epochs:
-                    self.rows[int(row["epoch"])] = row
+                    # Counts are written as the whole numbers that they are, as in a run that was not interrupted.
+                    counts = {key: int(row[key]) for key in ("epoch", "step") if key in row}
+                    self.rows[counts["epoch"]] = row | counts
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
