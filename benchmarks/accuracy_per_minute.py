@@ -86,19 +86,16 @@ def draw(runs: Mapping[str, Sequence[Curve]], ax: Axes) -> Axes:
         for curve in curves:
             label = name if curve is curves[0] else None
             ax.plot(curve.minutes, curve.accuracy, color=f"C{number}", label=label, marker=".", markersize=3)
-    end = max(curve.minutes[-1] for curves in runs.values() for curve in curves)
     for name, value in PEERS.items():
         ax.axhline(value, color=GREY, linewidth=0.8, linestyle=(0, (4, 3)))
-        # A name stands under its line where another line follows closely above.
-        crowded = any(0 < other - value < 2 for other in PEERS.values())
-        offset, side = ((0, -2), "top") if crowded else ((0, 2), "bottom")
+        # Beside the axes, at its line's height: within, the curves would run through it.
         ax.annotate(
             name,
-            (end, value),
+            (1, value),
+            xycoords=("axes fraction", "data"),
             textcoords="offset points",
-            xytext=offset,
-            ha="right",
-            va=side,
+            xytext=(4, 0),
+            va="center",
             fontsize=7,
             color=GREY,
         )
