@@ -25,7 +25,7 @@ def read_teachers(asked: str | Sequence[str] | None) -> dict[str, Predictions]:
     ConfigError
         There is no such file.
     DataError
-        A file is damaged or does not name its faces.
+        A file is damaged, does not name its faces, or holds a logit that is no finite number.
     """
     paths = [] if asked is None else [asked] if isinstance(asked, str) else list(asked)
     teachers = {}
@@ -38,6 +38,12 @@ def read_teachers(asked: str | Sequence[str] | None) -> dict[str, Predictions]:
             raise DataError(f"loss.teacher: {error}") from None
         if teachers[path].ids is None:
             raise DataError(f"loss.teacher: {path}: does not name its faces; {HINT}")
+        unknown = np.flatnonzero(~np.isfinite(teachers[path].logits).all(axis=1))
+        if len(unknown):
+            raise DataError(
+                f"loss.teacher: {path}: not finite logits for {len(unknown):,} of {len(teachers[path].logits):,} "
+                f"faces, the first {np.asarray(teachers[path].ids)[unknown[0]]}; expected finite ones"
+            )
     return teachers
 
 

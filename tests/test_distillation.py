@@ -81,6 +81,14 @@ def test_what_a_teacher_must_know_is_said(tmp_path):
         DataError, match=r"nameless\.npz: does not name its faces; expected what evaluate split=train"
     ):
         read_teachers([str(tmp_path / "nameless.npz")])
+    for value in (np.nan, np.inf):
+        logits = known.logits.copy()
+        logits[2, 1] = value
+        write_predictions(tmp_path / "diverged.npz", replace(known, logits=logits))
+        with pytest.raises(
+            DataError, match=r"diverged\.npz: not finite logits for 1 of 4 faces, the first c; expected"
+        ):
+            read_teachers(str(tmp_path / "diverged.npz"))
 
 
 def test_a_fingerprint_is_of_what_the_teachers_say(tmp_path):
