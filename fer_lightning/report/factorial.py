@@ -14,7 +14,8 @@ from fer_lightning.stats.records import ArmRun
 HEADER = ("term", "share of variance", "F", "p (Holm)")
 EXPLANATION = (
     "Analysis of variance over the complete runs, seeds as blocks: a term with two factors is their interaction "
-    "(they act differently together than apart). Its p-values speak of new seeds on the same images."
+    "(they act differently together than apart). Its p-values speak of new seeds on the same images, and take the runs "
+    "of all arms to vary alike."
 )
 
 
