@@ -1,1 +1,1 @@
-"""The learning curves, effects, audits and contact sheets as figures: a function takes data and an ``ax``."""
+"""The learning curves, audits, saliency and contact sheets as figures: a function takes data and an ``ax``."""

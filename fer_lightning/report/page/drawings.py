@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from fer_lightning.plots.effects import effects_data
 from fer_lightning.plots.search import history_data, trial_records
 from fer_lightning.report import cells
 from fer_lightning.report.ablation import AblationReport
+from fer_lightning.report.effects import effects_data
 from fer_lightning.report.page.run_files import rounded
 from fer_lightning.stats.importance import objective_importance
 
