@@ -42,6 +42,8 @@ class Evaluation:
         The same on the faces that are no near copy either.
     confusion
         int ``[C, C]`` counts; rows are true classes.
+    copied, nearly
+        bool ``[N]``: faces that have an exact copy among those that a model was trained on, and a near one.
     data, synthetic
         Name of the data, and whether they were drawn by a program.
     trained_on
@@ -54,6 +56,8 @@ class Evaluation:
     unleaked: dict[str, float]
     unrelated: dict[str, float]
     confusion: np.ndarray
+    copied: np.ndarray
+    nearly: np.ndarray
     data: str = ""
     synthetic: bool = False
     trained_on: bool = False
@@ -153,6 +157,8 @@ def measure(predictions: Predictions, copied: np.ndarray, nearly: np.ndarray, sp
         unleaked=without(copied),
         unrelated=without(copied | nearly),
         confusion=confusion_matrix(logits, labels).numpy(),
+        copied=copied,
+        nearly=copied | nearly,
     )
 
 

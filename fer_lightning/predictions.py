@@ -119,7 +119,7 @@ def average(parts: Sequence[Predictions]) -> Predictions:
         raise DataError("an ensemble needs at least one model's predictions")
     first = parts[0]
     for part in parts[1:]:
-        if part.class_names != first.class_names or not _same_faces(part, first):
+        if part.class_names != first.class_names or not same_faces(part, first):
             raise DataError("the models' predictions are not about the same faces and classes")
     shifted = [part.logits - part.logits.max(1, keepdims=True) for part in parts]
     probabilities = [np.exp(logits) / np.exp(logits).sum(1, keepdims=True) for logits in shifted]
@@ -132,7 +132,7 @@ def average(parts: Sequence[Predictions]) -> Predictions:
     )
 
 
-def _same_faces(one: Predictions, other: Predictions) -> bool:
+def same_faces(one: Predictions, other: Predictions) -> bool:
     """Say whether both are about the same faces in the same order, by name where names are known."""
     if one.ids is None or other.ids is None:
         return np.array_equal(one.labels, other.labels)

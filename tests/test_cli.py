@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 
 from fer_lightning.cli import COMMANDS, main
+from fer_lightning.copies import read_kept
 from fer_lightning.tracking.metrics_csv import read_metrics
 
 
@@ -91,6 +92,9 @@ def test_a_run_is_trained_evaluated_averaged_and_resumed(capsys, tmp_path, monke
     assert found["all_faces"]["faces"] == 48
     assert sum(map(sum, found["confusion"])) == 48
     assert (tmp_path / "both" / "val_logits.npz").is_file()
+    for faces, name in (("no_copy", "no_copy_in_training"), ("no_near_copy", "no_near_copy_in_training")):
+        kept = read_kept(tmp_path / "both" / "val_copies.npz", faces, 48)
+        assert kept.sum() == found[name]["faces"]
     more = [word for word in tiny if not word.startswith("trainer.max_epochs")]
     capsys.readouterr()
     longer = [*more, "trainer.max_epochs=2", "resume=true", f"hydra.run.dir={tmp_path}/run0"]

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from fer_lightning.cli import main
+from fer_lightning.copies import write_copies
 from fer_lightning.predictions import Predictions, write_predictions
 
 IMAGES = 400
@@ -71,6 +72,47 @@ def test_the_same_evaluation_is_no_second_seed(tmp_path, capsys):
     assert main(["compare", f"one={twice}", f"other={second}"]) == 2
     assert "one: " in (said := capsys.readouterr().err)
     assert "is given more than once; expected a folder of its own for each seed" in said
+
+
+def with_copies(folder: Path, copied: range, nearly: range) -> Path:
+    marks = np.zeros((2, IMAGES), bool)
+    marks[0, copied] = marks[1, nearly] = True
+    write_copies(folder / "test_copies.npz", marks[0], marks[0] | marks[1])
+    return folder
+
+
+def test_verdicts_without_the_faces_that_training_has_seen(tmp_path, capsys):
+    # Faces 0 to 99 are right in the second alone; 0 to 79 have copies and 80 to 99 near copies in its training.
+    one = with_copies(evaluation(tmp_path / "a", range(200)), range(0), range(0))
+    other = with_copies(evaluation(tmp_path / "b", range(100, 200)), range(80), range(80, 100))
+    expected = {
+        "all": ("+25.00", "75.00", "400 images", "p <0.001"),
+        "no_copy": ("+6.25", "68.75", "320 images", "p <0.001"),
+        "no_near_copy": ("+0.00", "66.67", "300 images", "p 1.000"),
+    }
+    for faces, words in expected.items():
+        assert main(["compare", f"one={one}", f"other={other}", f"faces={faces}"]) == 0
+        said = " ".join(capsys.readouterr().out.split())
+        assert all(word in said for word in words), (faces, said)
+        assert ("without faces that have a copy" in said) == (faces != "all")
+
+
+def test_what_comparing_without_copies_needs_is_said(tmp_path, capsys):
+    words = [f"{name}={evaluation(tmp_path / name, range(9))}" for name in ("a", "b")]
+    assert main(["compare", *words, "faces=some"]) == 2
+    assert "faces=some: expected one of all, no_copy, no_near_copy" in capsys.readouterr().err
+    assert main(["compare", *words, "faces=no_copy"]) == 2
+    assert "a/test_copies.npz: no such file; faces=no_copy needs what evaluate" in capsys.readouterr().err
+    (tmp_path / "a" / "test_copies.npz").write_bytes(b"PK")
+    assert main(["compare", *words, "faces=no_copy"]) == 2
+    assert "a/test_copies.npz: cannot be read; expected a whole file" in capsys.readouterr().err
+    write_copies(tmp_path / "a" / "test_copies.npz", np.zeros(3, bool), np.zeros(3, bool))
+    assert main(["compare", *words, "faces=no_copy"]) == 2
+    assert "expected bool, one for each of 400 faces" in capsys.readouterr().err
+    for name in ("a", "b"):
+        with_copies(tmp_path / name, range(IMAGES), range(0))
+    assert main(["compare", *words, "faces=no_copy"]) == 2
+    assert "each of the faces has a copy in training" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

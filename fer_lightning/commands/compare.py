@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from fer_lightning.commands.arguments import split_arguments
+from fer_lightning.copies import FACES, read_kept
 from fer_lightning.errors import ConfigError, DataError
-from fer_lightning.predictions import Predictions, read_predictions
+from fer_lightning.predictions import Predictions, read_predictions, same_faces
 from fer_lightning.report.ablation import ablation_report
 from fer_lightning.report.text import to_text
 from fer_lightning.stats.records import ArmRun
 from fer_lightning.stats.rules import Rules
 
-KEYS: dict[str, Any] = {"confidence": 0.95, "min_seeds": 3, "smallest_effect": 0.01, "power": 0.8}
+WITHOUT = {
+    "all": "",
+    "no_copy": ", without faces that have a copy in training",
+    "no_near_copy": ", without faces that have a copy or near copy in training",
+}
+KEYS: dict[str, Any] = {
+    "faces": "all",
+    "confidence": 0.95,
+    "min_seeds": 3,
+    "smallest_effect": 0.01,
+    "power": 0.8,
+}
 
 
 @dataclass(frozen=True)
@@ -27,22 +41,27 @@ class _Stored:
     synthetic: bool
     trained_on: bool
     predictions: Predictions
+    kept: np.ndarray
 
 
 def main(arguments: list[str]) -> int:
     """Print the table of verdicts: the first name is the baseline, the n-th folders of all names are one seed.
 
     A folder is one that ``evaluate … output=DIR`` has written. All must be of one split of the same data. With
-    single runs a difference is judged over the images alone (McNemar).
+    single runs a difference is judged over the images alone (McNemar). ``faces=no_copy`` and ``faces=no_near_copy``
+    leave out the faces of which any of the models has seen a copy in training.
     """
     values, words = split_arguments(arguments, KEYS)
+    faces = values.pop("faces")
+    if faces not in FACES:
+        raise ConfigError(f"faces={faces}: expected one of {', '.join(FACES)}")
     for key, value in values.items():
         if not isinstance(value, (int, float)):
             raise ConfigError(
                 f"{key}={value}: expected a number; {key} is a setting, not a name for evaluations"
             )
     rules, groups = Rules(**values), _groups(words)
-    stored = {name: [_read(Path(folder)) for folder in folders] for name, folders in groups.items()}
+    stored = {name: [_read(Path(folder), faces) for folder in folders] for name, folders in groups.items()}
     parts = [part for group in stored.values() for part in group]
     kinds = {(part.split, part.data) for part in parts}
     if len(kinds) > 1:
@@ -53,6 +72,8 @@ def main(arguments: list[str]) -> int:
             f"some of the models were trained on these {parts[0].split} faces, others not: expected faces that all "
             "have seen, or none"
         )
+    if faces != "all":
+        stored = _judged(stored)
     runs = [
         ArmRun(
             arm=name,
@@ -65,17 +86,39 @@ def main(arguments: list[str]) -> int:
         for name, group in stored.items()
         for number, part in enumerate(group)
     ]
+    title = f"Evaluations on {parts[0].split}{', TRAINED ON these faces' if parts[0].trained_on else ''}"
     report = ablation_report(
         runs,
         next(iter(groups)),
         f"{parts[0].split}/acc",
         data_name=parts[0].data,
         synthetic=parts[0].synthetic,
-        title=f"Evaluations on {parts[0].split}{', TRAINED ON these faces' if parts[0].trained_on else ''}",
+        title=title + WITHOUT[faces],
         rules=rules,
     )
     print(to_text(report))
     return 0
+
+
+def _judged(stored: dict[str, list[_Stored]]) -> dict[str, list[_Stored]]:
+    """Keep the faces that every model is to be judged on; raise ConfigError where they are not the same, or none."""
+    parts = [part for group in stored.values() for part in group]
+    first = parts[0].predictions
+    for part in parts[1:]:
+        if not same_faces(part.predictions, first):
+            raise ConfigError("faces: the evaluations are not of the same faces in the same order")
+    kept = np.logical_and.reduce([part.kept for part in parts])
+    if not kept.any():
+        raise ConfigError("faces: each of the faces has a copy in training; expected some that have none")
+
+    def only(found: Predictions) -> Predictions:
+        ids = None if found.ids is None else found.ids[kept]
+        return replace(found, logits=found.logits[kept], labels=found.labels[kept], ids=ids)
+
+    return {
+        name: [replace(part, predictions=only(part.predictions)) for part in group]
+        for name, group in stored.items()
+    }
 
 
 def _groups(words: list[str]) -> dict[str, list[str]]:
@@ -103,7 +146,7 @@ def _groups(words: list[str]) -> dict[str, list[str]]:
     return groups
 
 
-def _read(folder: Path) -> _Stored:
+def _read(folder: Path, faces: str) -> _Stored:
     path = folder / "evaluation.json"
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
@@ -113,4 +156,6 @@ def _read(folder: Path) -> _Stored:
         raise DataError(f"{path}: no such file; expected a folder written by evaluate … output=DIR") from None
     except (ValueError, KeyError, TypeError, OSError) as error:
         raise DataError(f"{path}: cannot be read ({error})") from None
-    return _Stored(split, data, synthetic, trained_on, read_predictions(folder / f"{split}_logits.npz"))
+    predictions = read_predictions(folder / f"{split}_logits.npz")
+    kept = read_kept(folder / f"{split}_copies.npz", faces, len(predictions.labels))
+    return _Stored(split, data, synthetic, trained_on, predictions, kept)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fer_lightning.commands.arguments import parse_arguments, set_threads
+from fer_lightning.copies import write_copies
 from fer_lightning.data.faces import SPLITS
 from fer_lightning.errors import ConfigError
 from fer_lightning.evaluate import Evaluation, evaluate
@@ -70,7 +71,7 @@ def _row(name: str, every: str, unleaked: str, unrelated: str) -> str:
 
 
 def write(found: Evaluation, checkpoints: list[str], seen: dict[str, Any], folder: Path) -> None:
-    """Write ``evaluation.json`` and ``<split>_logits.npz`` into ``folder``."""
+    """Write ``evaluation.json``, ``<split>_logits.npz`` and ``<split>_copies.npz`` into ``folder``."""
     write_json(
         folder / "evaluation.json",
         {
@@ -90,3 +91,4 @@ def write(found: Evaluation, checkpoints: list[str], seen: dict[str, Any], folde
         },
     )
     write_predictions(folder / f"{found.split}_logits.npz", found.predictions)
+    write_copies(folder / f"{found.split}_copies.npz", found.copied, found.nearly)
