@@ -6,6 +6,7 @@ import torch
 
 from fer_lightning.commands.evaluate import table
 from fer_lightning.compose import compose_config
+from fer_lightning.data.near_copies import nearest_correlation
 from fer_lightning.errors import ConfigError, DataError
 from fer_lightning.evaluate import evaluate, measure, predict_split
 from fer_lightning.models import Fast, Small
@@ -51,6 +52,32 @@ def test_copies_of_training_faces_are_found_in_the_data(tmp_path):
     assert ids[data.nearly_copied_from_training("test")].tolist() == ["test/b/2.png"]
     without = FaceDataModule("image_folder", str(tmp_path / "faces"), exclude=["leaked"])
     assert len(data.train_indices) - len(without.train_indices) == 1
+
+
+def test_near_copies_are_told_at_one_size_whatever_the_model_sees(tmp_path):
+    from PIL import Image
+
+    from fer_lightning.data.datamodule import FaceDataModule
+
+    # One coarse picture under fine grain of its own: alike only where the grain is averaged away.
+    random = np.random.default_rng(0)
+    coarse = np.kron(random.integers(80, 176, (6, 6)), np.ones((8, 8)))
+    for split in ("train", "val", "test"):
+        for label in ("a", "b"):
+            folder = tmp_path / "faces" / split / label
+            folder.mkdir(parents=True)
+            grain = random.integers(-40, 41, (48, 48))
+            Image.fromarray((coarse + grain).astype(np.uint8)).save(folder / "0.png")
+    for size in (6, 48):
+        data = FaceDataModule("image_folder", str(tmp_path / "faces"), image_size=size)
+        images = data.faces.images
+        chosen = images[data.faces.indices("test")], images[data.faces.indices("train")]
+        assert (nearest_correlation(*chosen) > 0.9).all() == (size == 6)
+        assert not data.nearly_copied_from_training("test").any()
+        kept = FaceDataModule(
+            "image_folder", str(tmp_path / "faces"), image_size=size, exclude=["nearly_leaked"]
+        )
+        assert len(kept.train_indices) == 2
 
 
 def test_no_face_of_a_split_that_any_model_was_trained_on_counts_as_unseen(tmp_path, tiny):

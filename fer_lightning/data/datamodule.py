@@ -13,7 +13,7 @@ from torch import Tensor
 from fer_lightning.data.duplicates import exclusion_mask, has_training_copy
 from fer_lightning.data.faces import Faces
 from fer_lightning.data.loader import BatchLoader
-from fer_lightning.data.near_copies import has_near_copy
+from fer_lightning.data.near_copies import SIZE, has_near_copy
 from fer_lightning.data.source import load_faces
 from fer_lightning.data.splits import stratified_fraction
 from fer_lightning.data.synthetic import synthetic_faces
@@ -111,14 +111,18 @@ class FaceDataModule(pl.LightningDataModule):
     def faces(self) -> Faces:
         """All faces of the source, memory-mapped; read on first use."""
         if self._faces is None:
-            self._faces = self._load()
+            self._faces = self._load(self.image_size)
         return self._faces
 
-    def _load(self) -> Faces:
+    def _load(self, image_size: int) -> Faces:
         if self.form == "synthetic":
-            options = {"image_size": self.image_size, **self.drawing}
+            options = {"image_size": image_size, **self.drawing}
             return synthetic_faces(cache_dir=self.source["cache_dir"], **options)
-        return load_faces(self.form, self.path, **self.source)
+        return load_faces(self.form, self.path, **(self.source | {"image_size": image_size}))
+
+    def _compared_images(self) -> np.ndarray:
+        """All faces at the size at which near copies are told, whatever size a model sees: uint8 ``[N, H, W]``."""
+        return (self.faces if self.image_size == SIZE else self._load(SIZE)).images
 
     def prepare_data(self) -> None:
         """Build the cache, in one process of each machine."""
@@ -140,7 +144,9 @@ class FaceDataModule(pl.LightningDataModule):
         faces = self.faces
         chosen = self._indices_of(self.training_splits)
         if self.exclude:
-            chosen = chosen[~exclusion_mask(faces, self.exclude, self.training_splits)[chosen]]
+            compared = self._compared_images() if "nearly_leaked" in self.exclude else None
+            excluded = exclusion_mask(faces, self.exclude, self.training_splits, compared)
+            chosen = chosen[~excluded[chosen]]
         if self.fraction < 1:
             chosen = stratified_fraction(chosen, faces.labels, self.fraction, self.source["split_seed"])
         if len(chosen) == 0:
@@ -184,7 +190,8 @@ class FaceDataModule(pl.LightningDataModule):
         faces, splits = self.faces, self.training_splits if training is None else training
         if split in splits:
             return np.ones(len(faces.indices(split)), bool)
-        return has_near_copy(faces.images[faces.indices(split)], faces.images[self._indices_of(splits)])
+        images = self._compared_images()
+        return has_near_copy(images[faces.indices(split)], images[self._indices_of(splits)])
 
     def _indices_of(self, splits: Iterable[str]) -> np.ndarray:
         found = [self.faces.indices(split) for split in splits]

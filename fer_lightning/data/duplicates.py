@@ -74,7 +74,10 @@ def has_training_copy(faces: Faces, training: np.ndarray | None = None) -> np.nd
 
 
 def exclusion_mask(
-    faces: Faces, kinds: Sequence[str], training_splits: Sequence[str] = ("train",)
+    faces: Faces,
+    kinds: Sequence[str],
+    training_splits: Sequence[str] = ("train",),
+    compared: np.ndarray | None = None,
 ) -> np.ndarray:
     """Say which training faces to leave out: bool [N], False outside the training splits.
 
@@ -91,6 +94,9 @@ def exclusion_mask(
         training splits, exact ones included; see `near_copies`).
     training_splits
         The splits that are trained on.
+    compared
+        uint8 [N, H, W]: the faces at the size at which near copies are told (`near_copies.SIZE`); None takes them as
+        they are.
 
     Raises
     ------
@@ -115,7 +121,8 @@ def exclusion_mask(
         excluded |= is_blank(faces.images)
     if "nearly_leaked" in kinds:
         excluded |= copies_among(groups, ~training)  # a blank face correlates with none, its copy neither
-        excluded[training] |= has_near_copy(faces.images[training], faces.images[~training])
+        images = faces.images if compared is None else compared
+        excluded[training] |= has_near_copy(images[training], images[~training])
     return excluded & training
 
 
