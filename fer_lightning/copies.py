@@ -5,14 +5,25 @@ from __future__ import annotations
 import os
 import zipfile
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
-from fer_lightning.errors import DataError
+from fer_lightning.errors import ConfigError, DataError
 
-FACES: Final = ("all", "no_copy", "no_near_copy")
-"""Faces that are judged: all, those without an exact copy in training, those without a near copy either."""
+WITHOUT: Final = {
+    "all": "",
+    "no_copy": ", without faces that have a copy in training",
+    "no_near_copy": ", without faces that have a copy or near copy in training",
+}
+"""Faces that are judged, and what is said of them: all, those without an exact copy, or without a near one either."""
+
+
+def check_faces(faces: Any) -> str:
+    """Return ``faces`` if it is a key of :data:`WITHOUT`; raise ConfigError if not."""
+    if not isinstance(faces, str) or faces not in WITHOUT:
+        raise ConfigError(f"faces={faces}: expected one of {', '.join(WITHOUT)}")
+    return faces
 
 
 def write_copies(path: Path, copied: np.ndarray, nearly: np.ndarray) -> None:
@@ -32,7 +43,7 @@ def read_kept(path: Path, faces: str, count: int) -> np.ndarray:
     path
         A file of :func:`write_copies`; not read where all faces are judged.
     faces
-        One of :data:`FACES`.
+        A key of :data:`WITHOUT`.
     count
         The N faces of the split.
 

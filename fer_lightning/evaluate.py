@@ -65,8 +65,13 @@ class Evaluation:
 
 def data_of(module: ExpressionClassifier, overrides: dict[str, Any]) -> FaceDataModule:
     """Return the data that a classifier was trained on, with ``data.…`` keys changed as given."""
-    config = OmegaConf.create(module.record["config"])
-    known = [f"data.{name}" for name in _keys(module.record["config"]["data"])]
+    return data_from(module.record["config"], overrides)
+
+
+def data_from(stored: Any, overrides: dict[str, Any]) -> FaceDataModule:
+    """Return the data of a run's configuration, with ``data.…`` keys changed as given."""
+    config = OmegaConf.create(stored)
+    known = [f"data.{name}" for name in _keys(stored["data"])]
     for key, value in overrides.items():
         if key not in known:
             raise ConfigError(f"{key}: no such key; {nearest(key, known)}")

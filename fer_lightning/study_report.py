@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
-from fer_lightning.errors import DataError, UserError
+from fer_lightning.copies import WITHOUT
+from fer_lightning.errors import ConfigError, DataError, UserError
 from fer_lightning.report.ablation import AblationReport, ablation_report
 from fer_lightning.report.files import write_report
 from fer_lightning.report.page import write_page
@@ -20,6 +21,7 @@ from fer_lightning.report.search import write_search_figures
 from fer_lightning.report.text import to_text
 from fer_lightning.stats.importance import objective_importance
 from fer_lightning.stats.rules import Rules
+from fer_lightning.study_copies import without_copies
 from fer_lightning.study_runs import arm_runs, tuned_runs
 from fer_lightning.sweeps.cell import PLAIN
 from fer_lightning.sweeps.job import WORKER
@@ -46,7 +48,12 @@ def _command(trials: Sequence[TrialRecord], record: dict[str, Any]) -> str | Non
     return found
 
 
-def judge(trials: Sequence[TrialRecord], rules: Rules | None = None) -> AblationReport:
+def judge(
+    trials: Sequence[TrialRecord],
+    rules: Rules | None = None,
+    faces: str = "all",
+    overrides: Mapping[str, Any] | None = None,
+) -> AblationReport:
     """Judge the arms of an ablation study.
 
     Parameters
@@ -55,11 +62,15 @@ def judge(trials: Sequence[TrialRecord], rules: Rules | None = None) -> Ablation
         All of the study.
     rules
         When an arm is called better or worse.
+    faces, overrides
+        ``all``, or which are judged of the data and their changed keys: see `without_copies`.
 
     Raises
     ------
     DataError
         The study is no ablation.
+    ConfigError
+        Some of the faces are asked for, and what is compared is no accuracy on them.
     """
     runs = arm_runs(trials)
     if not runs:
@@ -68,11 +79,17 @@ def judge(trials: Sequence[TrialRecord], rules: Rules | None = None) -> Ablation
     data = record.get("data", {})
     maximize = record.get("mode", "max") == "max"
     tuned, tuning = tuned_runs(trials, maximize=maximize) or (None, None)
+    metric = record.get("metric", "val/acc")
+    if faces != "all":
+        if metric != "val/acc":
+            raise ConfigError(f"faces={faces}: the study compares {metric}; expected one of val/acc")
+        runs = without_copies(runs, faces, overrides)
+        tuned = None if tuned is None else without_copies(tuned, faces, overrides)
     return ablation_report(
         runs,
         baseline=runs[0].arm,
-        metric=record.get("metric", "val/acc"),
-        data_name=data.get("name", ""),
+        metric=metric,
+        data_name=data.get("name", "") + WITHOUT[faces],
         synthetic=bool(data.get("synthetic", False)),
         rules=rules or Rules(higher_is_better=maximize),
         command=_command(trials, record),
@@ -115,6 +132,8 @@ def report_study(
     rules: Rules | None = None,
     *,
     page: bool = True,
+    faces: str = "all",
+    overrides: Mapping[str, Any] | None = None,
 ) -> str:
     """Write a study's report files and figures and return its table as text.
 
@@ -129,20 +148,26 @@ def report_study(
     rules
         When an arm of an ablation is called better or worse.
     page
-        Whether to write ``report.html`` too.
+        Whether to write ``report.html`` too; it shows all faces.
+    faces, overrides
+        Which faces an ablation is judged on: see `judge`.
 
     Raises
     ------
     DataError
         There is no such study, or nothing in it to report.
+    ConfigError
+        Some of the faces are asked for of a search.
     """
     trials = load_trials(place, study_name)
     if any(trial.arm is not None for trial in trials):
-        report = judge(trials, rules)
+        report = judge(trials, rules, faces, overrides)
         paths = write_report(report, folder)
         if page:
             paths["page"] = write_page(load_study(place, study_name), trials, folder, report)
         return f"{to_text(report)}\n\nwritten to {shown(folder)}: {', '.join(path.name for path in paths.values())}"
+    if faces != "all":
+        raise ConfigError(f"faces={faces}: {place} is no ablation; expected one, a search has no verdicts")
     record = _any_record(trials)
     if not any(trial.state == "COMPLETE" for trial in trials):
         raise DataError(f"{place}: no trial is complete yet")

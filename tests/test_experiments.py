@@ -90,6 +90,32 @@ def test_the_ablation_ends_with_a_table_and_goes_on_with_more_seeds(here, tiny, 
     with (here / "study" / "report.csv").open() as stream:
         rows = list(csv.DictReader(stream))
     assert len(rows) == len({arm for arm, _ in cells})
+    # No two synthetic faces are copies, so the verdicts without copies are the same and say what they are of.
+    capsys.readouterr()
+    assert main(["report", f"{here}/study", "faces=no_copy", f"output={here}/kept"]) == 0
+    assert "without faces that have a copy in training" in " ".join(capsys.readouterr().out.split())
+    assert not (here / "kept" / "report.html").exists()
+    with (here / "kept" / "report.csv").open() as stream:
+        kept = list(csv.DictReader(stream))
+    # What a run recorded as its accuracy is of single precision.
+    means = [[float(row["mean"]) for row in table] for table in (kept, rows)]
+    assert means[0] == pytest.approx(means[1], abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["faces=some", "output=o"], "faces=some: expected one of all, no_copy, no_near_copy"),
+        (
+            ["faces=no_copy"],
+            "faces=no_copy needs output=DIR: the report in the study's folder is of all faces",
+        ),
+        (["data.path=x"], "data.path: is read with faces=no_copy or faces=no_near_copy only"),
+    ],
+)
+def test_what_a_report_without_copies_needs_is_said(tmp_path, capsys, words, message):
+    assert main(["report", str(tmp_path), *words]) == 2
+    assert message in capsys.readouterr().err
 
 
 def test_a_study_is_reported_again_from_its_folder(here, tiny, capsys):
@@ -97,6 +123,8 @@ def test_a_study_is_reported_again_from_its_folder(here, tiny, capsys):
     assert main([*command, "hydra/sweeper/pruner=none"]) == 0
     first = capsys.readouterr().out
     assert "3 trials complete, 0 pruned, 0 failed" in first
+    assert main(["report", f"{here}/study", "faces=no_copy", f"output={here}/none"]) == 2
+    assert "is no ablation; expected one, a search has no verdicts" in capsys.readouterr().err
     assert main(["report", f"{here}/study", f"output={here}/again"]) == 0
     assert capsys.readouterr().out.splitlines()[:8] == first.strip().splitlines()[:8]
     assert {path.name for path in (here / "again").iterdir()} >= {"history.png", "parallel.png", "slices.png"}

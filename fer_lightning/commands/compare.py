@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from fer_lightning.commands.arguments import split_arguments
-from fer_lightning.copies import FACES, read_kept
+from fer_lightning.copies import WITHOUT, check_faces, read_kept
 from fer_lightning.errors import ConfigError, DataError
 from fer_lightning.predictions import Predictions, read_predictions, same_faces
 from fer_lightning.report.ablation import ablation_report
@@ -18,11 +18,6 @@ from fer_lightning.report.text import to_text
 from fer_lightning.stats.records import ArmRun
 from fer_lightning.stats.rules import Rules
 
-WITHOUT = {
-    "all": "",
-    "no_copy": ", without faces that have a copy in training",
-    "no_near_copy": ", without faces that have a copy or near copy in training",
-}
 KEYS: dict[str, Any] = {
     "faces": "all",
     "confidence": 0.95,
@@ -52,9 +47,7 @@ def main(arguments: list[str]) -> int:
     leave out the faces of which any of the models has seen a copy in training.
     """
     values, words = split_arguments(arguments, KEYS)
-    faces = values.pop("faces")
-    if faces not in FACES:
-        raise ConfigError(f"faces={faces}: expected one of {', '.join(FACES)}")
+    faces = check_faces(values.pop("faces"))
     for key, value in values.items():
         if not isinstance(value, (int, float)):
             raise ConfigError(

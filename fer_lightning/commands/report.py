@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from fer_lightning.commands.arguments import parse_arguments
+from fer_lightning.copies import check_faces
 from fer_lightning.errors import ConfigError
 from fer_lightning.stats.rules import Rules
 from fer_lightning.study_report import report_study
@@ -13,6 +14,7 @@ from fer_lightning.study_report import report_study
 KEYS: dict[str, Any] = {
     "study_name": None,
     "output": None,
+    "faces": "all",
     "page": True,
     "confidence": 0.95,
     "min_seeds": 3,
@@ -23,16 +25,26 @@ KEYS: dict[str, Any] = {
 
 
 def main(arguments: list[str]) -> int:
-    """Print the report of the study in a folder, or of a storage, and write its files there or to ``output``."""
+    """Print the report of the study in a folder, or of a storage, and write its files there or to ``output``.
+
+    ``faces=no_copy`` and ``faces=no_near_copy`` judge an ablation without the validation faces of which training has
+    seen a copy; ``data.path=…`` says where the data are if they have moved.
+    """
     if not arguments or "=" in arguments[0]:
         raise ConfigError("report STUDY_DIR: expected the folder of a study")
     place, *rest = arguments
-    values, _ = parse_arguments(rest, KEYS)
-    output = values.pop("output")
+    values, overrides = parse_arguments(rest, KEYS, prefixes=["data."])
+    output, faces = values.pop("output"), check_faces(values.pop("faces"))
+    if overrides and faces == "all":
+        raise ConfigError(f"{next(iter(overrides))}: is read with faces=no_copy or faces=no_near_copy only")
+    if faces != "all" and output is None:
+        raise ConfigError(f"faces={faces} needs output=DIR: the report in the study's folder is of all faces")
     if output is None and not Path(place).is_dir():
         raise ConfigError(f"{place}: no such folder; a study of a storage needs output=DIR")
     study_name, page = values.pop("study_name"), values.pop("page")
     if not isinstance(page, bool):
         raise ConfigError(f"page={page}: expected true or false")
-    print(report_study(place, Path(output or place), study_name, Rules(**values), page=page))
+    folder, page = Path(output or place), page and faces == "all"
+    rules = Rules(**values)
+    print(report_study(place, folder, study_name, rules, page=page, faces=faces, overrides=overrides))
     return 0

@@ -1,0 +1,78 @@
+"""A study judged again without the faces of which training has seen a copy."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from omegaconf import OmegaConf
+from yaml import YAMLError
+
+from fer_lightning.errors import ConfigError, DataError
+from fer_lightning.evaluate import data_from
+from fer_lightning.stats.records import ArmRun
+
+
+def without_copies(
+    runs: Sequence[ArmRun], faces: str, overrides: Mapping[str, Any] | None = None
+) -> list[ArmRun]:
+    """Return the runs with the logits and the accuracy of those validation faces that are judged.
+
+    Copies are counted against the whole training split, whatever share of it a run was trained on, and near copies
+    are told by `near_copies`. Runs that are not complete stay as they are.
+
+    Parameters
+    ----------
+    runs
+        Of an ablation study; those that are complete need their folders.
+    faces
+        ``no_copy`` or ``no_near_copy``: without faces that have an exact copy in training, or a near one either.
+    overrides
+        ``data.…`` keys to be changed, such as ``data.path``.
+
+    Raises
+    ------
+    DataError
+        A run has no logits, or they are not of the data's validation faces; every face has a copy.
+    ConfigError
+        The data are not those that the runs were trained on.
+    """
+    first = next((run for run in runs if run.complete), None)
+    if first is None or first.directory is None:
+        raise DataError(f"faces={faces}: no complete run with a folder; expected a study's own runs")
+    folder = Path(first.directory)
+    try:
+        config = OmegaConf.to_container(OmegaConf.load(folder / "config.yaml"))
+        record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError, YAMLError) as error:
+        raise DataError(f"{folder}: its config.yaml or run.json cannot be read ({error})") from None
+    data = data_from(config, dict(overrides or {}))
+    known = record.get("data", {}).get("fingerprint")
+    if known is not None and known != data.faces.fingerprint:
+        raise ConfigError(
+            f"data.path={data.path}: not the data that {folder} was trained on; expected those, as data.path=…"
+        )
+    kept = ~data.copied_from_training("val")
+    if faces == "no_near_copy":
+        kept &= ~data.nearly_copied_from_training("val")
+    if not kept.any():
+        raise DataError(f"faces={faces}: every validation face has a copy in training")
+    ids = np.asarray(data.faces.ids)[data.faces.indices("val")]
+    return [_judged(run, kept, ids) if run.complete else run for run in runs]
+
+
+def _judged(run: ArmRun, kept: np.ndarray, ids: np.ndarray) -> ArmRun:
+    """Return a run on the faces that are kept: bool ``[N]``, of the N validation faces with these names."""
+    found = run.predictions
+    if found is None:
+        raise DataError(f"{run.directory}: no val_logits.npz; faces=… needs every complete run's")
+    if found.ids is None or not np.array_equal(found.ids, ids):
+        raise DataError(
+            f"{run.directory}: its val_logits.npz is not of the data's {len(ids):,} validation faces"
+        )
+    value = float(found.correct[kept].mean())
+    return replace(run, value=value, logits=found.logits[kept], labels=found.labels[kept], ids=ids[kept])
