@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import zipfile
 from pathlib import Path
 from typing import Any, Final
@@ -10,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from fer_lightning.errors import ConfigError, DataError
+from fer_lightning.tracking.files import write_arrays
 
 WITHOUT: Final = {
     "all": "",
@@ -28,11 +28,7 @@ def check_faces(faces: Any) -> str:
 
 def write_copies(path: Path, copied: np.ndarray, nearly: np.ndarray) -> None:
     """Write for each face of a split whether it has an exact copy in training, and a near one: bool ``[N]`` each."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    with partial.open("wb") as stream:
-        np.savez_compressed(stream, copied=copied, nearly=nearly)
-    partial.replace(path)
+    write_arrays(path, copied=copied, nearly=nearly)
 
 
 def read_kept(path: Path, faces: str, count: int) -> np.ndarray:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from fer_lightning.errors import DataError
+from fer_lightning.tracking.files import write_arrays
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,22 +56,22 @@ class Predictions:
         right = self.logits.argmax(axis=1) == self.labels
         return np.asarray(right & ~np.isnan(self.logits).any(axis=1))
 
+    def only(self, kept: np.ndarray) -> Predictions:
+        """Return those of some of the faces: ``kept`` is bool ``[N]``."""
+        ids = None if self.ids is None else self.ids[kept]
+        return replace(self, logits=self.logits[kept], labels=self.labels[kept], ids=ids)
+
 
 def write_predictions(path: Path, predictions: Predictions) -> None:
     """Write a compressed ``.npz``, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    with partial.open("wb") as stream:
-        np.savez_compressed(
-            stream,
-            logits=predictions.logits.astype(np.float32),
-            labels=predictions.labels.astype(np.int64),
-            ids=np.arange(len(predictions.labels)).astype(str)
-            if predictions.ids is None
-            else predictions.ids,
-            class_names=np.array(predictions.class_names),
-        )
-    partial.replace(path)
+    ids = np.arange(len(predictions.labels)).astype(str) if predictions.ids is None else predictions.ids
+    write_arrays(
+        path,
+        logits=predictions.logits.astype(np.float32),
+        labels=predictions.labels.astype(np.int64),
+        ids=ids,
+        class_names=np.array(predictions.class_names),
+    )
 
 
 def read_predictions(path: str | Path) -> Predictions:

@@ -74,5 +74,6 @@ def _judged(run: ArmRun, kept: np.ndarray, ids: np.ndarray) -> ArmRun:
         raise DataError(
             f"{run.directory}: its val_logits.npz is not of the data's {len(ids):,} validation faces"
         )
-    value = float(found.correct[kept].mean())
-    return replace(run, value=value, logits=found.logits[kept], labels=found.labels[kept], ids=ids[kept])
+    judged = found.only(kept)
+    value = float(judged.correct.mean())
+    return replace(run, value=value, logits=judged.logits, labels=judged.labels, ids=judged.ids)

@@ -83,8 +83,9 @@ def judge(
     if faces != "all":
         if metric != "val/acc":
             raise ConfigError(f"faces={faces}: the study compares {metric}; expected one of val/acc")
-        runs = without_copies(runs, faces, overrides)
-        tuned = None if tuned is None else without_copies(tuned, faces, overrides)
+        # Together: the data are read once, and of an unfinished tuning no run may be complete.
+        judged = without_copies([*runs, *(tuned or [])], faces, overrides)
+        runs, tuned = judged[: len(runs)], None if tuned is None else judged[len(runs) :]
     return ablation_report(
         runs,
         baseline=runs[0].arm,

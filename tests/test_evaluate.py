@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from fer_lightning.commands.evaluate import table
+from fer_lightning.commands.evaluate import table, write
 from fer_lightning.compose import compose_config
+from fer_lightning.copies import WITHOUT, read_kept
 from fer_lightning.data.near_copies import nearest_correlation
 from fer_lightning.errors import ConfigError, DataError
 from fer_lightning.evaluate import evaluate, measure, predict_split
@@ -15,7 +16,7 @@ from fer_lightning.views import check_views, views
 from tests.test_explain_command import save
 
 
-def test_faces_that_leak_are_left_out_of_the_second_accuracy():
+def test_faces_that_leak_are_left_out_of_the_second_accuracy(tmp_path):
     logits = np.array([[2.0, 0], [2.0, 0], [0, 2.0], [2.0, 0]], np.float32)
     predictions = Predictions(logits, np.array([0, 0, 1, 1]), np.array(list("abcd")), ("x", "y"))
     copied, nearly = np.array([True, True, False, False]), np.array([True, True, False, True])
@@ -27,6 +28,14 @@ def test_faces_that_leak_are_left_out_of_the_second_accuracy():
     assert found.unrelated["acc"] == pytest.approx(1.0)
     assert found.unrelated["faces"] == 1
     assert found.confusion.tolist() == [[2, 0], [1, 1]]
+    write(found, [], {}, tmp_path)
+    kept = {faces: read_kept(tmp_path / "test_copies.npz", faces, 4).tolist() for faces in WITHOUT}
+    assert kept["all"] == [True] * 4
+    assert kept["no_copy"] == [False, False, True, True]
+    assert kept["no_near_copy"] == [False, False, True, False]
+    # A blank face correlates with none, its exact copy neither: what is copied counts as nearly copied too.
+    blank = measure(predictions, np.array([True, False, False, False]), np.zeros(4, bool), "test")
+    assert blank.nearly.tolist() == [True, False, False, False]
 
 
 def test_copies_of_training_faces_are_found_in_the_data(tmp_path):

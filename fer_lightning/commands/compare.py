@@ -104,12 +104,8 @@ def _judged(stored: dict[str, list[_Stored]]) -> dict[str, list[_Stored]]:
     if not kept.any():
         raise ConfigError("faces: each of the faces has a copy in training; expected some that have none")
 
-    def only(found: Predictions) -> Predictions:
-        ids = None if found.ids is None else found.ids[kept]
-        return replace(found, logits=found.logits[kept], labels=found.labels[kept], ids=ids)
-
     return {
-        name: [replace(part, predictions=only(part.predictions)) for part in group]
+        name: [replace(part, predictions=part.predictions.only(kept)) for part in group]
         for name, group in stored.items()
     }
 

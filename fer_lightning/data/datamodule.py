@@ -13,7 +13,7 @@ from torch import Tensor
 from fer_lightning.data.duplicates import exclusion_mask, has_training_copy
 from fer_lightning.data.faces import Faces
 from fer_lightning.data.loader import BatchLoader
-from fer_lightning.data.near_copies import SIZE, has_near_copy
+from fer_lightning.data.near_copies import NEAR_SIZE, has_near_copy
 from fer_lightning.data.source import load_faces
 from fer_lightning.data.splits import stratified_fraction
 from fer_lightning.data.synthetic import synthetic_faces
@@ -122,7 +122,7 @@ class FaceDataModule(pl.LightningDataModule):
 
     def _compared_images(self) -> np.ndarray:
         """All faces at the size at which near copies are told, whatever size a model sees: uint8 ``[N, H, W]``."""
-        return (self.faces if self.image_size == SIZE else self._load(SIZE)).images
+        return (self.faces if self.image_size == NEAR_SIZE else self._load(NEAR_SIZE)).images
 
     def prepare_data(self) -> None:
         """Build the cache, in one process of each machine."""

@@ -95,8 +95,8 @@ def exclusion_mask(
     training_splits
         The splits that are trained on.
     compared
-        uint8 [N, H, W]: the faces at the size at which near copies are told (`near_copies.SIZE`); None takes them as
-        they are.
+        uint8 [N, H, W]: the faces at the size at which near copies are told (`near_copies.NEAR_SIZE`); None takes
+        them as they are.
 
     Raises
     ------

@@ -15,7 +15,7 @@ NEAR: Final = 0.9
 On FER2013, pairs of a test face and its nearest training face were looked at, nine of each band: from 0.900 to 0.905
 and from 0.930 to 0.940 seventeen of eighteen showed one photograph, from 0.840 to 0.844 and from 0.860 to 0.864 three.
 """
-SIZE: Final = 48
+NEAR_SIZE: Final = 48
 """Pixels of the faces that are compared, FER2013's own: NEAR is known there, and smaller faces correlate more."""
 CHUNK: Final = 512
 
