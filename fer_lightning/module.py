@@ -83,8 +83,10 @@ class ExpressionClassifier(pl.LightningModule):
         self.predictions: dict[str, Tensor] = {}
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return logits ``[B, C]`` of grey faces ``[B, 1, H, W]`` with levels 0–255."""
-        return self.model(self.normalization(images))
+        """Return logits ``[B, C]`` of grey faces ``[B, 1, H, W]`` with levels 0–255, of single precision or more."""
+        logits: Tensor = self.model(self.normalization(images))
+        # Under bf16-mixed or 16-mixed they are of half precision, too coarse for a loss, for ranks and for NumPy.
+        return logits.to(torch.promote_types(logits.dtype, torch.float32))
 
     def on_train_epoch_start(self) -> None:
         """Draw this epoch's random numbers from the seed and the epoch alone."""
