@@ -98,7 +98,7 @@ class AveragedWeights(EMAWeightAveraging):
         device = pl_module.device
         # What dropout draws here must not change what the rest of the epoch draws.
         kind, devices = ("cuda", []) if device.type == "cpu" else (device.type, [device])
-        with torch.random.fork_rng(devices, device_type=kind):
+        with torch.random.fork_rng(devices, device_type=kind), trainer.precision_plugin.forward_context():
             update_bn(inputs, pl_module.model)
         for norm in norms:
             for statistic in (norm.running_mean, norm.running_var):

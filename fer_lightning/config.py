@@ -17,6 +17,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.errors import PydanticSchemaGenerationError, PydanticUndefinedAnnotation, PydanticUserError
 
 from fer_lightning.errors import ConfigError
+from fer_lightning.precision import check_precision
 
 
 @dataclass
@@ -222,6 +223,8 @@ def _check_combinations(config: Mapping[str, Any]) -> None:
         raise ConfigError(f"loss.teacher_share={share}: expected a share from 0 to 1")
     if config.get("threads") is not None and config["threads"] < 1:
         raise ConfigError(f"threads={config['threads']}: expected at least 1")
+    if config["trainer"].get("precision") is not None:
+        check_precision(config["trainer"]["precision"])
     for key in ("max_epochs", "max_steps"):
         value = config["trainer"].get(key)
         if value is not None and value != -1 and value < 1:

@@ -57,6 +57,10 @@ def test_every_file_says_first_what_it_is_for(path):
         ("trainer.max_epochs=abc", "trainer.max_epochs=abc: input should be a valid integer"),
         ("trainer.max_epochs=1.5", "trainer.max_epochs=1.5: input should be a valid integer"),
         ("trainer.max_epochs=0", "trainer.max_epochs=0: expected at least 1"),
+        (
+            "trainer.precision=bf16-true",
+            "trainer.precision=bf16-true: expected one of 32-true, bf16-mixed, 16-mixed",
+        ),
         ("data.train_on=test", "data.train_on=test: input should be 'train' or 'train_val'"),
         ("data.exclude=[leak]", "data.exclude=['leak']"),
         ("data.fraction=0", "data.fraction=0: expected a share above 0"),

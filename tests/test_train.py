@@ -160,6 +160,7 @@ def test_settings_that_an_older_checkpoint_does_not_know_are_those_that_were(tmp
         ("data.steps_per_epoch=2", r"data\.steps_per_epoch=2: .* was trained without it"),
         ("data.exclude=[leaked]", r"data\.exclude=\['leaked'\]: .* was trained with \[\]"),
         ("trainer.accumulate_grad_batches=2", r"trainer\.accumulate_grad_batches=2: .* with 1"),
+        ("trainer.precision=bf16-mixed", r"trainer\.precision=bf16-mixed: .* was trained with 32-true"),
         ("loss.mixup=0.5", r"loss\.mixup=0\.5: .* was trained with 0\.0"),
         ("augmentation.zoom=0.3", r"augmentation\.zoom=0\.3: .* was trained with 0\.0"),
         ("data.split_seed=1", r"data\.split_seed=1: .* was trained with 0"),
