@@ -28,16 +28,19 @@ def check_precision(precision: Any) -> None:
         raise ConfigError(f"trainer.precision={precision}: expected one of {', '.join(PRECISIONS)}")
 
 
-def warn_if_emulated(precision: str, device: torch.device) -> None:
-    """Say so where ``precision`` needs bfloat16 and the processor has no instructions for it.
+def warn_of_precision(asked: str, device: torch.device) -> None:
+    """Say so where a processor trains otherwise than in the precision ``asked`` for, or more slowly for it.
 
-    Products of bfloat16 numbers are then computed in single precision and rounded: slower than ``32-true``.
+    Lightning takes bf16-mixed for 16-mixed on a processor. Where that has no instructions for bfloat16, its products
+    are computed in single precision and rounded: slower than 32-true.
     """
-    if device.type != "cpu" or not precision.startswith("bf16"):
+    if device.type != "cpu" or asked == "32-true":
         return
-    able = torch.cpu.get_capabilities()
+    if asked == "16-mixed":
+        log.warning("trainer.precision=16-mixed needs a GPU: this processor trains in bf16-mixed")
+    # Older versions of PyTorch do not tell.
+    able: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
     if able.get("architecture") == "x86_64" and not any(able.get(name) for name in BFLOAT16):
         log.warning(
-            "trainer.precision=%s: this processor has no instructions for bfloat16; 32-true is faster on it",
-            precision,
+            "this processor has no instructions for bfloat16: trainer.precision=32-true is faster on it"
         )

@@ -22,6 +22,7 @@ def quiet_libraries() -> None:
         ".*Total length of `list` across ranks is zero.*",
         ".*It is recommended to use `self.log.*sync_dist=True.*",
         ".*distributed.nn.functional.all_gather is deprecated.*",
+        ".*AMP with fp16 is not supported on CPU.*",
         ".*lr_scheduler.step.*before.*optimizer.step.*",
     ):
         warnings.filterwarnings("ignore", pattern)

@@ -20,7 +20,7 @@ from fer_lightning.distillation import fingerprint, read_teachers, soft_targets
 from fer_lightning.errors import ConfigError
 from fer_lightning.models.counting import count_parameters
 from fer_lightning.module import ExpressionClassifier
-from fer_lightning.precision import warn_if_emulated
+from fer_lightning.precision import warn_of_precision
 from fer_lightning.quiet import quiet_libraries
 from fer_lightning.record import RunRecord, describe_data, is_first_process
 from fer_lightning.sweeps.interrupts import interruption_behind
@@ -159,7 +159,7 @@ def train(
         callbacks=_callbacks(config) + list(extra_callbacks or []),
         default_root_dir=str(folder),
     )
-    warn_if_emulated(trainer.precision, trainer.strategy.root_device)
+    warn_of_precision(str(config.trainer.get("precision") or "32-true"), trainer.strategy.root_device)
     folder.mkdir(parents=True, exist_ok=True)
     if is_first_process():
         write_text(folder / "config.yaml", yaml_text(stored["config"]))

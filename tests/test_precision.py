@@ -9,7 +9,7 @@ import torch
 
 from fer_lightning.checkpoints import read_checkpoint
 from fer_lightning.compose import compose_config
-from fer_lightning.precision import warn_if_emulated
+from fer_lightning.precision import warn_of_precision
 from fer_lightning.predictions import read_predictions
 from fer_lightning.train import train
 
@@ -21,16 +21,16 @@ PARTS = ["callbacks=[default,ema]", "callbacks.saliency=null"]
 class Watch(pl.Callback):
     """Notes the types in which the first convolution answers and the loss is computed."""
 
+    def __init__(self) -> None:
+        self.convolution: set[torch.dtype] = set()
+        self.loss: set[tuple[torch.dtype, torch.dtype]] = set()
+
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         first = next(layer for layer in pl_module.modules() if isinstance(layer, torch.nn.Conv2d))
         first.register_forward_hook(lambda _layer, _inputs, maps: self.convolution.add(maps.dtype))
         pl_module.loss.register_forward_hook(
             lambda _loss, inputs, value: self.loss.add((inputs[0].dtype, value.dtype))
         )
-
-    def __init__(self) -> None:
-        self.convolution: set[torch.dtype] = set()
-        self.loss: set[tuple[torch.dtype, torch.dtype]] = set()
 
 
 def test_products_are_of_bfloat16_and_logits_loss_and_weights_are_not(tmp_path, tiny):
@@ -47,26 +47,36 @@ def test_products_are_of_bfloat16_and_logits_loss_and_weights_are_not(tmp_path, 
     assert {value.dtype for value in state.values() if value.is_floating_point()} == {torch.float32}
 
 
+WITHOUT = {"architecture": "x86_64", "avx512_bf16": False, "amx_bf16": False}
+SLOW = "this processor has no instructions for bfloat16: trainer.precision=32-true is faster on it"
+OTHER = "trainer.precision=16-mixed needs a GPU: this processor trains in bf16-mixed"
+
+
 @pytest.mark.parametrize(
-    ("able", "precision", "said"),
+    ("able", "asked", "said"),
     [
-        ({"architecture": "x86_64", "avx512_bf16": False, "amx_bf16": False}, "bf16-mixed", True),
-        ({"architecture": "x86_64", "avx512_bf16": True, "amx_bf16": False}, "bf16-mixed", False),
-        ({"architecture": "x86_64", "avx512_bf16": False, "amx_bf16": True}, "bf16-mixed", False),
-        ({"architecture": "x86_64"}, "32-true", False),
+        (WITHOUT, "bf16-mixed", [SLOW]),
+        (WITHOUT, "16-mixed", [OTHER, SLOW]),
+        (WITHOUT, "32-true", []),
+        (WITHOUT | {"avx512_bf16": True}, "bf16-mixed", []),
+        (WITHOUT | {"amx_bf16": True}, "bf16-mixed", []),
+        (WITHOUT | {"amx_bf16": True}, "16-mixed", [OTHER]),
         # What other kinds can do goes by other names.
-        ({"architecture": "aarch64"}, "bf16-mixed", False),
+        ({"architecture": "aarch64"}, "bf16-mixed", []),
     ],
 )
-def test_a_processor_without_bfloat16_is_told_of(monkeypatch, caplog, able, precision, said):
+def test_what_a_processor_makes_of_a_precision_is_said(monkeypatch, caplog, able, asked, said):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: able)
-    warn_if_emulated(precision, torch.device("cpu"))
-    warn_if_emulated(precision, torch.device("cuda"))
-    assert [record.getMessage() for record in caplog.records] == (
-        [
-            "trainer.precision=bf16-mixed: this processor has no instructions for bfloat16; "
-            "32-true is faster on it"
-        ]
-        if said
-        else []
-    )
+    warn_of_precision(asked, torch.device("cpu"))
+    assert [record.getMessage() for record in caplog.records] == said
+    caplog.clear()
+    warn_of_precision(asked, torch.device("cuda"))
+    assert not caplog.records
+
+
+def test_single_precision_is_what_a_trainer_without_one_has(tmp_path, tiny, caplog, recwarn):
+    train(compose_config([*tiny, "trainer.precision=null"]), tmp_path / "none")
+    assert not [record for record in caplog.records if "precision" in record.getMessage()]
+    train(compose_config([*tiny, "trainer.precision=16-mixed"]), tmp_path / "half")
+    assert OTHER in [record.getMessage() for record in caplog.records]
+    assert not [str(one.message) for one in recwarn if "fp16" in str(one.message)]
