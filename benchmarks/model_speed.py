@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import platform
 import time
 from importlib import resources
 
@@ -21,6 +20,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from fer_lightning.models import count_multiply_adds, count_parameters, packaged_models
+from fer_lightning.tracking.provenance import machine
 
 IMAGE_SIZE = 48
 CLASSES = 7
@@ -72,10 +72,7 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     torch.manual_seed(0)
-    print(
-        f"torch {torch.__version__}, {torch.cpu.get_capabilities().get('cpu_name') or platform.machine()}, "
-        f"{args.threads} threads, {IMAGE_SIZE} pixels"
-    )
+    print(f"torch {torch.__version__}, {machine()['processor']}, {args.threads} threads, {IMAGE_SIZE} pixels")
     columns = ("parameters", "multiply-adds", "batch", "images/s", "channels-last", "bf16-mixed")
     print(f"{'model':<12}" + "".join(f"{column:>15}" for column in columns))
     for name in args.models:

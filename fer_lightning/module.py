@@ -83,9 +83,10 @@ class ExpressionClassifier(pl.LightningModule):
         self.predictions: dict[str, Tensor] = {}
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return logits ``[B, C]`` of grey faces ``[B, 1, H, W]`` with levels 0–255, of single precision or more."""
+        """Return logits ``[B, C]`` of grey faces ``[B, 1, H, W]`` with levels 0–255, as single precision or more."""
         logits: Tensor = self.model(self.normalization(images))
-        # Under bf16-mixed or 16-mixed they are of half precision, too coarse for a loss, for ranks and for NumPy.
+        # Under bf16-mixed or 16-mixed the net gives half precision, in which a loss would be rounded again and sums go
+        # wrong, and of which NumPy has no bfloat16. What the net itself has rounded stays so.
         return logits.to(torch.promote_types(logits.dtype, torch.float32))
 
     def on_train_epoch_start(self) -> None:

@@ -159,7 +159,8 @@ def train(
         callbacks=_callbacks(config) + list(extra_callbacks or []),
         default_root_dir=str(folder),
     )
-    warn_of_precision(str(config.trainer.get("precision") or "32-true"), trainer.strategy.root_device)
+    if is_first_process():
+        warn_of_precision(str(config.trainer.get("precision") or "32-true"), trainer.strategy.root_device)
     folder.mkdir(parents=True, exist_ok=True)
     if is_first_process():
         write_text(folder / "config.yaml", yaml_text(stored["config"]))
