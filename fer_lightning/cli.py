@@ -52,7 +52,7 @@ def usage() -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run what the arguments ask for and return the exit status: 2 for a mistake, 130 when interrupted."""
+    """Run what the arguments ask for and return the exit status; `docs/scaling.md` lists what each stands for."""
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     if os.environ.get("FER_WORKER"):
         from fer_lightning.tracking.redact_stream import redact_output
@@ -63,7 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stdout.flush()
         return status
     except UserError as error:
-        return _complain(str(error))
+        return _complain(error)
     except KeyboardInterrupt:
         print("fer_lightning: interrupted", file=sys.stderr)
         return 130
@@ -73,11 +73,11 @@ def main(arguments: list[str] | None = None) -> int:
         return 1
 
 
-def _complain(text: str) -> int:
+def _complain(error: UserError) -> int:
     from fer_lightning.tracking.redact import redact_text
 
-    print("fer_lightning: " + redact_text(" ".join(text.split())), file=sys.stderr)
-    return 2
+    print("fer_lightning: " + redact_text(" ".join(str(error).split())), file=sys.stderr)
+    return error.exit_status
 
 
 def _dispatch(arguments: list[str]) -> int:

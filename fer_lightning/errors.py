@@ -1,13 +1,20 @@
-"""The one kind of error that is shown to a person as a single line, without a traceback."""
+"""Errors that are shown to a person as a single line, without a traceback."""
 
 from __future__ import annotations
 
+from typing import ClassVar
 
-class UserError(Exception):
+from hydra.errors import CompactHydraException
+
+
+class UserError(CompactHydraException):
     """A mistake in what the user gave; its text names the file, row, key or value and what was expected.
 
-    The command line prints it as one line and exits with status 2.
+    The command line prints it as one line and exits with `exit_status`; another Hydra program prints it as one line
+    too, for it is one of Hydra's own compact errors, and exits with status 1.
     """
+
+    exit_status: ClassVar[int] = 2
 
 
 class DataError(UserError):
@@ -18,5 +25,11 @@ class ConfigError(UserError):
     """The configuration is not what was expected."""
 
 
-class TrainingDivergedError(UserError):
+class RunsFailedError(UserError):
+    """What was asked for was begun, and nothing of it, or not all that matters, succeeded."""
+
+    exit_status = 1
+
+
+class TrainingDivergedError(RunsFailedError):
     """The loss is no longer a number."""

@@ -51,6 +51,7 @@ class Cell:
     settings: Mapping[str, Any] = field(default_factory=dict)
     drawn: Mapping[str, Any] = field(default_factory=dict)
     changes: tuple[str, ...] = ()
+    seed_key: str = "seed"
 
     @property
     def key(self) -> CellKey:
@@ -68,4 +69,4 @@ class Cell:
         """What the job gets."""
         changed = {key_of(text) for text in self.changes}
         kept = [text for text in self.arm.overrides if key_of(text) not in changed]
-        return [*kept, *self.changes, override("seed", self.seed)]
+        return [*kept, *self.changes, override(self.seed_key, self.seed)]

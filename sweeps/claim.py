@@ -10,33 +10,33 @@ import optuna
 from optuna.exceptions import ExperimentalWarning
 from optuna.trial import FrozenTrial, TrialState
 
-from fer_lightning.errors import UserError
+from fer_lightning.errors import RunsFailedError
 from fer_lightning.sweeps.enqueue import enqueue, latest_by_cell
 from fer_lightning.sweeps.heartbeat import record_beat
 from fer_lightning.sweeps.lock import claim_lock
+from fer_lightning.sweeps.objective import last_value
 from fer_lightning.sweeps.owner import OWNER, Owner
 from fer_lightning.sweeps.resume import ATTEMPTS, Recovery, requeue, seconds_since_start
 from fer_lightning.sweeps.study import StudySpec
 
 
-class TooManyFailuresError(UserError):
+class TooManyFailuresError(RunsFailedError):
     """The study has reached `max_failures`."""
 
 
 @dataclass(frozen=True)
 class Claim:
-    """A trial that this process holds and is about to run."""
+    """A trial that this process holds and is about to run.
+
+    `directory` is its folder in the sweep's, the same for every attempt.
+    """
 
     trial_id: int
     number: int
     token: str
     overrides: list[str]
+    directory: str
     resume: bool
-
-    @property
-    def directory(self) -> str:
-        """The trial's folder in the sweep's; the same for every attempt."""
-        return f"trial_{self.number:04d}"
 
 
 class Claims:
@@ -142,16 +142,23 @@ class Claims:
     def _own(self, trial: optuna.Trial) -> Claim:
         overrides = self._overrides(trial)
         attempts = int(_system_attrs(trial).get(ATTEMPTS, 0))
+        directory = trial.user_attrs.get("directory") or self._directory(trial.number, overrides)
         owner = Owner.this_process()
-        claim = Claim(trial._trial_id, trial.number, owner.token, overrides, resume=attempts > 0)
+        claim = Claim(trial._trial_id, trial.number, owner.token, overrides, directory, resume=attempts > 0)
         if attempts == 0:
-            trial.set_user_attr("directory", claim.directory)
+            trial.set_user_attr("directory", directory)
             trial.set_user_attr("overrides", overrides)
         self._storage.set_trial_system_attr(trial._trial_id, ATTEMPTS, attempts + 1)
         record_beat(self._storage, trial._trial_id)
         # Last, because a running trial without an owner counts as one whose claim was not finished.
         self._storage.set_trial_system_attr(trial._trial_id, OWNER, owner.as_attr())
         return claim
+
+    def _directory(self, number: int, overrides: list[str]) -> str:
+        """The folder of a new trial; its number is added where another trial has the folder already."""
+        directory = self._spec.subdirectory(number, overrides)
+        taken = {trial.user_attrs.get("directory") for trial in self.trials()}
+        return f"{directory}_{number}" if directory in taken else directory
 
     def _overrides(self, trial: optuna.Trial) -> list[str]:
         plan = self._spec.plan
@@ -171,7 +178,13 @@ class Claims:
                 if trial is not None:
                     requeue(self._storage, trial, seconds=seconds_since_start(trial))
 
-    def settle(self, claim: Claim, state: TrialState, value: Any = None, reason: str | None = None) -> None:
+    def settle(
+        self,
+        claim: Claim,
+        state: TrialState,
+        values: list[float] | None = None,
+        reason: str | None = None,
+    ) -> None:
         """Tell the result of a job that did not tell it itself, if this process still holds it."""
         if not self._runs(claim):
             return
@@ -181,11 +194,8 @@ class Claims:
                 return
             if reason is not None:
                 self._storage.set_trial_user_attr(claim.trial_id, "reason", reason)
-            values = (
-                None
-                if value is None
-                else [float(v) for v in (value if isinstance(value, (list, tuple)) else [value])]
-            )
+            if state == TrialState.PRUNED:
+                values = last_value(trial)
             self._storage.set_trial_user_attr(claim.trial_id, "seconds", round(seconds_since_start(trial), 3))
             self._storage.set_trial_state_values(claim.trial_id, state, values)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from hydra.core.override_parser.types import (
     ChoiceSweep,
+    Glob,
     IntervalSweep,
     Override,
     QuotedString,
@@ -14,8 +15,12 @@ from hydra.core.override_parser.types import (
 )
 
 from fer_lightning.errors import ConfigError
+from fer_lightning.sweeps.override import key_of
 from fer_lightning.sweeps.space import Parameter, SearchSpace
 from fer_lightning.sweeps.space_config import parse_parameter
+
+# What a tag on an interval or a range asks for.
+_TAGS = ("log", "int", "float")
 
 
 def split_overrides(overrides: Sequence[Override]) -> tuple[list[str], SearchSpace]:
@@ -31,15 +36,23 @@ def split_overrides(overrides: Sequence[Override]) -> tuple[list[str], SearchSpa
 
 
 def _parameter(item: Override) -> Parameter:
-    key = item.get_key_element()
-    value = item.value()
+    key, value = item.get_key_element(), item.value()
+    name = key_of(key)
     match value:
         case ChoiceSweep():
-            return parse_parameter(key, {"type": "categorical", "choices": [_plain(v) for v in value.list]})
+            return parse_parameter(
+                name, {"key": key, "type": "categorical", "choices": [_plain(v) for v in value.list]}
+            )
+        case Glob():
+            # The options of a group that the pattern matches, as Hydra finds them.
+            options = list(item.sweep_string_iterator())
+            if not options:
+                raise ConfigError(f"{item.input_line}: no option matches")
+            return parse_parameter(name, {"key": key, "type": "categorical", "choices": options})
         case RangeSweep():
-            return parse_parameter(key, _range(key, value))
+            return parse_parameter(name, {"key": key, **_range(str(item.input_line), value)})
         case IntervalSweep():
-            return parse_parameter(key, _interval(value))
+            return parse_parameter(name, {"key": key, **_interval(str(item.input_line), value)})
     raise ConfigError(f"{item.input_line}: this kind of sweep cannot be searched")
 
 
@@ -54,18 +67,42 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _range(key: str, value: RangeSweep) -> dict[str, Any]:
-    # Hydra's range leaves its end out, Optuna's distributions include it: the values themselves say what is
-    # meant.
-    values = list(value.range())
+def _range(text: str, value: RangeSweep) -> dict[str, Any]:
+    # Hydra's range leaves its end out, Optuna's distributions include it: the values themselves say what is meant.
+    values = sorted(value.range())
     if not values:
-        raise ConfigError(f"{key}: the range is empty")
-    return {"type": "categorical", "choices": values}
+        raise ConfigError(f"{text}: the range is empty")
+    kind, log = _tagged(text, value.tags, whole=all(isinstance(v, int) for v in values))
+    step = abs(value.step)
+    if kind == "int" and any(int(v) != v for v in (values[0], step)):
+        raise ConfigError(f"{text}: the range has fractions; expected whole numbers with the tag int")
+    if not log:
+        number = int if kind == "int" else float
+        return {"type": kind, "low": number(values[0]), "high": number(values[-1]), "step": number(step)}
+    if kind == "float" or step != 1:
+        raise ConfigError(
+            f"{text}: Optuna has no steps on a logarithmic scale; expected interval(…), or whole numbers one apart"
+        )
+    return {"type": "int", "low": int(values[0]), "high": int(values[-1]), "log": True}
 
 
-def _interval(value: IntervalSweep) -> dict[str, Any]:
+def _interval(text: str, value: IntervalSweep) -> dict[str, Any]:
     low, high = value.start, value.end
-    # Hydra makes both ends floats; int(interval(1,8)) asks for whole numbers.
-    whole = isinstance(low, int) and isinstance(high, int)
-    log = {"log": True} if "log" in value.tags else {}
-    return {"type": "int" if whole else "float", "low": low, "high": high, **log}
+    # Hydra makes both ends floats; int(interval(1,8)) asks for whole numbers, as the tag does.
+    kind, log = _tagged(text, value.tags, whole=isinstance(low, int) and isinstance(high, int))
+    if kind == "int":
+        if any(int(end) != end for end in (low, high)):  # type: ignore[arg-type]
+            raise ConfigError(f"{text}: expected whole numbers as the ends, with the tag int")
+        low, high = int(low), int(high)  # type: ignore[arg-type]
+    return {"type": kind, "low": low, "high": high, **({"log": True} if log else {})}
+
+
+def _tagged(text: str, tags: set[str], *, whole: bool) -> tuple[str, bool]:
+    """Return the type of a range or an interval, and whether its scale is logarithmic."""
+    unknown = tags - set(_TAGS)
+    if unknown:
+        raise ConfigError(f"{text}: the tag {min(unknown)} is not known; expected one of {', '.join(_TAGS)}")
+    if {"int", "float"} <= tags:
+        raise ConfigError(f"{text}: has the tags int and float; expected one of them")
+    kind = "int" if "int" in tags or (whole and "float" not in tags) else "float"
+    return kind, "log" in tags

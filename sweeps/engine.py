@@ -9,6 +9,7 @@ from contextlib import suppress
 
 import optuna
 from optuna.exceptions import StorageInternalError
+from optuna.trial import FrozenTrial
 from sqlalchemy.exc import SQLAlchemyError
 
 from fer_lightning.sweeps.claim import Claim, Claims
@@ -80,6 +81,10 @@ class Engine:
                     raise
                 self._progress.after(self._claims.trials(), batch)
         self._progress.end(self._claims.trials())
+
+    def trials(self) -> list[FrozenTrial]:
+        """The study's trials that belong to this command."""
+        return self._claims.trials()
 
     def _stop(self, batch: list[Claim]) -> None:
         with shielded(), suppress(StorageInternalError, SQLAlchemyError, OSError):

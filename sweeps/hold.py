@@ -23,9 +23,13 @@ from fer_lightning.sweeps.resume import LAST_TOKEN, requeue, seconds_since_start
 class TrialTakenError(UserError):
     """The trial was given to another process, because this one gave no sign of life for too long."""
 
+    exit_status = 1
+
 
 class StudyHaltedError(UserError):
     """The machine is at fault (a full disk, no database): the sweep stops and can be resumed."""
+
+    exit_status = 1
 
 
 @contextmanager

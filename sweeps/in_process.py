@@ -92,9 +92,9 @@ class InProcess:
         for hydra in (config.hydra, shown.hydra):
             with read_write(hydra.runtime), open_dict(hydra.runtime):
                 hydra.runtime.output_dir = folder
-        result = JobReturn(
-            overrides=list(config.hydra.overrides.task), cfg=task, hydra_cfg=shown, working_dir=os.getcwd()
-        )
+        overrides = OmegaConf.to_container(config.hydra.overrides.task)
+        assert isinstance(overrides, list)
+        result = JobReturn(overrides=overrides, cfg=task, hydra_cfg=shown, working_dir=os.getcwd())
         Path(folder).mkdir(parents=True, exist_ok=True)
         configure_log(config.hydra.job_logging, config.hydra.verbose)
         with env_override(shown.hydra.job.env_set):

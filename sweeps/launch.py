@@ -5,17 +5,20 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from hydra.core.utils import JobReturn, JobStatus
+from optuna import TrialPruned
 from optuna.trial import TrialState
 
 from fer_lightning.sweeps.claim import Claim, Claims
 from fer_lightning.sweeps.hold import StudyHaltedError
 from fer_lightning.sweeps.job import THREADS, Job
+from fer_lightning.sweeps.objective import choose
 from fer_lightning.sweeps.override import override
 from fer_lightning.sweeps.reason import reason_of
 from fer_lightning.sweeps.study import StudySpec
+from fer_lightning.tracking.redact import redact_text
 
 
 class HydraLauncher(Protocol):
@@ -51,6 +54,7 @@ def job_overrides(spec: StudySpec, fixed: Sequence[str], claim: Claim) -> list[s
 
 
 def run_jobs(
+    spec: StudySpec,
     launcher: HydraLauncher,
     claims: Claims,
     batch: list[Claim],
@@ -78,7 +82,7 @@ def run_jobs(
     for claim, result, at_fault in zip(batch, returns, halted, strict=True):
         # The machine failed, not the trial: it waits, or is found without its process at the next start.
         if not at_fault:
-            _settle(claims, claim, result)
+            _settle(spec, claims, claim, result)
     if any(halted):
         raise returns[halted.index(True)]._return_value
 
@@ -105,20 +109,23 @@ def _after_failed_launch(
         raise StudyHaltedError(f"the launcher failed: {reason_of(error)}") from error
 
 
-def _settle(claims: Claims, claim: Claim, result: JobReturn) -> None:
+def _settle(spec: StudySpec, claims: Claims, claim: Claim, result: JobReturn) -> None:
+    """Tell the result of a job that returned it, or why there is none."""
     value = result._return_value
-    if result.status != JobStatus.COMPLETED:
+    if isinstance(value, TrialPruned):
+        claims.settle(claim, TrialState.PRUNED, reason=str(value) or "pruned by the job")
+    elif result.status != JobStatus.COMPLETED:
         reason = reason_of(value) if isinstance(value, BaseException) else "the job failed"
         claims.settle(claim, TrialState.FAIL, reason=reason)
-    elif _is_result(value):
-        claims.settle(claim, TrialState.COMPLETE, value=value)
+    elif value is None:
+        claims.settle(claim, TrialState.FAIL, reason="the job returned no result but None")
     else:
-        claims.settle(claim, TrialState.FAIL, reason=f"the job returned no result but {value!r}")
-
-
-def _is_result(value: Any) -> bool:
-    values = value if isinstance(value, (list, tuple)) else [value]
-    return bool(values) and all(isinstance(v, (int, float)) and v == v for v in values)
+        try:
+            values = choose(value, spec.options.objective)
+        except ValueError as error:
+            claims.settle(claim, TrialState.FAIL, reason=redact_text(str(error)))
+        else:
+            claims.settle(claim, TrialState.COMPLETE, values=values)
 
 
 def write_once(path: Path, text: str) -> None:

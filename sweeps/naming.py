@@ -47,16 +47,17 @@ def fixed_part(config: Mapping[str, Any], varied: Iterable[str]) -> dict[str, An
         Keys that the search space or the plan sets; a key takes everything below it along.
     """
     left_out = {*FREE_KEYS, *(key.replace("/", ".") for key in varied)}
-    flat = _flatten(config)
+    flat = flatten(config)
     kept: dict[str, Any] = redact({key: value for key, value in flat.items() if not _is_below(key, left_out)})
     return kept
 
 
-def _flatten(node: Any, prefix: str = "") -> dict[str, Any]:
+def flatten(node: Any, prefix: str = "") -> dict[str, Any]:
+    """Return nested mappings as one with dotted keys, of JSON values."""
     if isinstance(node, Mapping) and node:
         flat: dict[str, Any] = {}
         for key, value in node.items():
-            flat |= _flatten(value, f"{prefix}{key}.")
+            flat |= flatten(value, f"{prefix}{key}.")
         return flat
     # Through JSON, so that what was stored and what is read now are alike (a tuple is a list).
     return {prefix.removesuffix("."): json.loads(json.dumps(node, default=str))}
@@ -82,7 +83,7 @@ def require_same(name: str, stored: Mapping[str, Any], present: Mapping[str, Any
     ConfigError
         Naming the first differing key, both values and the way out.
     """
-    before, now = _flatten(stored), _flatten(present)
+    before, now = flatten(stored), flatten(present)
     # What is varied first: a key that is searched in one of them and fixed in the other differs twice.
     for key in sorted({*before, *now}, key=lambda key: (key.split(".")[0] not in _VARIED, key)):
         if before.get(key) != now.get(key) or (key in before) != (key in now):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fer_lightning.errors import ConfigError
+from fer_lightning.sweeps.override import key_of
 
 DIRECTIONS = ("maximize", "minimize")
 _SHORT = {"max": "maximize", "min": "minimize"}  # as Lightning's callbacks say it
@@ -36,6 +37,8 @@ class SweepOptions:
         Of the sampler; None draws anew each time.
     search_space, plan, seeds
         What is searched, or which arms are compared over which seeds.
+    seed_key
+        The configuration key that a plan sets to each of the seeds; ``+seed`` adds a key that is not there.
     workers
         Processes that share the study on this machine, this one included.
     n_jobs
@@ -68,6 +71,7 @@ class SweepOptions:
     search_space: Mapping[str, Any] | None = None
     plan: Mapping[str, Any] | None = None
     seeds: Sequence[int] | None = None
+    seed_key: str = "seed"
     workers: int = 1
     n_jobs: int = 1
     max_failures: int | None = None
@@ -86,6 +90,10 @@ class SweepOptions:
         for name in ("n_trials", "max_failures"):
             if getattr(self, name) is not None:
                 _require_count(name, getattr(self, name))
+        if not isinstance(self.seed_key, str) or not key_of(self.seed_key):
+            raise ConfigError(
+                f"hydra.sweeper.seed_key={self.seed_key!r}: expected the key of the seed, such as seed"
+            )
         if any(direction not in DIRECTIONS for direction in self.direction):
             raise ConfigError(
                 f"hydra.sweeper.direction={list(self.direction)}: expected {' or '.join(DIRECTIONS)}"

@@ -42,5 +42,11 @@ def element(value: Any) -> str:
 
 
 def key_of(text: str) -> str:
-    """The configuration key that an override sets, without `+`, `~` and `@package`."""
-    return text.split("=", 1)[0].lstrip("+~").split("@", 1)[0]
+    """Return the key or group that an override sets, without `+` and `~`; two packages of a group are two keys."""
+    return text.split("=", 1)[0].lstrip("+~")
+
+
+def node_of(key: str) -> str:
+    """Return the dotted key under which a key or the option of a group stands in the configuration."""
+    group, _, package = key.partition("@")
+    return package.rsplit(":", 1)[-1] if package else group.replace("/", ".")

@@ -44,18 +44,19 @@ class Factor:
 
 @dataclass(frozen=True)
 class Plan:
-    """The arms, the baseline first, and the seeds that every arm runs under."""
+    """The arms, the baseline first, and the seeds that every arm runs under, set by the key `seed_key`."""
 
     kind: str
     factors: tuple[Factor, ...]
     arms: tuple[Arm, ...]
     seeds: tuple[int, ...]
     tuning: Tuning | None = None
+    seed_key: str = "seed"
 
     @property
     def cells(self) -> list[Cell]:
         """All trials, seed by seed, so that a study stopped early compares all arms over fewer seeds."""
-        return [Cell(arm, seed) for seed in self.seeds for arm in self.arms]
+        return [Cell(arm, seed, seed_key=self.seed_key) for seed in self.seeds for arm in self.arms]
 
     @property
     def tuning_cells(self) -> list[Cell]:
@@ -90,6 +91,7 @@ class Plan:
             settings={p.name: values[p.name] if point else own.get(p.name) for p in tunable},
             drawn={p.name: values[p.name] for p in tunable if point},
             changes=tuple(p.override(values[p.name]) for p in tunable if point),
+            seed_key=self.seed_key,
         )
 
     def tunable(self, arm: Arm) -> tuple[Parameter, ...]:

@@ -15,6 +15,7 @@ def parse_plan(
     config: Mapping[str, Any],
     seeds: Sequence[int] | None,
     current: Callable[[str], Any] = lambda key: None,
+    seed_key: str = "seed",
 ) -> Plan:
     """Read a plan from its configuration.
 
@@ -28,6 +29,8 @@ def parse_plan(
         The seeds that every arm runs under.
     current
         Gives a configuration key's present value, the baseline of a factor that names none.
+    seed_key
+        The configuration key of the seed.
 
     Raises
     ------
@@ -46,7 +49,14 @@ def parse_plan(
     factors = tuple(parse_factor(str(n), node, current) for n, node in nodes.items() if node is not None)
     _refuse_shared_keys(factors)
     arms, checked = make_arms(kind, factors), _seeds(seeds)
-    return Plan(kind, factors, arms, checked, parse_tuning(config.get("tuning"), checked))
+    if any(key_of(seed_key) == key_of(text) for factor in factors for text in _overrides_of(factor)):
+        raise ConfigError(f"ablation.factors: one sets {seed_key}, the key of the seed; set seeds=[…]")
+    tuning = parse_tuning(config.get("tuning"), checked)
+    return Plan(kind, factors, arms, checked, tuning, seed_key)
+
+
+def _overrides_of(factor: Factor) -> list[str]:
+    return [text for texts in factor.levels.values() for text in texts]
 
 
 def _seeds(seeds: Sequence[int] | None) -> tuple[int, ...]:
@@ -123,7 +133,7 @@ def _compound_levels(
 def _refuse_shared_keys(factors: tuple[Factor, ...]) -> None:
     seen: dict[str, str] = {}
     for factor in factors:
-        for key in {key_of(text) for texts in factor.levels.values() for text in texts}:
+        for key in {key_of(text) for text in _overrides_of(factor)}:
             if key in seen:
                 raise ConfigError(f"ablation.factors: {seen[key]} and {factor.name} both set {key}")
             seen[key] = factor.name

@@ -13,6 +13,7 @@ from fer_lightning.sweeps.cell import TUNED, TUNING
 from fer_lightning.sweeps.claim import Claim
 from fer_lightning.sweeps.enqueue import cell_of
 from fer_lightning.sweeps.study import StudySpec
+from fer_lightning.sweeps.task import ERROR_FILE
 
 log = logging.getLogger(__name__)
 
@@ -37,15 +38,23 @@ class Progress:
         log.info(
             "study %s: %d trials%s; kept in %s", self._spec.name, self._budget(), kept, self._spec.sweep_dir
         )
+        for note in self._spec.notes:
+            log.info("note: %s", note)
 
     def after(self, trials: list[FrozenTrial], batch: list[Claim]) -> None:
         """Say what the trials that just ended came to, and how the study stands."""
         by_id = {trial._trial_id: trial for trial in trials}
         ended = [by_id[claim.trial_id] for claim in batch if claim.trial_id in by_id]
         for trial in ended[:-1]:
-            log.info("trial %d%s %s", trial.number, _arm(trial), _outcome(trial))
-        last = f"trial {ended[-1].number}{_arm(ended[-1])} {_outcome(ended[-1])}; " if ended else ""
+            log.info("trial %d%s %s", trial.number, _arm(trial), self._outcome(trial))
+        last = f"trial {ended[-1].number}{_arm(ended[-1])} {self._outcome(ended[-1])}; " if ended else ""
         log.info("%s%s", last, self.line(trials))
+
+    def _outcome(self, trial: FrozenTrial) -> str:
+        """What a trial came to; of a failed one also where its traceback is, within the study's folder."""
+        traced = f"{trial.user_attrs.get('directory', '')}/{ERROR_FILE}"
+        kept = trial.state == TrialState.FAIL and (self._spec.sweep_dir / traced).is_file()
+        return _outcome(trial) + (f" (traceback: {traced})" if kept else "")
 
     def line(self, trials: list[FrozenTrial]) -> str:
         """The study's state in one line."""

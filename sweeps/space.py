@@ -15,18 +15,19 @@ from optuna.distributions import (
 )
 
 from fer_lightning.errors import ConfigError
-from fer_lightning.sweeps.override import override
+from fer_lightning.sweeps.override import key_of, node_of, override
 
-Lookup = Callable[[str], Any]
+# Gives a key's value in the configuration, with the overrides that were given beside the command's.
+Lookup = Callable[..., Any]
 
 
 @dataclass(frozen=True)
 class Parameter:
     """One searched key, under the name that Optuna knows it by.
 
-    Two parameters may set the same key under conditions that exclude each other. `conditions` maps other keys
-    to the values under which this one exists; `values` maps the label of a choice that is no scalar (a list,
-    say) to the choice itself.
+    Two parameters may set the same key under conditions that exclude each other. `key` may begin with `+`, for a key
+    that the configuration lacks. `conditions` maps other keys to the values under which this one exists; `values`
+    maps the label of a choice that is no scalar (a list, say) to the choice itself.
     """
 
     name: str
@@ -35,12 +36,14 @@ class Parameter:
     conditions: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     values: Mapping[str, Any] = field(default_factory=dict)
 
-    def applies(self, chosen: Mapping[str, Any], fixed: Lookup) -> bool:
+    @property
+    def target(self) -> str:
+        """The key or group that it sets, as a condition or a message names it."""
+        return key_of(self.key)
+
+    def applies(self, chosen: Point, fixed: Lookup) -> bool:
         """Whether the conditions hold for what was chosen and, beyond that, for what is fixed."""
-        return all(
-            (chosen[key] if key in chosen else fixed(key)) in allowed
-            for key, allowed in self.conditions.items()
-        )
+        return all(chosen.value(key, fixed) in allowed for key, allowed in self.conditions.items())
 
     def override(self, value: Any) -> str:
         """The override that sets the key to a suggested value."""
@@ -65,6 +68,25 @@ class Parameter:
 
 
 @dataclass(frozen=True)
+class Point:
+    """What was chosen so far for a trial: values by key, and the overrides that set them."""
+
+    values: Mapping[str, Any] = field(default_factory=dict)
+    overrides: tuple[str, ...] = ()
+
+    def value(self, key: str, fixed: Lookup) -> Any:
+        """A key's value: the chosen one, or what it is in the configuration with what was chosen."""
+        if key in self.values:
+            return self.values[key]
+        within = any(key.startswith(f"{node_of(target)}.") for target in self.values)
+        return fixed(key, self.overrides) if within else fixed(key)
+
+    def with_value(self, parameter: Parameter, value: Any) -> Point:
+        """The point with one more value."""
+        return Point({**self.values, parameter.target: value}, (*self.overrides, parameter.override(value)))
+
+
+@dataclass(frozen=True)
 class SearchSpace:
     """The searched parameters, each after those that its conditions name."""
 
@@ -76,21 +98,19 @@ class SearchSpace:
     @property
     def keys(self) -> list[str]:
         """The searched configuration keys."""
-        return [parameter.key for parameter in self.parameters]
+        return [parameter.target for parameter in self.parameters]
 
     def without(self, keys: set[str]) -> SearchSpace:
-        """The space that is left when some keys are fixed."""
-        return SearchSpace(tuple(p for p in self.parameters if p.key not in keys))
+        """The space that is left when some keys are searched by other parameters."""
+        return SearchSpace(tuple(p for p in self.parameters if p.target not in keys))
 
     def suggest(self, trial: Trial, fixed: Lookup) -> list[str]:
         """Draw a value for every parameter that applies; return the overrides."""
-        chosen: dict[str, Any] = {}
-        overrides = []
+        point = Point()
         for parameter in self.parameters:
-            if parameter.applies(chosen, fixed):
-                chosen[parameter.key] = _suggest(trial, parameter)
-                overrides.append(parameter.override(chosen[parameter.key]))
-        return overrides
+            if parameter.applies(point, fixed):
+                point = point.with_value(parameter, _suggest(trial, parameter))
+        return list(point.overrides)
 
     def points(self, fixed: Lookup) -> Iterator[dict[str, Any]]:
         """Every point of a finite space, conditions observed.
@@ -100,18 +120,18 @@ class SearchSpace:
         ConfigError
             If a parameter has infinitely many values.
         """
-        yield from self._points(0, {}, fixed)
+        yield from self._points(0, Point(), fixed)
 
-    def _points(self, depth: int, chosen: dict[str, Any], fixed: Lookup) -> Iterator[dict[str, Any]]:
+    def _points(self, depth: int, point: Point, fixed: Lookup) -> Iterator[dict[str, Any]]:
         if depth == len(self.parameters):
-            yield dict(chosen)
+            yield dict(point.values)
             return
         parameter = self.parameters[depth]
-        if not parameter.applies(chosen, fixed):
-            yield from self._points(depth + 1, chosen, fixed)
+        if not parameter.applies(point, fixed):
+            yield from self._points(depth + 1, point, fixed)
             return
         for value in _finite(parameter):
-            yield from self._points(depth + 1, {**chosen, parameter.key: value}, fixed)
+            yield from self._points(depth + 1, point.with_value(parameter, value), fixed)
 
     def grid(self) -> dict[str, list[Any]]:
         """Every value of each parameter, for a grid sampler.

@@ -110,7 +110,7 @@ def in_order(parameters: list[Parameter]) -> tuple[Parameter, ...]:
     waiting = list(parameters)
     ordered: list[Parameter] = []
     while waiting:
-        keys = {parameter.key for parameter in waiting}
+        keys = {parameter.target for parameter in waiting}
         ready = [parameter for parameter in waiting if not keys & set(parameter.conditions)]
         if not ready:
             raise ConfigError(f"search_space.{waiting[0].name}.when: the conditions form a circle")

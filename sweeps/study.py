@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,9 +29,18 @@ from fer_lightning.tracking.redact import redact, redact_text
 _STARTS = "fer:starts"
 
 
+def numbered_directory(number: int, overrides: Sequence[str] = ()) -> str:
+    """Return the folder of a trial where the configuration names none."""
+    return f"trial_{number:04d}"
+
+
 @dataclass(frozen=True)
 class StudySpec:
-    """What a study is: its place, what is fixed in it and what is varied."""
+    """What a study is: its place, what is fixed in it and what is varied.
+
+    `subdirectory` gives a trial's folder within `sweep_dir` from its number and overrides, and `notes` are lines that
+    a reader of the study must know.
+    """
 
     name: str
     url: str
@@ -41,6 +50,8 @@ class StudySpec:
     space: SearchSpace
     plan: Plan | None
     lookup: Lookup
+    subdirectory: Callable[[int, Sequence[str]], str] = numbered_directory
+    notes: tuple[str, ...] = ()
 
     @property
     def maximize(self) -> bool:
@@ -122,6 +133,7 @@ def _create_or_load(spec: StudySpec, storage: BaseStorage) -> optuna.Study:
         in_file = storage_file(spec.url) is not None
         directory = redact_text(str(spec.sweep_dir)) if in_file else str(spec.sweep_dir)
         study.set_user_attr("directory", directory)
+        study.set_user_attr("notes", list(spec.notes))
         if spec.plan is not None:
             study.set_user_attr("plan", spec.plan.as_config())
         if len(set(options.objective)) == len(options.objective):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import traceback
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
@@ -26,7 +25,7 @@ from fer_lightning.sweeps.objective import Values, choose, last_value
 from fer_lightning.sweeps.reason import disk_is_full, reason_of
 from fer_lightning.sweeps.resume import SPENT, seconds_since_start
 from fer_lightning.sweeps.storage import open_storage
-from fer_lightning.tracking.redact import redact_text
+from fer_lightning.sweeps.task import keep_traceback
 
 log = logging.getLogger(__name__)
 
@@ -214,12 +213,6 @@ class TrialSession:
             raise StudyHaltedError(
                 f"no space left on the disk of {self.directory}: {reason_of(error)}"
             ) from error
-        self._keep_traceback(error)
+        keep_traceback(self.directory, error)
         self.fail(reason_of(error))
         return False
-
-    def _keep_traceback(self, error: Exception) -> None:
-        with suppress(OSError):
-            self.directory.mkdir(parents=True, exist_ok=True)
-            text = "".join(traceback.format_exception(error))
-            (self.directory / "error.txt").write_text(redact_text(text), encoding="utf-8")

@@ -117,4 +117,4 @@ if __name__ == "__main__":
         main()
     except UserError as error:
         sys.stderr.write(f"error: {error}\n")
-        sys.exit(2)
+        sys.exit(error.exit_status)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 
+from fer_lightning.errors import RunsFailedError
 from fer_lightning.sweeps.records import TrialRecord, load_trials
 
 APP = Path(__file__).with_name("sweep_app.py")
@@ -23,8 +25,13 @@ PLAN = (
 )
 
 
-def run_here(monkeypatch: pytest.MonkeyPatch, folder: Path, *overrides: str) -> list[TrialRecord]:
-    """Run a sweep in this process, in `folder`/sweep, and return its trials."""
+def run_here(
+    monkeypatch: pytest.MonkeyPatch, folder: Path, *overrides: str, fails: str | None = None
+) -> list[TrialRecord]:
+    """Run a sweep in this process, in `folder`/sweep, and return its trials.
+
+    `fails` is what its error says where all runs of an arm, or of the search, fail.
+    """
     import sweep_app
 
     GlobalHydra.instance().clear()
@@ -33,8 +40,10 @@ def run_here(monkeypatch: pytest.MonkeyPatch, folder: Path, *overrides: str) -> 
     arguments = ["sweep_app.py", "hydra.sweep.dir=sweep", *QUIET, *overrides]
     monkeypatch.setattr(sys, "argv", arguments)
     monkeypatch.setattr(sys, "orig_argv", [sys.executable, str(APP), *arguments[1:]])
+    expected = nullcontext() if fails is None else pytest.raises(RunsFailedError, match=fails)
     try:
-        sweep_app.main()
+        with expected:
+            sweep_app.main()
     finally:
         GlobalHydra.instance().clear()
         HydraConfig.instance().cfg = None
@@ -56,10 +65,10 @@ def start(folder: Path, *overrides: str, **environment: str) -> subprocess.Popen
         )
 
 
-def finish(folder: Path, *overrides: str, **environment: str) -> list[TrialRecord]:
-    """Run a sweep in a process of its own to its end, and return its trials."""
+def finish(folder: Path, *overrides: str, expected: int = 0, **environment: str) -> list[TrialRecord]:
+    """Run a sweep in a process of its own to its end, with the exit status `expected`, and return its trials."""
     status = start(folder, *overrides, **environment).wait(timeout=120)
-    assert status == 0, (folder / "output.txt").read_text()[-3000:]
+    assert status == expected, (folder / "output.txt").read_text()[-3000:]
     return load_trials(folder / "sweep")
 
 

@@ -45,7 +45,8 @@ def lines(directory: Path | None) -> list[str]:
 @needs_joblib
 def test_joblib_records_failures_and_goes_on(tmp_path: Path) -> None:
     end = ["seeds=[0]", "hydra.sweeper.n_trials=null", "trouble=exception"]
-    records = finish(tmp_path, PLAN, *JOBLIB, *end)
+    records = finish(tmp_path, PLAN, *JOBLIB, *end, expected=1)
+    assert "every run failed of activation=selu: ValueError: selu does not work here" in output(tmp_path)
     assert [r.state for r in records] == ["COMPLETE", "FAIL", "COMPLETE", "COMPLETE"]
     assert records[1].reason == "ValueError: selu does not work here"
 
@@ -65,7 +66,7 @@ def test_a_joblib_sweep_is_taken_up_after_ctrl_c(tmp_path: Path) -> None:
 @needs_joblib
 def test_a_job_that_kills_its_process_is_not_tried_for_ever(tmp_path: Path) -> None:
     arguments = [*SEARCH, *JOBLIB, "hydra.sweeper.n_trials=2", "trouble=die", "hydra.sweeper.max_deaths=1"]
-    assert start(tmp_path, *arguments).wait(timeout=120) == 0, output(tmp_path)
+    assert start(tmp_path, *arguments).wait(timeout=120) == 1, output(tmp_path)
     records = load_trials(tmp_path / "sweep")
     assert [r.state for r in records] == ["FAIL"] * 2
     assert {r.reason for r in records} == {
@@ -76,7 +77,7 @@ def test_a_job_that_kills_its_process_is_not_tried_for_ever(tmp_path: Path) -> N
 @needs_joblib
 def test_a_launcher_that_does_not_work_stops_the_sweep_and_costs_no_trial(tmp_path: Path) -> None:
     arguments = [*SEARCH, *JOBLIB, "hydra.sweeper.n_trials=4"]
-    assert start(tmp_path, *arguments, "hydra.launcher.batch_size=nonsense").wait(timeout=60) == 2
+    assert start(tmp_path, *arguments, "hydra.launcher.batch_size=nonsense").wait(timeout=60) == 1
     assert "error: the launcher failed: ValueError: " in output(tmp_path)
     assert {r.state for r in load_trials(tmp_path / "sweep")} == {"WAITING"}
     assert [r.state for r in finish(tmp_path, *arguments)] == ["COMPLETE"] * 4
@@ -90,7 +91,13 @@ def test_a_trial_that_cannot_be_composed_does_not_take_the_rest_of_its_batch_alo
         "changed:{levels:{yes:['nested.b.c=3'],no:[]},baseline:no}}}"
     )
     records = finish(
-        tmp_path, plan, "seeds=[0]", *JOBLIB, "hydra.sweeper.n_trials=null", "hydra.sweeper.n_jobs=4"
+        tmp_path,
+        plan,
+        "seeds=[0]",
+        *JOBLIB,
+        "hydra.sweeper.n_trials=null",
+        "hydra.sweeper.n_jobs=4",
+        expected=1,
     )
     assert [r.state for r in records] == ["COMPLETE", "COMPLETE", "COMPLETE", "FAIL"]
     assert records[3].reason is not None

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from fer_lightning.errors import ConfigError
 from fer_lightning.sweeps.command_line import split_overrides
-from fer_lightning.sweeps.override import element, key_of, override
+from fer_lightning.sweeps.override import element, key_of, node_of, override
 from fer_lightning.sweeps.space import SearchSpace
 from fer_lightning.sweeps.space_config import parse_space
 
@@ -154,13 +154,84 @@ def test_command_line_sweeps_become_parameters() -> None:
     choice = optuna.distributions.CategoricalDistribution
     assert [parameter.distribution for parameter in space.parameters] == [
         choice(("relu", "selu")),
-        choice((1, 2, 3)),
+        optuna.distributions.IntDistribution(1, 3),
         optuna.distributions.FloatDistribution(0.1, 0.5),
         optuna.distributions.FloatDistribution(1, 100, log=True),
         optuna.distributions.IntDistribution(1, 100, log=True),
         choice((1, 2.5, "x y", None)),
     ]
     assert space.keys == ["a", "b", "c", "d", "e", "f"]
+
+
+@pytest.mark.parametrize(
+    ("text", "distribution"),
+    [
+        ("x=range(0,10)", optuna.distributions.IntDistribution(0, 9)),
+        ("x=range(0.5,5.5,step=1)", optuna.distributions.FloatDistribution(0.5, 4.5, step=1.0)),
+        ("x=range(0,1,step=0.1)", optuna.distributions.FloatDistribution(0.0, 0.9, step=0.1)),
+        ("x=range(10,0,step=-2)", optuna.distributions.IntDistribution(2, 10, step=2)),
+        ("x=shuffle(range(1,5))", optuna.distributions.IntDistribution(1, 4)),
+        ("x=float(range(1,4))", optuna.distributions.FloatDistribution(1.0, 3.0, step=1.0)),
+        ("x=tag(log,range(1,1000))", optuna.distributions.IntDistribution(1, 999, log=True)),
+        ("x=tag(int,interval(1,8))", optuna.distributions.IntDistribution(1, 8)),
+        ("x=tag(int,log,interval(1,100))", optuna.distributions.IntDistribution(1, 100, log=True)),
+        ("x=tag(float,range(1,5))", optuna.distributions.FloatDistribution(1.0, 4.0, step=1.0)),
+    ],
+)
+def test_a_range_keeps_its_order_and_a_tag_is_kept(
+    text: str, distribution: optuna.distributions.BaseDistribution
+) -> None:
+    assert parsed([text]).parameters[0].distribution == distribution
+
+
+@settings(deadline=None)
+@given(start=st.integers(-20, 20), length=st.integers(1, 20), step=st.integers(1, 5))
+def test_a_range_has_the_values_that_hydra_gives_it(start: int, length: int, step: int) -> None:
+    text = f"x=range({start},{start + length},step={step})"
+    override = OverridesParser.create().parse_override(text)
+    assert parsed([text]).parameters[0].candidates() == list(override.value().range())  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("x=tag(log,range(1,100,step=10))", "Optuna has no steps on a logarithmic scale"),
+        ("x=tag(lgo,interval(1,100))", r"the tag lgo is not known; expected one of log, int, float"),
+        ("x=tag(int,interval(0.5,8))", "expected whole numbers as the ends"),
+        ("x=tag(int,range(0.5,8))", "the range has fractions"),
+        ("x=tag(int,float,interval(1,8))", "has the tags int and float"),
+        ("x=range(3,3)", "the range is empty"),
+    ],
+)
+def test_a_range_that_cannot_be_searched_is_named(text: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message) as caught:
+        parsed([text])
+    assert str(caught.value).startswith(text)
+
+
+def test_the_name_of_a_parameter_has_no_sign_and_its_package_is_part_of_it() -> None:
+    space = parsed(["+x=1,2", "db@source=a,b", "db@target=a,b"])
+    assert [(p.name, p.target, p.override(p.some_value())) for p in space.parameters] == [
+        ("x", "x", "+x=1"),
+        ("db@source", "db@source", "db@source=a"),
+        ("db@target", "db@target", "db@target=a"),
+    ]
+    assert [node_of(key) for key in space.keys] == ["x", "source", "target"]
+
+
+def test_a_condition_on_a_key_within_a_searched_group_is_asked_of_the_chosen_option() -> None:
+    space = parse_space(
+        {
+            "model": {"choices": ["plain", "gated"]},
+            "gate": {"key": "model.gate", "choices": [1], "when": {"model.kind": "gated"}},
+        }
+    )
+
+    def kind_of(key: str, given: tuple[str, ...] = ()) -> str:
+        assert key == "model.kind"
+        return "gated" if "model=gated" in given else "plain"
+
+    assert list(space.points(kind_of)) == [{"model": "plain"}, {"model": "gated", "model.gate": 1}]
 
 
 def test_fixed_overrides_are_passed_on_as_they_were_typed() -> None:
@@ -201,7 +272,7 @@ def test_what_cannot_be_written_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "key"), [("a.b=1", "a.b"), ("+x=2", "x"), ("++x@y=2", "x"), ("~model.norm", "model.norm")]
+    ("text", "key"), [("a.b=1", "a.b"), ("+x=2", "x"), ("++x@y=2", "x@y"), ("~model.norm", "model.norm")]
 )
 def test_key_of_an_override(text: str, key: str) -> None:
     assert key_of(text) == key

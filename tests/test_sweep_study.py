@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from functools import partial
 from pathlib import Path
 
 import optuna
@@ -19,7 +20,7 @@ from fer_lightning.sweeps.records import load_study, load_trials
 
 @pytest.fixture
 def sweep(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):  # type: ignore[no-untyped-def]
-    return lambda *overrides: run_here(monkeypatch, tmp_path, *overrides)
+    return partial(run_here, monkeypatch, tmp_path)
 
 
 def test_a_search_runs_its_budget_once(sweep, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
@@ -99,7 +100,7 @@ def test_pruned_trials_end_early_and_count(sweep) -> None:  # type: ignore[no-un
 
 def test_a_failing_arm_is_recorded_and_the_sweep_goes_on(sweep) -> None:  # type: ignore[no-untyped-def]
     arguments = (PLAN, "seeds=[0]", "hydra.sweeper.n_trials=null")
-    records = sweep(*arguments, "trouble=exception")
+    records = sweep(*arguments, "trouble=exception", fails="every run failed of activation=selu: ValueError")
     assert [r.state for r in records] == ["COMPLETE", "FAIL", "COMPLETE", "COMPLETE"]
     assert records[1].reason == "ValueError: selu does not work here"
     assert records[1].value is None
@@ -108,9 +109,11 @@ def test_a_failing_arm_is_recorded_and_the_sweep_goes_on(sweep) -> None:  # type
 
 def test_failed_arms_are_tried_again_only_when_asked(sweep) -> None:  # type: ignore[no-untyped-def]
     arguments = (PLAN, "seeds=[0]", "hydra.sweeper.n_trials=null", "trouble=no_number")
-    assert [r.state for r in sweep(*arguments)] == ["COMPLETE", "FAIL", "COMPLETE", "COMPLETE"]
-    assert len(sweep(*arguments)) == 4
-    records = sweep(*arguments, "hydra.sweeper.retry_failed=true")
+    reason = "every run failed of activation=selu: objective val/acc is nan"
+    records = sweep(*arguments, fails=reason)
+    assert [r.state for r in records] == ["COMPLETE", "FAIL", "COMPLETE", "COMPLETE"]
+    assert len(sweep(*arguments, fails=reason)) == 4
+    records = sweep(*arguments, "hydra.sweeper.retry_failed=true", fails=reason)
     assert [(r.state, r.superseded) for r in records if r.arm == "activation=selu"] == [
         ("FAIL", True),
         ("FAIL", False),
@@ -159,9 +162,17 @@ def test_a_conditional_space_reaches_the_job(sweep) -> None:  # type: ignore[no-
         assert ("slope" in record.params) == (record.params["activation"] == "leaky_relu")
 
 
-def test_a_key_fixed_on_the_command_line_leaves_the_space(sweep) -> None:  # type: ignore[no-untyped-def]
-    space = "search_space={lr:{key:optimizer.lr,type:float,low:0,high:1},flavour:{choices:[plain,rich]}}"
-    records = sweep(space, "optimizer.lr=0.3", "hydra.sweeper.n_trials=2")
+SPACE = "search_space={lr:{key:optimizer.lr,type:float,low:0,high:1},flavour:{choices:[plain,rich]}}"
+
+
+def test_a_searched_key_that_the_command_line_sets_is_refused(sweep) -> None:  # type: ignore[no-untyped-def]
+    hint = r"optimizer\.lr=0\.3: optimizer\.lr is searched; .* search_space\.lr=null to take it out of the search"
+    with pytest.raises(ConfigError, match=hint):
+        sweep(SPACE, "optimizer.lr=0.3", "hydra.sweeper.n_trials=2")
+
+
+def test_a_key_taken_out_of_the_search_has_the_value_of_the_command_line(sweep) -> None:  # type: ignore[no-untyped-def]
+    records = sweep(SPACE, "search_space.lr=null", "optimizer.lr=0.3", "hydra.sweeper.n_trials=2")
     assert [set(r.params) for r in records] == [{"flavour"}, {"flavour"}]
     bonus = [0.05 if r.params["flavour"] == "rich" else 0.0 for r in records]
     assert [r.value for r in records] == pytest.approx([0.78 - 0.2 / 8 + extra for extra in bonus])
@@ -237,7 +248,7 @@ def test_mistakes_are_named_before_a_study_exists(
 
 def test_a_wrong_key_in_the_space_is_named(sweep) -> None:  # type: ignore[no-untyped-def]
     space = "search_space={lr:{key:optimizer.learning_rate,type:float,low:0,high:1}}"
-    with pytest.raises(ConfigError, match=r"the search space cannot be composed: .*learning_rate"):
+    with pytest.raises(ConfigError, match=r"search_space\.lr cannot be composed: .*learning_rate"):
         sweep(space)
 
 

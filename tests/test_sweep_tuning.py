@@ -7,6 +7,7 @@ import json
 import math
 import signal
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -203,7 +204,7 @@ def assert_tuned(records: list[TrialRecord], seeds: list[int]) -> None:
 
 @pytest.fixture
 def sweep(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):  # type: ignore[no-untyped-def]
-    return lambda *overrides: run_here(monkeypatch, tmp_path, *overrides)
+    return partial(run_here, monkeypatch, tmp_path)
 
 
 def test_tuning_is_added_to_a_study_and_seeds_to_both(sweep, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
@@ -257,7 +258,9 @@ def test_an_arm_whose_own_settings_are_best_is_not_run_again(sweep) -> None:  # 
 
 
 def test_failed_tries_are_counted_and_not_chosen(sweep) -> None:  # type: ignore[no-untyped-def]
-    records = sweep(TUNED_PLAN, *ALL, "trouble=no_number", "hydra.sweeper.retry_failed=true")
+    records = sweep(
+        TUNED_PLAN, *ALL, "trouble=no_number", "hydra.sweeper.retry_failed=true", fails="of activation=selu"
+    )
     tries = [r for r in by_stage(records, "tuning") if r.arm == "activation=selu"]
     assert [r.state for r in tries] == ["FAIL"] * 3
     _, part = tuned_runs(records) or ([], None)
@@ -268,7 +271,9 @@ def test_failed_tries_are_counted_and_not_chosen(sweep) -> None:  # type: ignore
     assert not [r for r in by_stage(records, "tuned") if r.arm == "activation=selu"]
     assert [r for r in by_stage(records, "tuned") if r.arm == "baseline"]
     # What is asked to be tried again is the comparison, not the choice.
-    again = sweep(TUNED_PLAN, *ALL, "trouble=no_number", "hydra.sweeper.retry_failed=true")
+    again = sweep(
+        TUNED_PLAN, *ALL, "trouble=no_number", "hydra.sweeper.retry_failed=true", fails="of activation=selu"
+    )
     assert [(r.stage, r.arm) for r in again[len(records) :]] == [("plain", "activation=selu")] * 2
 
 

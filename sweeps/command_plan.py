@@ -1,0 +1,78 @@
+"""The ablation plan of a command, each of its levels composed before any trial."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from fer_lightning.errors import ConfigError
+from fer_lightning.sweeps.cell import TUNING
+from fer_lightning.sweeps.composition import Composition, selected
+from fer_lightning.sweeps.options import SweepOptions
+from fer_lightning.sweeps.override import key_of, override
+from fer_lightning.sweeps.plan import Plan
+from fer_lightning.sweeps.plan_config import parse_plan
+from fer_lightning.sweeps.tuning import Tuning
+
+
+def read_plan(options: SweepOptions, composition: Composition) -> Plan | None:
+    """Return the command's plan, None for a search.
+
+    Raises
+    ------
+    ConfigError
+        An override sets what the plan varies; the seed's key, a level or a tuned setting cannot be composed.
+    """
+    if options.plan is None:
+        return None
+    plan = parse_plan(options.plan, options.seeds, composition.lookup, options.seed_key)
+    _refuse_set_keys(plan, composition)
+    _try_seed(plan, composition)
+    for factor in plan.factors:
+        for level, texts in factor.levels.items():
+            composition.compose(texts, f"ablation.factors.{factor.name}, level {level},")
+    return plan if plan.tuning is None else _settle_tuning(plan, plan.tuning, composition)
+
+
+def replaced_levels(plan: Plan, composition: Composition) -> list[str]:
+    """Say where the configuration replaces a value of the option that a level chooses."""
+    lines = []
+    for factor in plan.factors:
+        for texts in factor.levels.values():
+            for text in texts:
+                key, _, option = text.partition("=")
+                if composition.is_group(key_of(key)):
+                    lines += composition.replaced(key_of(key), option.strip("'\""), texts)
+    return lines
+
+
+def _refuse_set_keys(plan: Plan, composition: Composition) -> None:
+    for text in composition.fixed:
+        key = key_of(text)
+        if key in plan.keys and "=" in text and text.split("=", 1)[1]:
+            raise ConfigError(
+                f"{text}: {key} is varied by the plan; set its baseline under ablation.factors instead"
+            )
+        if key == key_of(plan.seed_key):
+            raise ConfigError(f"{text}: the plan runs every arm over `seeds`; give seeds=[…] instead")
+
+
+def _try_seed(plan: Plan, composition: Composition) -> None:
+    try:
+        composition.compose([override(plan.seed_key, plan.seeds[0])], "the seed")
+    except ConfigError:
+        raise ConfigError(
+            f"hydra.sweeper.seed_key={plan.seed_key}: the configuration has no such key; expected the key of the "
+            f"seed, or +{plan.seed_key} to add it"
+        ) from None
+
+
+def _settle_tuning(plan: Plan, tuning: Tuning, composition: Composition) -> Plan:
+    """Look up each arm's own settings, and try whether it can be given others."""
+    own: dict[str, dict[str, Any]] = {}
+    for arm in plan.arms:
+        config = composition.compose(arm.overrides, f"the arm {arm.name}")
+        own[arm.name] = {p.name: selected(config, p.key) for p in plan.tunable(arm)}
+        other = plan.tried(arm, 1, TUNING, tuning.seed).overrides
+        composition.compose(other, f"ablation.tuning, arm {arm.name},")
+    return replace(plan, tuning=replace(tuning, own=own))

@@ -1,0 +1,100 @@
+"""The search space of a command: what its configuration and its overrides search, tried before any trial."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fer_lightning.errors import ConfigError
+from fer_lightning.sweeps.composition import Composition
+from fer_lightning.sweeps.options import SweepOptions
+from fer_lightning.sweeps.override import key_of, node_of, override
+from fer_lightning.sweeps.space import Parameter, SearchSpace
+from fer_lightning.sweeps.space_config import in_order, parse_space
+
+
+def read_space(options: SweepOptions, composition: Composition, swept: SearchSpace) -> SearchSpace:
+    """Return what the command searches, after composing every key and every option once.
+
+    Raises
+    ------
+    ConfigError
+        The space is empty; an override sets what is searched; a key, an option or a condition does not exist.
+    """
+    configured = parse_space(options.search_space)
+    _refuse_set_keys(configured, composition)
+    left = configured.without(set(swept.keys))
+    # What the conditions name comes first, be it from the configuration or from the command line.
+    space = SearchSpace(in_order([*swept.parameters, *left.parameters]))
+    if not len(space):
+        raise ConfigError(
+            "nothing to search: give a search_space, an ablation plan, or overrides such as key=a,b"
+        )
+    for parameter in space.parameters:
+        _try(parameter, space, composition)
+    return space
+
+
+def replaced_values(space: SearchSpace, composition: Composition) -> list[str]:
+    """Say where the configuration replaces a value of an option that the search chooses."""
+    return [
+        line
+        for parameter in space.parameters
+        if composition.is_group(parameter.target)
+        for value in parameter.candidates() or []
+        for line in composition.replaced(
+            parameter.target, str(value), [parameter.override(value)], varied=space.keys
+        )
+    ]
+
+
+def _refuse_set_keys(configured: SearchSpace, composition: Composition) -> None:
+    """Refuse an override that sets what the configuration searches: one of the two would be ignored."""
+    set_by = {key_of(text): text for text in composition.fixed}
+    for parameter in configured.parameters:
+        if parameter.target in set_by:
+            place = "search_space" if composition.lookup("search_space") else "hydra.sweeper.search_space"
+            raise ConfigError(
+                f"{set_by[parameter.target]}: {parameter.target} is searched; "
+                f"expected no value for it, or {place}.{parameter.name}=null to take it out of the search"
+            )
+
+
+def _try(parameter: Parameter, space: SearchSpace, composition: Composition) -> None:
+    """Compose a parameter, under its conditions: a group with each of its options, a key with some value."""
+    given = _conditions_met(parameter, space, composition)
+    what = f"search_space.{parameter.name}"
+    if not composition.is_group(parameter.target):
+        composition.compose([*given, parameter.override(parameter.some_value())], what)
+        return
+    options = composition.options(parameter.target)
+    for value in parameter.candidates() or []:
+        # A value may be the names of several options, or an interpolation.
+        if isinstance(value, str) and not value.startswith("[") and "$" not in value and value not in options:
+            raise ConfigError(f"{what}: {value!r} is none of {', '.join(options)}")
+        composition.compose([*given, parameter.override(value)], f"{what}={value}")
+
+
+def _conditions_met(parameter: Parameter, space: SearchSpace, composition: Composition) -> list[str]:
+    """Return the overrides under which a parameter exists, those that they need in turn first."""
+    given: list[str] = []
+    for key, allowed in parameter.conditions.items():
+        other = next((p for p in space.parameters if p.target == key), None)
+        if other is None:
+            given += _fixed_condition(key, allowed, given, composition)
+            continue
+        values = [value for value in other.candidates() or allowed if value in allowed]
+        if not values:
+            raise ConfigError(
+                f"search_space.{parameter.name}.when: {key} is never one of {list(allowed)}; "
+                f"expected one of {other.candidates()}"
+            )
+        given += [*_conditions_met(other, space, composition), other.override(values[0])]
+    # Groups first, for they replace what is set within them.
+    return sorted(dict.fromkeys(given), key=lambda text: "." in node_of(key_of(text)))
+
+
+def _fixed_condition(
+    key: str, allowed: Sequence[object], given: list[str], composition: Composition
+) -> list[str]:
+    """Return the override that meets a condition on a key that is not searched, if it is not met anyway."""
+    return [] if composition.lookup(key, given) in allowed else [override(key, allowed[0])]

@@ -1,0 +1,158 @@
+"""The configuration of a sweep's command: composed once for naming and looking up, again for each trial."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
+from hydra.types import HydraContext, RunMode
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
+from omegaconf.errors import OmegaConfBaseException
+
+from fer_lightning.errors import ConfigError
+from fer_lightning.sweeps.composer import TrialComposer
+from fer_lightning.sweeps.naming import flatten
+from fer_lightning.sweeps.override import key_of
+from fer_lightning.sweeps.space import SearchSpace
+
+
+class Composition:
+    """Composes what a trial adds to the command, and looks keys up in the result.
+
+    Parameters
+    ----------
+    context, master
+        As a sweeper is given them in its `setup`.
+    fixed
+        The command's overrides that every trial gets, unresolved.
+    swept
+        What the command searches.
+    """
+
+    def __init__(
+        self, context: HydraContext, master: DictConfig, fixed: Sequence[str], swept: SearchSpace
+    ) -> None:
+        self._loader = context.config_loader
+        self._master = master
+        self.fixed = list(fixed)
+        self._composer = TrialComposer(self._loader, master, self.fixed)
+        self.config = self._compose_command(swept)
+
+    def _compose_command(self, swept: SearchSpace) -> DictConfig:
+        """Compose the command without its sweeps; with their first values where it is not whole without them."""
+        if not len(swept):
+            return self.compose([], "the configuration")
+        try:
+            return self.trial(self.fixed)
+        except (HydraException, OmegaConfBaseException):
+            # A group that the configuration leaves open (`db: ???`), or a key that only the swept options have.
+            some = [parameter.override(parameter.some_value()) for parameter in swept.parameters]
+            return self.compose(some, "the configuration")
+
+    def compose(self, overrides: Sequence[str], what: str) -> DictConfig:
+        """Compose the command with further overrides.
+
+        Raises
+        ------
+        ConfigError
+            Beginning with `what`, if that is not possible.
+        """
+        try:
+            return self.trial([*self.fixed, *overrides])
+        except (HydraException, OmegaConfBaseException) as error:
+            cause = error.__cause__ or error
+            text = " ".join(line.strip() for line in str(cause).splitlines()[:2])
+            raise ConfigError(f"{what} cannot be composed: {text}") from error
+
+    def trial(self, words: list[str]) -> DictConfig:
+        """Return what Hydra composes from all overrides of a trial, or raise what Hydra raises."""
+        return self._composer.compose(words)
+
+    def lookup(self, key: str, given: Sequence[str] = ()) -> Any:
+        """Return a key's value as plain containers: for a group its option, None where there is none.
+
+        Parameters
+        ----------
+        key
+            A configuration key or a group.
+        given
+            Overrides beyond the command's, such as the option of the group that the key belongs to.
+        """
+        config = self.compose(given, key) if given else self.config
+        return selected(config, key)
+
+    def is_group(self, key: str) -> bool:
+        """Whether a key is a group of which the command has an option, or is to choose one."""
+        return bool(self.options(key))
+
+    def options(self, key: str) -> list[str]:
+        """The names of a group's options; `key` may have a package, as in ``db@backup``."""
+        return list(self._loader.get_group_options(key.split("@", 1)[0]))
+
+    def subdirectory(self, number: int, overrides: Sequence[str]) -> str:
+        """The folder of a trial within the sweep's, as `hydra.sweep.subdir` has it."""
+        config = self.compose(overrides, f"trial {number}")
+        with read_write(config.hydra.job), open_dict(config.hydra.job):
+            config.hydra.job.num, config.hydra.job.id = number, str(number)
+        before = HydraConfig.instance().cfg
+        try:
+            HydraConfig.instance().set_config(config)  # for values such as ${hydra:job.num}
+            return str(config.hydra.sweep.subdir)
+        except OmegaConfBaseException as error:
+            raise ConfigError(f"hydra.sweep.subdir: {str(error).splitlines()[0]}") from error
+        finally:
+            HydraConfig.instance().cfg = before
+
+    def replaced(
+        self, key: str, option: str, overrides: Sequence[str], varied: Collection[str] = ()
+    ) -> list[str]:
+        """Say which values of a group's option the configuration sets to something else.
+
+        Parameters
+        ----------
+        key, option
+            The group, with its package if it has one, and one of its options.
+        overrides
+            Those that choose the option, and what else is set on purpose.
+        varied
+            Keys that are set on purpose elsewhere.
+
+        Returns
+        -------
+        list of str
+            One line for each value that neither the option's own file nor an override has.
+        """
+        if "@" in key:
+            return []
+        try:
+            own = self._loader.load_configuration(f"{key}/{option}", [], RunMode.RUN, from_shell=False)
+        except (HydraException, OmegaConfBaseException):
+            return []  # an option that is not complete by itself
+        composed = self.compose(overrides, f"{key}={option}")
+        asked = [*map(key_of, (*self.fixed, *overrides)), *varied]
+        given = [name for name in asked if name != key]
+        lines = []
+        for name, value in _values(own).items():
+            present = _values(composed).get(name, value)
+            set_on_purpose = any(name == one or name.startswith(f"{one}.") for one in given)
+            if present != value and not set_on_purpose:
+                lines.append(
+                    f"{key}={option}: the configuration sets {name}={present}; the option has {value}"
+                )
+        return lines
+
+
+def _values(config: DictConfig) -> Mapping[str, Any]:
+    """A configuration without Hydra's part as dotted keys, interpolations unresolved."""
+    plain = OmegaConf.to_container(config, resolve=False)
+    assert isinstance(plain, dict)
+    return flatten({str(key): value for key, value in plain.items() if key != "hydra"})
+
+
+def selected(config: DictConfig, key: str) -> Any:
+    """Return a key's value as plain containers; for a group, the chosen option; None where there is none."""
+    choices = config.hydra.runtime.choices
+    value = choices[key] if key in choices else OmegaConf.select(config, key, default=None)
+    return OmegaConf.to_container(value, resolve=True) if OmegaConf.is_config(value) else value

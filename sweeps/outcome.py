@@ -1,0 +1,48 @@
+"""Whether a study that has ended found anything: an arm or a search whose every run failed did not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from optuna.trial import FrozenTrial, TrialState
+
+from fer_lightning.errors import RunsFailedError
+from fer_lightning.sweeps.cell import PLAIN
+from fer_lightning.sweeps.enqueue import cell_of
+from fer_lightning.sweeps.study import StudySpec
+
+_SHOWN = 3
+
+
+def failure_of(trials: Sequence[FrozenTrial], spec: StudySpec) -> RunsFailedError | None:
+    """Return the error of a study in which a search, or all runs of an arm, failed; None where there is none.
+
+    Parameters
+    ----------
+    trials
+        The study's trials that belong to the command, of which none is at work any more.
+    """
+    ended = [trial for trial in trials if trial.state.is_finished()]
+    arms = [] if spec.plan is None else spec.plan.arms
+    groups = {arm.name: _runs_of(arm.name, ended) for arm in arms} or {"": ended}
+    failed = {name: runs for name, runs in groups.items() if runs and all(map(_has_failed, runs))}
+    if not failed:
+        return None
+    reason = next(iter(failed.values()))[-1].user_attrs.get("reason", "no reason is known")
+    if len(failed) == len(groups):
+        return RunsFailedError(
+            f"study {spec.name}: all of its {len(ended)} trials failed; the last: {reason}"
+        )
+    named = ", ".join(list(failed)[:_SHOWN]) + (
+        f" and {len(failed) - _SHOWN} more" if len(failed) > _SHOWN else ""
+    )
+    return RunsFailedError(f"study {spec.name}: every run failed of {named}: {reason}")
+
+
+def _runs_of(arm: str, trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+    cells = ((cell_of(trial), trial) for trial in trials)
+    return [trial for cell, trial in cells if cell is not None and cell.arm == arm and cell.stage == PLAIN]
+
+
+def _has_failed(trial: FrozenTrial) -> bool:
+    return trial.state == TrialState.FAIL

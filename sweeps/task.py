@@ -1,0 +1,69 @@
+"""The program that a sweep runs, with what goes wrong in it kept where a person looks."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from hydra.types import TaskFunction
+from omegaconf import DictConfig
+from optuna import TrialPruned
+
+from fer_lightning.sweeps.job import Job
+from fer_lightning.tracking.redact import redact_text
+
+ERROR_FILE = "error.txt"
+
+
+class TracedTask:
+    """A Hydra program's function whose failures leave their traceback in the trial's folder and its log.
+
+    It may travel to another process, as a launcher's jobs do.
+
+    Parameters
+    ----------
+    task_function
+        What the program's `hydra.main` decorates.
+    """
+
+    def __init__(self, task_function: TaskFunction) -> None:
+        self.task_function = task_function
+        # Where Hydra and its launchers look for a function's name.
+        self.__name__ = getattr(task_function, "__name__", type(task_function).__name__)
+
+    def __call__(self, config: DictConfig) -> Any:
+        """Run the program's function, and raise what it raises."""
+        try:
+            return self.task_function(config)
+        except TrialPruned:
+            raise
+        except Exception as error:
+            job = Job.current()
+            if job is not None:
+                keep_traceback(job.directory, error)
+                _log(f"trial {job.number} failed", error)
+            raise
+
+
+def keep_traceback(folder: Path, error: Exception) -> None:
+    """Write an error with its traceback, without secrets, into a trial's folder."""
+    with suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+        text = "".join(traceback.format_exception(error))
+        (folder / ERROR_FILE).write_text(redact_text(text), encoding="utf-8")
+
+
+def _log(text: str, error: Exception) -> None:
+    """Write an error with its traceback to the job's log files; the terminal gets the study's one line about it."""
+    information = (type(error), error, error.__traceback__)
+    record = logging.getLogger(__name__).makeRecord(
+        __name__, logging.ERROR, __file__, 0, text, (), information
+    )
+    # As text, so that a formatter that knows nothing of secrets has nothing to add.
+    record.exc_text = redact_text("".join(traceback.format_exception(error)).rstrip())
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, logging.FileHandler):
+            handler.handle(record)
