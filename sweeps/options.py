@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from fer_lightning.code_fingerprint import CHOICES
 from fer_lightning.errors import ConfigError
 
 DIRECTIONS = ("maximize", "minimize")
@@ -49,6 +50,8 @@ class SweepOptions:
     max_deaths
         How often in a row a trial's process may die without getting further before the trial counts as
         failed.
+    changed_code
+        "refuse" or "accept": whether a study goes on when own code that it runs has changed.
 
     Raises
     ------
@@ -75,6 +78,7 @@ class SweepOptions:
     heartbeat: int = 30
     grace: int = 120
     max_deaths: int = 5
+    changed_code: str = "refuse"
 
     def __post_init__(self) -> None:
         for name in ("objective", "direction"):
@@ -86,6 +90,10 @@ class SweepOptions:
         for name in ("n_trials", "max_failures"):
             if getattr(self, name) is not None:
                 _require_count(name, getattr(self, name))
+        if self.changed_code not in CHOICES:
+            raise ConfigError(
+                f"hydra.sweeper.changed_code={self.changed_code}: expected {' or '.join(CHOICES)}"
+            )
         if any(direction not in DIRECTIONS for direction in self.direction):
             raise ConfigError(
                 f"hydra.sweeper.direction={list(self.direction)}: expected {' or '.join(DIRECTIONS)}"

@@ -17,6 +17,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
+from fer_lightning.code_fingerprint import code_fingerprint, find_targets, task_target
 from fer_lightning.errors import ConfigError
 from fer_lightning.sweeps.address import storage_url
 from fer_lightning.sweeps.cell import TUNING
@@ -36,6 +37,7 @@ from fer_lightning.sweeps.plan_config import parse_plan
 from fer_lightning.sweeps.space import SearchSpace
 from fer_lightning.sweeps.space_config import in_order, parse_space
 from fer_lightning.sweeps.study import StudySpec, open_study
+from fer_lightning.sweeps.study_code import job_targets, searched_targets
 from fer_lightning.sweeps.tuning import Tuning
 from fer_lightning.sweeps.workers import Workers, given_place, starter_lives
 from fer_lightning.tracking.redact import redact_text
@@ -49,6 +51,8 @@ class StudySweep:
     def __init__(self, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self._context = hydra_context
         self._config = config
+        self._task_function = task_function
+        self._targets: set[str] = set()
         read_files_once(hydra_context.config_loader)
         parser = OverridesParser.create(config_loader=hydra_context.config_loader)
         task = parser.parse_overrides(list(config.hydra.overrides.task))
@@ -73,11 +77,13 @@ class StudySweep:
 
     def _compose(self, overrides: Sequence[str], what: str) -> DictConfig:
         try:
-            return self._composer.compose(list(overrides))
+            config = self._composer.compose(list(overrides))
         except (HydraException, OmegaConfBaseException) as error:
             cause = error.__cause__ or error
             text = " ".join(line.strip() for line in str(cause).splitlines()[:2])
             raise ConfigError(f"{what} cannot be composed: {text}") from error
+        self._targets |= job_targets(config)
+        return config
 
     def _lookup(self, key: str) -> Any:
         """A key's value in the fixed configuration; for a group, the option that is chosen."""
@@ -145,6 +151,21 @@ class StudySweep:
                         f"search_space.{parameter.name}: {unknown[0]!r} is none of {', '.join(options)}"
                     )
 
+    def _read_code(self) -> dict[str, str]:
+        """The fingerprint of the own files that the study's trials run, whatever options they are given."""
+        choices = self._job_config.hydra.runtime.choices
+        searched = searched_targets(self._space, choices, self._context.config_loader, self._targets_with)
+        engine = {} if self._plan is not None else {"sampler": self._options.sampler}
+        used = {name for _, name in find_targets({**engine, "pruner": self._options.pruner})}
+        used.add(task_target(self._task_function))
+        return code_fingerprint(sorted(self._targets | searched | used))
+
+    def _targets_with(self, text: str) -> set[str]:
+        try:
+            return job_targets(self._compose([*self._fixed_overrides, text], "the search space"))
+        except ConfigError:
+            return set()  # the trial that is given the option fails with the reason
+
     def _name_study(self) -> StudySpec:
         options = self._options
         varied = self._plan.keys if self._plan is not None else set(self._space.keys)
@@ -176,6 +197,7 @@ class StudySweep:
             space=self._space,
             plan=self._plan,
             lookup=self._lookup,
+            code=self._read_code(),
         )
 
     def _settle_directory(self, name: str, given: Path | None) -> Path:
