@@ -9,6 +9,7 @@ import sysconfig
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from pkgutil import get_importer
@@ -116,12 +117,14 @@ def _find_below(name: str, locations: Sequence[str]) -> ModuleSpec | None:
 
 def _is_library(spec: ModuleSpec) -> bool:
     """Whether a module comes with Python or was installed; an editable install lies elsewhere."""
-    if spec.origin in ("built-in", "frozen"):
-        return True
-    if spec.origin is None:  # a namespace package: what lies in it decides
-        return False
-    path = os.path.realpath(spec.origin)
-    return bool(_INSTALLED & {*Path(spec.origin).parts, *Path(path).parts}) or any(
+    # A namespace package has no origin: what lies in it decides.
+    return spec.origin is not None and (spec.origin in ("built-in", "frozen") or _is_installed(spec.origin))
+
+
+@cache  # the same libraries are imported again and again
+def _is_installed(file: str) -> bool:
+    path = os.path.realpath(file)
+    return bool(_INSTALLED & {*file.split(os.sep), *path.split(os.sep)}) or any(
         path.startswith(folder + os.sep) for folder in _STANDARD
     )
 
