@@ -42,8 +42,11 @@ def code_notes(place: str | Path, study_name: str | None, trials: Sequence[Trial
 
 def _accepted_changes(versions: Sequence[Mapping[str, Any]], finished: int) -> list[str]:
     """Return what changed between the versions with which at least one trial was finished, and after how many."""
-    ends = [*(version["trials"] for version in versions[1:]), finished]
-    used = [version for version, end in zip(versions, ends, strict=True) if end > version["trials"]]
+    used = [
+        version
+        for version, following in zip(versions, [*versions[1:], {"trials": finished}], strict=False)
+        if following["trials"] > version["trials"]
+    ]
     return [
         f"{listed(list(changed))} changed after {after['trials']} trial{'' if after['trials'] == 1 else 's'}"
         for before, after in pairwise(used)

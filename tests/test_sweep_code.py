@@ -97,6 +97,11 @@ def test_a_report_says_after_how_many_trials_code_changed(study, tmp_path, later
     assert found == expected
 
 
+def test_a_study_of_an_earlier_version_is_reported_without_a_note(study, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    study.optimize(lambda trial: 0.0, n_trials=2)
+    assert code_notes(tmp_path, None, load_trials(tmp_path)) == ()
+
+
 def test_a_report_says_if_the_jobs_of_a_cluster_read_different_code(study, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     keep_code(study, OLD)
 
