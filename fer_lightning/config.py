@@ -16,6 +16,7 @@ from omegaconf.errors import OmegaConfBaseException
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.errors import PydanticSchemaGenerationError, PydanticUndefinedAnnotation, PydanticUserError
 
+from fer_lightning.code_fingerprint import CHOICES
 from fer_lightning.errors import ConfigError
 from fer_lightning.precision import check_precision
 
@@ -64,6 +65,7 @@ class RunConfig:
     channels_last: bool = True
     threads: int | None = None
     resume: bool | str = False
+    changed_code: str = "refuse"
     output_dir: str | None = None
 
 
@@ -207,6 +209,8 @@ def _check_combinations(config: Mapping[str, Any]) -> None:
         )
     if config["mode"] not in ("max", "min"):
         raise ConfigError(f"mode={config['mode']}: expected max or min")
+    if config.get("changed_code", "refuse") not in CHOICES:
+        raise ConfigError(f"changed_code={config['changed_code']}: expected {' or '.join(CHOICES)}")
     seeds = config.get("seeds", [])
     if not seeds or len(set(seeds)) != len(seeds):
         raise ConfigError(f"seeds={seeds}: expected at least one seed, each once")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fer_lightning.checkpoints import read_checkpoint
+from fer_lightning.code_fingerprint import in_words
 from fer_lightning.errors import ConfigError
 from fer_lightning.module import CHECKPOINT_KEY
 
@@ -75,6 +76,35 @@ def check_continuation(path: Path, record: dict[str, Any]) -> int:
             "expected the same number, or scheduler=constant from the start"
         )
     return int(stored["epoch"]) + 1
+
+
+def code_changes(path: Path, code: Mapping[str, str], *, accept: bool) -> list[str]:
+    """Return the own files that were changed since ``path`` was written, or before, in an earlier continuation.
+
+    Parameters
+    ----------
+    path
+        The checkpoint; one of an earlier version does not say with which code it was made.
+    code
+        The fingerprint of what is about to run. A file that only one of the two has belongs to settings that differ,
+        and these are for :func:`check_continuation`.
+    accept
+        Whether changed code is accepted.
+
+    Raises
+    ------
+    ConfigError
+        Code has changed and is not accepted.
+    """
+    record = read_checkpoint(path)[CHECKPOINT_KEY]
+    before: Mapping[str, str] = record.get("code", {})
+    changed = [name for name in code if name in before and before[name] != code[name]]
+    if changed and not accept:
+        words = in_words(dict.fromkeys(changed, "has changed"))
+        raise ConfigError(
+            f"{path}: was trained with other code: {words}; changed_code=accept goes on all the same"
+        )
+    return sorted({*record.get("code_changed", []), *changed})
 
 
 def _value(config: Mapping[str, Any], key: str) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +54,10 @@ class RunRecord:
         Epochs that an interrupted run had behind it.
     teacher
         Digest of what the net's teachers say; ``None`` if it learns from labels alone.
+    code
+        Fingerprint of the own files that the run is made of.
+    code_changed
+        Those of them that were changed before the run was continued.
     """
 
     def __init__(
@@ -65,6 +69,8 @@ class RunRecord:
         *,
         continued_after: int = 0,
         teacher: str | None = None,
+        code: Mapping[str, str] | None = None,
+        code_changed: Sequence[str] = (),
     ) -> None:
         self.path = folder / "run.json"
         self.metric, self.sign = config.metric, 1.0 if config.mode == "max" else -1.0
@@ -82,6 +88,8 @@ class RunRecord:
             "continued_after_epochs": continued_after,
             "versions": versions(),
             "git": git_state(),
+            "code": dict(code or {}),
+            "code_changed": list(code_changed),
             "machine": machine(),
             "seconds": 0.0,
             "metric": self.metric,

@@ -6,12 +6,14 @@ import json
 import logging
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
+from fer_lightning.code_notes import code_notes
 from fer_lightning.copies import WITHOUT
 from fer_lightning.errors import ConfigError, DataError, UserError
 from fer_lightning.report.ablation import AblationReport, ablation_report
@@ -163,6 +165,7 @@ def report_study(
     trials = load_trials(place, study_name)
     if any(trial.arm is not None for trial in trials):
         report = judge(trials, rules, faces, overrides)
+        report = replace(report, notes=(*report.notes, *code_notes(place, study_name, trials)))
         paths = write_report(report, folder)
         if page:
             paths["page"] = write_page(load_study(place, study_name), trials, folder, report)
@@ -186,6 +189,7 @@ def report_study(
     if page:
         paths["page"] = write_page(study, trials, folder, importance=importance)
     text = _search_text(trials, metric, data, maximize=study.directions[0].name == "MAXIMIZE")
+    text += "".join(f"\nNote: {note}." for note in code_notes(place, study_name, trials))
     return f"{text}\n\nwritten to {shown(folder)}: {', '.join(path.name for path in paths.values())}"
 
 

@@ -13,8 +13,9 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.loggers.logger import Logger
 
 from fer_lightning.build import build, build_data, build_module
+from fer_lightning.code_fingerprint import code_fingerprint, find_targets
 from fer_lightning.config import check_config
-from fer_lightning.continuation import check_continuation, find_checkpoint
+from fer_lightning.continuation import check_continuation, code_changes, find_checkpoint
 from fer_lightning.data.datamodule import FaceDataModule
 from fer_lightning.distillation import fingerprint, read_teachers, soft_targets
 from fer_lightning.errors import ConfigError
@@ -25,6 +26,7 @@ from fer_lightning.quiet import quiet_libraries
 from fer_lightning.record import RunRecord, describe_data, is_first_process
 from fer_lightning.sweeps.interrupts import interruption_behind
 from fer_lightning.sweeps.job import Job
+from fer_lightning.sweeps.naming import FREE_KEYS
 from fer_lightning.tracking.files import write_text, yaml_text
 from fer_lightning.tracking.metrics_csv import MetricsCsv
 from fer_lightning.tracking.redact import redact
@@ -139,6 +141,10 @@ def train(
         "image_size": data.image_size,
         "data": describe_data(data),
     }
+    stored["code"] = code_fingerprint(name for _, name in find_targets(stored["config"], FREE_KEYS))
+    # A study has checked its own code when it was opened; its trials may have begun with what it has accepted since.
+    accept = config.changed_code == "accept" or Job.current() is not None
+    stored["code_changed"] = code_changes(checkpoint, stored["code"], accept=accept) if checkpoint else []
     teachers = read_teachers(config.loss.teacher)
     stored["teacher"] = fingerprint(teachers)
     targets = (
@@ -165,7 +171,12 @@ def train(
     if is_first_process():
         write_text(folder / "config.yaml", yaml_text(stored["config"]))
     record = RunRecord(
-        folder, config, stored["data"], module.model, continued_after=done, teacher=stored["teacher"]
+        folder,
+        config,
+        stored["data"],
+        module.model,
+        continued_after=done,
+        **{key: stored[key] for key in ("teacher", "code", "code_changed")},
     )
     status, reason = "failed", None
     try:

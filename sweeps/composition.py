@@ -7,7 +7,7 @@ from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
-from hydra.types import HydraContext, RunMode
+from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
@@ -16,6 +16,7 @@ from fer_lightning.sweeps.composer import TrialComposer
 from fer_lightning.sweeps.naming import flatten
 from fer_lightning.sweeps.override import key_of
 from fer_lightning.sweeps.space import SearchSpace
+from fer_lightning.sweeps.study_code import job_targets
 
 
 class Composition:
@@ -29,6 +30,13 @@ class Composition:
         The command's overrides that every trial gets, unresolved.
     swept
         What the command searches.
+
+    Attributes
+    ----------
+    config
+        The configuration of the command without its trials.
+    targets
+        The `_target_` of everything that was composed so far.
     """
 
     def __init__(
@@ -38,6 +46,7 @@ class Composition:
         self._master = master
         self.fixed = list(fixed)
         self._composer = TrialComposer(self._loader, master, self.fixed)
+        self.targets: set[str] = set()
         self.config = self._compose_command(swept)
 
     def _compose_command(self, swept: SearchSpace) -> DictConfig:
@@ -45,7 +54,9 @@ class Composition:
         if not len(swept):
             return self.compose([], "the configuration")
         try:
-            return self.trial(self.fixed)
+            config = self.trial(self.fixed)
+            self.targets |= job_targets(config)
+            return config
         except (HydraException, OmegaConfBaseException):
             # A group that the configuration leaves open (`db: ???`), or a key that only the swept options have.
             some = [parameter.override(parameter.some_value()) for parameter in swept.parameters]
@@ -60,7 +71,9 @@ class Composition:
             Beginning with `what`, if that is not possible.
         """
         try:
-            return self.trial([*self.fixed, *overrides])
+            config = self.trial([*self.fixed, *overrides])
+            self.targets |= job_targets(config)
+            return config
         except (HydraException, OmegaConfBaseException) as error:
             cause = error.__cause__ or error
             text = " ".join(line.strip() for line in str(cause).splitlines()[:2])
@@ -124,24 +137,29 @@ class Composition:
         list of str
             One line for each value that neither the option's own file nor an override has.
         """
-        if "@" in key:
+        own = self._own_values(key, option)
+        if not own:
             return []
-        try:
-            own = self._loader.load_configuration(f"{key}/{option}", [], RunMode.RUN, from_shell=False)
-        except (HydraException, OmegaConfBaseException):
-            return []  # an option that is not complete by itself
-        composed = self.compose(overrides, f"{key}={option}")
+        composed = _values(self.compose(overrides, f"{key}={option}"))
         asked = [*map(key_of, (*self.fixed, *overrides)), *varied]
         given = [name for name in asked if name != key]
         lines = []
-        for name, value in _values(own).items():
-            present = _values(composed).get(name, value)
+        for name, value in own.items():
+            present = composed.get(name, value)
             set_on_purpose = any(name == one or name.startswith(f"{one}.") for one in given)
             if present != value and not set_on_purpose:
                 lines.append(
                     f"{key}={option}: the configuration sets {name}={present}; the option has {value}"
                 )
         return lines
+
+    def _own_values(self, group: str, option: str) -> Mapping[str, Any]:
+        """What an option's file has, by the keys under which it comes; nothing for one in a package of its own."""
+        loaded = self._loader.repository.load_config(f"{group}/{option}")  # type: ignore[attr-defined]
+        if loaded is None or "@" in group or loaded.header.get("package") not in (None, "_group_"):
+            return {}
+        prefix = group.replace("/", ".")
+        return {f"{prefix}.{name}": value for name, value in _values(loaded.config).items()}
 
 
 def _values(config: DictConfig) -> Mapping[str, Any]:

@@ -20,6 +20,7 @@ FREE_KEYS = (
     "study",
     "resume",
     "threads",
+    "changed_code",
     "output_dir",
     "ablation",
     "search_space",

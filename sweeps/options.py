@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from fer_lightning.code_fingerprint import CHOICES
 from fer_lightning.errors import ConfigError
 from fer_lightning.sweeps.override import key_of
 
@@ -52,6 +53,8 @@ class SweepOptions:
     max_deaths
         How often in a row a trial's process may die without getting further before the trial counts as
         failed.
+    changed_code
+        "refuse" or "accept": whether a study goes on when own code that it runs has changed.
 
     Raises
     ------
@@ -79,6 +82,7 @@ class SweepOptions:
     heartbeat: int = 30
     grace: int = 120
     max_deaths: int = 5
+    changed_code: str = "refuse"
 
     def __post_init__(self) -> None:
         for name in ("objective", "direction"):
@@ -93,6 +97,10 @@ class SweepOptions:
         if not isinstance(self.seed_key, str) or not key_of(self.seed_key):
             raise ConfigError(
                 f"hydra.sweeper.seed_key={self.seed_key!r}: expected the key of the seed, such as seed"
+            )
+        if self.changed_code not in CHOICES:
+            raise ConfigError(
+                f"hydra.sweeper.changed_code={self.changed_code}: expected {' or '.join(CHOICES)}"
             )
         if any(direction not in DIRECTIONS for direction in self.direction):
             raise ConfigError(

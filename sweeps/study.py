@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from fer_lightning.sweeps.options import SweepOptions
 from fer_lightning.sweeps.plan import Plan
 from fer_lightning.sweeps.space import Lookup, SearchSpace
 from fer_lightning.sweeps.storage import open_storage
+from fer_lightning.sweeps.study_code import check_code, keep_code
 from fer_lightning.tracking.redact import redact, redact_text
 
 _STARTS = "fer:starts"
@@ -36,7 +37,7 @@ def numbered_directory(number: int, overrides: Sequence[str] = ()) -> str:
 
 @dataclass(frozen=True)
 class StudySpec:
-    """What a study is: its place, what is fixed in it and what is varied.
+    """What a study is: its place, what is fixed in it, what is varied, and the own code that it runs.
 
     `subdirectory` gives a trial's folder within `sweep_dir` from its number and overrides, and `notes` are lines that
     a reader of the study must know.
@@ -52,6 +53,7 @@ class StudySpec:
     lookup: Lookup
     subdirectory: Callable[[int, Sequence[str]], str] = numbered_directory
     notes: tuple[str, ...] = ()
+    code: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def maximize(self) -> bool:
@@ -79,7 +81,7 @@ def open_study(spec: StudySpec) -> optuna.Study:
     Raises
     ------
     ConfigError
-        If the study exists with another fixed configuration, space, plan or direction.
+        If the study exists with another fixed configuration, space, plan, direction or code.
     """
     options = spec.options
     _try_options(spec)
@@ -126,7 +128,10 @@ def _create_or_load(spec: StudySpec, storage: BaseStorage) -> optuna.Study:
             f"study {spec.name} exists with directions {[d.name.lower() for d in study.directions]}, "
             f"this command has {list(options.direction)}: give hydra.sweeper.study_name=<another name>"
         )
-    if stored is None:
+    if stored is not None:
+        check_code(study, spec.code, accept=options.changed_code == "accept")
+    else:
+        keep_code(study, spec.code)
         study.set_user_attr("objectives", list(options.objective))
         study.set_user_attr("pruner", pruner)
         # A study's file is passed on; a server's users need the place in full, having other homes.

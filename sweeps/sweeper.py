@@ -13,6 +13,7 @@ from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
+from fer_lightning.code_fingerprint import code_fingerprint, find_targets, task_target
 from fer_lightning.errors import ConfigError
 from fer_lightning.sweeps.address import storage_url
 from fer_lightning.sweeps.claim import Claim, Claims
@@ -31,6 +32,7 @@ from fer_lightning.sweeps.outcome import failure_of
 from fer_lightning.sweeps.override import key_of, node_of
 from fer_lightning.sweeps.space import SearchSpace
 from fer_lightning.sweeps.study import StudySpec, numbered_directory, open_study
+from fer_lightning.sweeps.study_code import searched_targets
 from fer_lightning.sweeps.task import TracedTask
 from fer_lightning.sweeps.workers import Workers, given_place, starter_lives
 from fer_lightning.tracking.redact import redact_text
@@ -44,6 +46,7 @@ class StudySweep:
     def __init__(self, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
         self._context = hydra_context
         self._config = config
+        self._task_function = task_function
         read_files_once(hydra_context.config_loader)
         parser = OverridesParser.create(config_loader=hydra_context.config_loader)
         # As they were typed: an override that names another key is evaluated in each job, as Hydra's sweepers do.
@@ -75,6 +78,13 @@ class StudySweep:
                 f"search_space has {searched[0]}, but there is an ablation plan as well: give one"
             )
         return SearchSpace(())
+
+    def _read_code(self) -> dict[str, str]:
+        """The fingerprint of the own files that the study's trials run, whatever options they are given."""
+        engine = {} if self._plan is not None else {"sampler": self._options.sampler}
+        used = {name for _, name in find_targets({**engine, "pruner": self._options.pruner})}
+        used |= self._composition.targets | searched_targets(self._space)
+        return code_fingerprint(sorted({*used, task_target(self._task_function)}))
 
     def _name_study(self) -> StudySpec:
         options = self._options
@@ -110,6 +120,7 @@ class StudySweep:
             lookup=self._composition.lookup,
             subdirectory=self._subdirectory,
             notes=tuple(self._replaced()),
+            code=self._read_code(),
         )
 
     def _replaced(self) -> list[str]:

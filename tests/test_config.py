@@ -82,6 +82,7 @@ def test_every_file_says_first_what_it_is_for(path):
             "search_space=null: search_space is a group; expected the name of an option, or ~search",
         ),
         ("mode=best", "mode=best: expected max or min"),
+        ("changed_code=yes", "changed_code=yes: expected refuse or accept"),
         ("threads=0", "threads=0: expected at least 1"),
         ("model.activation=relo", "model.activation=relo"),
         ("model.norm=batches", "model.norm=batches"),

@@ -64,6 +64,7 @@ def test_a_run_leaves_everything_about_itself(tmp_path, tiny):
     assert record["data"]["synthetic"] is True
     assert record["data"]["faces"] == {"train": 96, "val": 48, "test": 48}
     assert len(record["data"]["fingerprint"]) >= 16
+    assert record["code"] == {}  # none but the project's own
     assert record["versions"]["torch"] == torch.__version__
     assert record["best"]["val/acc"] == result.value == max(row["val/acc"] for row in measured(tmp_path))
 
@@ -175,6 +176,39 @@ def test_what_decides_the_numbers_must_be_the_same_to_go_on(tmp_path, tiny, chan
     with pytest.raises(ConfigError, match=message):
         run(tmp_path, tiny, "callbacks=[default,ema]", "resume=true", changed)
     assert (tmp_path / "checkpoints" / "last.ckpt").read_bytes() == before
+
+
+def test_own_code_must_be_the_same_to_go_on_unless_a_change_is_accepted(tmp_path, tiny, monkeypatch):
+    monkeypatch.syspath_prepend(str(tmp_path))
+    text = "from pytorch_lightning import Callback\nclass Mine(Callback): ...\n"
+    words = [*tiny, "scheduler=constant", "+callbacks.mine._target_=train_own_code.Mine"]
+
+    def attempt(epochs: int, code: str, *more: str) -> tuple[int, list[str]]:
+        """Run in the same folder with other code, and return how many own files it is made of and which changed."""
+        (tmp_path / "train_own_code.py").write_text(code)
+        monkeypatch.delitem(sys.modules, "train_own_code", raising=False)
+        record = run(tmp_path / "run", words, f"trainer.max_epochs={epochs}", "resume=true", *more).record
+        assert record["epochs"] == epochs
+        return list(record["code"]), record["code_changed"]
+
+    own = ["train_own_code.py"]
+    assert attempt(1, text) == (own, [])
+    assert attempt(2, text) == (own, [])
+    with pytest.raises(ConfigError) as caught:
+        attempt(3, text + "# changed\n")
+    path = tmp_path / "run" / "checkpoints" / "last.ckpt"
+    assert str(caught.value) == (
+        f"{path}: was trained with other code: train_own_code.py has changed; changed_code=accept goes on all the same"
+    )
+    assert attempt(3, text + "# changed\n", "changed_code=accept") == (own, own)
+    # From then on this is the run's code; that it was changed within the run stays on record.
+    assert attempt(4, text + "# changed\n") == (own, own)
+    # A checkpoint of an earlier version says nothing of its code.
+    checkpoint = read_checkpoint(path)
+    del checkpoint[CHECKPOINT_KEY]["code"], checkpoint[CHECKPOINT_KEY]["code_changed"]
+    torch.save(checkpoint, tmp_path / "older.ckpt")
+    (tmp_path / "older.ckpt").replace(path)
+    assert attempt(5, text) == (own, [])
 
 
 def test_callbacks_do_not_change_what_is_trained(tmp_path, tiny):
