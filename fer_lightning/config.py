@@ -17,6 +17,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.errors import PydanticSchemaGenerationError, PydanticUndefinedAnnotation, PydanticUserError
 
 from fer_lightning.errors import ConfigError
+from fer_lightning.objective import known_direction
 from fer_lightning.precision import check_precision
 
 
@@ -207,6 +208,13 @@ def _check_combinations(config: Mapping[str, Any]) -> None:
         )
     if config["mode"] not in ("max", "min"):
         raise ConfigError(f"mode={config['mode']}: expected max or min")
+    metric = config["metric"]
+    higher = known_direction(metric)
+    if higher is not None and higher != (config["mode"] == "max"):
+        raise ConfigError(
+            f"mode={config['mode']} with metric={metric}: {'higher' if higher else 'lower'} is better; expected "
+            f"mode={'max' if higher else 'min'}"
+        )
     seeds = config.get("seeds", [])
     if not seeds or len(set(seeds)) != len(seeds):
         raise ConfigError(f"seeds={seeds}: expected at least one seed, each once")

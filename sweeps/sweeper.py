@@ -27,6 +27,7 @@ from fer_lightning.sweeps.config_files import read_files_once
 from fer_lightning.sweeps.engine import Engine
 from fer_lightning.sweeps.hold import storage_failures_halt
 from fer_lightning.sweeps.in_process import InProcess, is_basic
+from fer_lightning.sweeps.judgement import settle_judgement
 from fer_lightning.sweeps.launch import HydraLauncher, job_overrides, run_jobs, write_once
 from fer_lightning.sweeps.naming import fixed_part, study_name
 from fer_lightning.sweeps.options import SweepOptions
@@ -57,7 +58,11 @@ class StudySweep:
         self._job_config = self._compose(self._fixed_overrides, "the configuration")
         sweeper = OmegaConf.to_container(config.hydra.sweeper, resolve=True)
         assert isinstance(sweeper, dict)
-        self._options = SweepOptions.from_config({str(key): value for key, value in sweeper.items()})
+        options = settle_judgement(
+            {str(key): value for key, value in sweeper.items()},
+            lambda key: OmegaConf.select(self._job_config, key, default=None),
+        )
+        self._options = SweepOptions.from_config(options)
         self._plan = self._read_plan()
         self._space = self._read_space(swept)
         self._spec = self._name_study()

@@ -28,7 +28,11 @@ CONFIG: dict[str, Any] = {
     "plain_return": False,
     "search_space": None,
     "ablation": None,
-    "hydra": {"mode": "MULTIRUN", "output_subdir": None, "sweeper": {"label": "toy", "n_trials": 4}},
+    "hydra": {
+        "mode": "MULTIRUN",
+        "output_subdir": None,
+        "sweeper": {"label": "toy", "n_trials": 4, "objective": "val/acc"},
+    },
 }
 store = ConfigStore.instance()
 store.store(name="sweep_app", node=CONFIG)
