@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from statistics import median_low
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -160,11 +161,14 @@ class Objective:
 
 
 def _decimals(values: Sequence[float]) -> int:
-    """Four for values around 1; five digits in all of larger ones, four of smaller ones."""
-    largest = max(map(abs, values), default=0.0)
-    if largest == 0:
+    """Four for values around 1; five digits in all of larger ones, four of smaller ones.
+
+    The middle value counts: one run that diverged takes no decimals from the others.
+    """
+    sizes = [abs(value) for value in values if value]
+    if not sizes:
         return 4
-    power = math.floor(math.log10(largest))
+    power = math.floor(math.log10(median_low(sizes)))
     return max(0, 4 - power) if power > 0 else 4 if power >= -1 else min(3 - power, 12)
 
 

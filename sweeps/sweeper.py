@@ -32,6 +32,7 @@ from fer_lightning.sweeps.launch import HydraLauncher, job_overrides, run_jobs, 
 from fer_lightning.sweeps.naming import fixed_part, study_name
 from fer_lightning.sweeps.options import SweepOptions
 from fer_lightning.sweeps.override import key_of
+from fer_lightning.sweeps.place import leave_place
 from fer_lightning.sweeps.plan import Plan
 from fer_lightning.sweeps.plan_config import parse_plan
 from fer_lightning.sweeps.space import SearchSpace
@@ -197,6 +198,7 @@ class StudySweep:
             study = open_study(spec)
         spec.sweep_dir.mkdir(parents=True, exist_ok=True)
         write_once(spec.sweep_dir / "multirun.yaml", redact_text(OmegaConf.to_yaml(self._config)))
+        leave_place(spec.sweep_dir, spec.url, spec.name)
         try:
             with Workers(spec) as workers:
                 with storage_failures_halt(spec.url):
