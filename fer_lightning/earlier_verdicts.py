@@ -63,5 +63,6 @@ def earlier_note(earlier: Earlier, objective: Objective) -> str:
     verb = "maximises" if objective.higher_is_better else "minimises"
     return (
         f"a report that an earlier version wrote of this study judged {name}, "
-        f"{'higher' if higher else 'lower'} is better; this study {verb} {objective.name}, and so do the verdicts here"
+        f"{'higher' if higher else 'lower'} is better; "
+        f"this study {verb} {objective.name}, and the verdicts here follow that"
     )

@@ -159,7 +159,7 @@ def test_what_an_earlier_report_judged_is_told(tmp_path: Path) -> None:
     earlier = earlier_objective(old, loss, tmp_path, {"metric": "val/loss", "mode": "min"})
     assert earlier == ("val/loss", True)
     assert earlier_note(earlier, loss).endswith(
-        "judged val/loss, higher is better; this study minimises val/loss, and so do the verdicts here"
+        "judged val/loss, higher is better; this study minimises val/loss, and the verdicts here follow that"
     )
     # A new report keeps what it replaced.
     report.write_text(json.dumps({"objective": {}, "earlier": ["val/acc", True]}))

@@ -123,6 +123,25 @@ def test_a_unit_is_changed_at_any_time(sweep: Any, tmp_path: Path) -> None:
     assert report["objective"]["unit"] == "share"
 
 
+def test_a_study_of_an_earlier_version_is_judged_rightly_and_says_so(
+    sweep: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fer_lightning.sweeps.study.JUDGED_BY", "unknown to earlier versions")
+    sweep(PLAN, "seeds=[0,1,2,3]", "hydra.sweeper.direction=min")
+    monkeypatch.undo()
+    folder = tmp_path / "sweep"
+    earlier = {"metric": "val/acc", "rules": {"higher_is_better": True}, "arms": []}
+    (folder / "report.json").write_text(json.dumps(earlier))
+    note = "judged val/acc, higher is better; this study minimises val/acc, and the verdicts here follow that"
+    for _ in range(2):
+        assert main(["report", str(folder)]) == 0
+        assert list(words_in(folder).items()) == list(WORDS.items())
+        assert note in " ".join((folder / "report.txt").read_text().split())
+        assert note in (folder / "report.md").read_text().replace("\\_", "_")
+        assert note in (folder / "report.html").read_text()
+        assert json.loads((folder / "report.json").read_text())["earlier"] == ["val/acc", True]
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -35,8 +35,10 @@ function curvePanel(groups, measure, width) {
   const height = 230, box = { left: 48, top: 24, width: width - 60, height: height - 72 };
   const epochs = lines.flatMap((line) => line.points.map(([epoch]) => epoch));
   const values = lines.flatMap((line) => line.points.map(([, value]) => value));
-  // Another program may call anything "acc": a share has no value outside 0..1.
-  const share = SHARES.includes(measure) && values.every((value) => value >= 0 && value <= 1);
+  // Another program may call anything "acc": the objective knows whether it is a share, no other has a value beyond 1.
+  const judged = [`train/${measure}`, `val/${measure}`].includes(study.metric);
+  const share = judged ? objective.unit === "%" && objective.scale === 100
+    : SHARES.includes(measure) && values.every((value) => value >= 0 && value <= 1);
   const column = isOwn(measure) ? objective : { unit: share ? "%" : "", scale: share ? 100 : 1 };
   const last = Math.max(...epochs), begin = Math.min(...epochs);
   const y = linear(values, column);
