@@ -18,6 +18,7 @@ from pydantic.errors import PydanticSchemaGenerationError, PydanticUndefinedAnno
 
 from fer_lightning.code_fingerprint import CHOICES
 from fer_lightning.errors import ConfigError
+from fer_lightning.objective import known_direction
 from fer_lightning.precision import check_precision
 
 
@@ -211,6 +212,13 @@ def _check_combinations(config: Mapping[str, Any]) -> None:
         raise ConfigError(f"mode={config['mode']}: expected max or min")
     if config.get("changed_code", "refuse") not in CHOICES:
         raise ConfigError(f"changed_code={config['changed_code']}: expected {' or '.join(CHOICES)}")
+    metric = config["metric"]
+    higher = known_direction(metric)
+    if higher is not None and higher != (config["mode"] == "max"):
+        raise ConfigError(
+            f"mode={config['mode']} with metric={metric}: {'higher' if higher else 'lower'} is better; expected "
+            f"mode={'max' if higher else 'min'}"
+        )
     seeds = config.get("seeds", [])
     if not seeds or len(set(seeds)) != len(seeds):
         raise ConfigError(f"seeds={seeds}: expected at least one seed, each once")

@@ -1,4 +1,4 @@
-"""What is measured on a split, from its logits."""
+"""What is measured on a split, from its logits; `objective` knows each name's direction and which are shares."""
 
 from __future__ import annotations
 

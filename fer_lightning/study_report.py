@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
 from fer_lightning.code_notes import code_notes
 from fer_lightning.copies import WITHOUT
+from fer_lightning.earlier_verdicts import earlier_note, earlier_objective
 from fer_lightning.errors import ConfigError, DataError, UserError
+from fer_lightning.objective import SHARE, VAL_ACC, Objective, study_objective
 from fer_lightning.report.ablation import AblationReport, ablation_report
 from fer_lightning.report.files import write_report
 from fer_lightning.report.page import write_page
@@ -29,6 +32,9 @@ from fer_lightning.sweeps.cell import PLAIN
 from fer_lightning.sweeps.job import WORKER
 from fer_lightning.sweeps.records import TrialRecord, load_study, load_trials
 from fer_lightning.train import shown
+
+if TYPE_CHECKING:
+    import optuna
 
 log = logging.getLogger(__name__)
 BEST = 5
@@ -52,6 +58,7 @@ def _command(trials: Sequence[TrialRecord], record: dict[str, Any]) -> str | Non
 
 def judge(
     trials: Sequence[TrialRecord],
+    objective: Objective,
     rules: Rules | None = None,
     faces: str = "all",
     overrides: Mapping[str, Any] | None = None,
@@ -62,6 +69,8 @@ def judge(
     ----------
     trials
         All of the study.
+    objective
+        What the study is judged by, from `study_objective`.
     rules
         When an arm is called better or worse.
     faces, overrides
@@ -79,32 +88,39 @@ def judge(
         raise DataError("no trial of an ablation plan; expected an ablation study")
     record = _any_record(trials)
     data = record.get("data", {})
-    maximize = record.get("mode", "max") == "max"
-    tuned, tuning = tuned_runs(trials, maximize=maximize) or (None, None)
-    metric = record.get("metric", "val/acc")
+    tuned, tuning = tuned_runs(trials, maximize=objective.higher_is_better) or (None, None)
+    # The runs keep the logits of their validation faces; no other metric is told by them.
+    by_face = objective.is_accuracy and objective.name == VAL_ACC
     if faces != "all":
-        if metric != "val/acc":
-            raise ConfigError(f"faces={faces}: the study compares {metric}; expected one of val/acc")
+        if not by_face:
+            raise ConfigError(
+                f"faces={faces}: the study compares {objective.name}; expected one of {VAL_ACC}"
+            )
         # Together: the data are read once, and of an unfinished tuning no run may be complete.
         judged = without_copies([*runs, *(tuned or [])], faces, overrides)
         runs, tuned = judged[: len(runs)], None if tuned is None else judged[len(runs) :]
     return ablation_report(
         runs,
         baseline=runs[0].arm,
-        metric=metric,
+        objective=objective,
+        use_logits=by_face,
         data_name=data.get("name", "") + WITHOUT[faces],
         synthetic=bool(data.get("synthetic", False)),
-        rules=rules or Rules(higher_is_better=maximize),
+        rules=rules,
         command=_command(trials, record),
         tuned=tuned,
         tuning=tuning,
     )
 
 
-def _search_text(trials: Sequence[TrialRecord], metric: str, data: dict[str, Any], *, maximize: bool) -> str:
+def _search_text(trials: Sequence[TrialRecord], objective: Objective, data: dict[str, Any]) -> str:
     """Return the best trials of a search, and how many were pruned or failed, as text."""
-    done = [trial for trial in trials if trial.state == "COMPLETE" and trial.value is not None]
-    done.sort(key=lambda trial: trial.value or 0.0, reverse=maximize)
+    done = [
+        (trial, trial.value)
+        for trial in trials
+        if trial.state == "COMPLETE" and trial.value is not None and math.isfinite(trial.value)
+    ]
+    done.sort(key=lambda pair: objective.sort_key(pair[1]))
     counts = {
         state: sum(trial.state == state for trial in trials) for state in ("COMPLETE", "PRUNED", "FAIL")
     }
@@ -117,14 +133,16 @@ def _search_text(trials: Sequence[TrialRecord], metric: str, data: dict[str, Any
         f"{counts['COMPLETE']} trials complete, {counts['PRUNED']} pruned, {counts['FAIL']} failed; "
         f"{epochs} epochs, {sum(trial.seconds or 0.0 for trial in trials):.0f} s in all.",
         "",
-        f"{'trial':>6}  {metric:>10}  parameters",
+        f"Best by {objective.name}, {objective.direction}:",
+        f"{'trial':>6}  {objective.heading:>10}  parameters",
     ]
-    for trial in done[:BEST]:
+    for trial, value in done[:BEST]:
         chosen = " ".join(
-            f"{key}={value:.4g}" if isinstance(value, float) else f"{key}={value}"
-            for key, value in trial.params.items()
+            f"{key}={setting:.4g}" if isinstance(setting, float) else f"{key}={setting}"
+            for key, setting in trial.params.items()
         )
-        lines.append(f"{trial.number:>6}  {trial.value:>10.4f}  {chosen}")
+        width = max(10, len(objective.heading))
+        lines.append(f"{trial.number:>6}  {objective.text(value):>{width}}  {chosen}")
     return "\n".join(lines)
 
 
@@ -162,42 +180,63 @@ def report_study(
     ConfigError
         Some of the faces are asked for of a search.
     """
-    trials = load_trials(place, study_name)
+    trials, study = load_trials(place, study_name), load_study(place, study_name)
+    record = _any_record(trials)
+    objective = study_objective(study, fallback=record.get("metric"))
     if any(trial.arm is not None for trial in trials):
-        report = judge(trials, rules, faces, overrides)
-        report = replace(report, notes=(*report.notes, *code_notes(place, study_name, trials)))
+        report = judge(trials, objective, rules, faces, overrides)
+        notes = code_notes(place, study_name, trials)
+        report = _with_notes(report, study, folder, record, notes)
         paths = write_report(report, folder)
         if page:
-            paths["page"] = write_page(load_study(place, study_name), trials, folder, report)
+            paths["page"] = write_page(study, trials, folder, report)
         return f"{to_text(report)}\n\nwritten to {shown(folder)}: {', '.join(path.name for path in paths.values())}"
     if faces != "all":
         raise ConfigError(f"faces={faces}: {place} is no ablation; expected one, a search has no verdicts")
-    record = _any_record(trials)
     if not any(trial.state == "COMPLETE" for trial in trials):
         raise DataError(f"{place}: no trial is complete yet")
-    data, metric = record.get("data", {}), record.get("metric", "val/acc")
-    study = load_study(place, study_name)
+    data = record.get("data", {})
     importance = objective_importance(study)
     paths = write_search_figures(
         study,
         folder,
-        metric=metric,
+        objective=objective,
         data_name=data.get("name", ""),
         synthetic=bool(data.get("synthetic", False)),
         importance=importance,
     )
     if page:
         paths["page"] = write_page(study, trials, folder, importance=importance)
-    text = _search_text(trials, metric, data, maximize=study.directions[0].name == "MAXIMIZE")
-    text += "".join(f"\nNote: {note}." for note in code_notes(place, study_name, trials))
+    text = _search_text(trials, objective, data)
+    more = [*study.user_attrs.get("notes", []), *code_notes(place, study_name, trials)]
+    text += "".join(f"\nNote: {note}." for note in more)
     return f"{text}\n\nwritten to {shown(folder)}: {', '.join(path.name for path in paths.values())}"
+
+
+def _with_notes(
+    report: AblationReport, study: optuna.Study, folder: Path, record: dict[str, Any], more: Sequence[str]
+) -> AblationReport:
+    """Add what a reader must know: of the plan, of the code, and of an objective that was judged otherwise before."""
+    objective, notes = report.objective, [*report.notes, *study.user_attrs.get("notes", []), *more]
+    if study.user_attrs.get("unit") == SHARE and not objective.is_share:
+        notes.append(f"{objective.name} is no share as hydra.sweeper.unit says: some values lie outside 0..1")
+    earlier = earlier_objective(study, objective, folder, record)
+    if earlier is not None:
+        notes.append(earlier_note(earlier, objective))
+    return replace(report, notes=tuple(notes), earlier=earlier)
 
 
 class StudyReport(Callback):
     """Hydra callback: when a study has ended, prints its table and writes its files into its folder."""
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
-        """Report the study, in the process that began it."""
+        """Report the study, in the process that began it.
+
+        Raises
+        ------
+        SystemExit
+            With status 1, if the report cannot be written; Hydra would turn any other error into a warning.
+        """
         if os.environ.get(WORKER) is not None:
             return
         folder = Path(config.hydra.sweep.dir)
@@ -208,7 +247,7 @@ class StudyReport(Callback):
                 config.hydra.sweeper.study_name,
                 page=OmegaConf.select(config, "study.page", default=True),
             )
-        except UserError as error:
-            log.warning("no report: %s", error)
-            return
+        except (UserError, OSError) as error:
+            log.error("no report: %s", error)
+            raise SystemExit(1) from None
         print(f"\n{text}")  # noqa: T201

@@ -32,6 +32,9 @@ class SweepOptions:
         length.
     objective, direction
         Metric names and whether more or less of each is better; one or several.
+    unit
+        How reports show the first objective: "share" for a fraction in per cent, any other text beside the name; None
+        tells a share by its name and values.
     sampler, pruner
         ``{"_target_": …}``; no pruner gives no trial up.
     seed
@@ -68,6 +71,7 @@ class SweepOptions:
     n_trials: int | None = None
     objective: Sequence[str] = ("val/acc",)
     direction: Sequence[str] = ("maximize",)
+    unit: str | None = None
     sampler: Mapping[str, Any]
     pruner: Mapping[str, Any] | None = None
     seed: int | None = None
@@ -111,6 +115,8 @@ class SweepOptions:
                 f"hydra.sweeper.direction={list(self.direction)}: expected one for each of "
                 f"{list(self.objective)}"
             )
+        if self.unit is not None and not (isinstance(self.unit, str) and self.unit.strip()):
+            raise ConfigError(f"hydra.sweeper.unit={self.unit!r}: expected share, a text such as s, or null")
         if len(self.objective) > 1 and self.pruner is not None:
             raise ConfigError(
                 "hydra.sweeper.pruner: trials with several objectives cannot be pruned; "

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections import Counter
 from collections.abc import Callable
 
 from optuna.trial import FrozenTrial, TrialState
 
+from fer_lightning.objective import Objective
 from fer_lightning.sweeps.cell import TUNED, TUNING
 from fer_lightning.sweeps.claim import Claim
 from fer_lightning.sweeps.enqueue import cell_of
@@ -69,18 +71,28 @@ class Progress:
                 parts.append(f"{count} {word}")
         best = self._best(trials)
         if best is not None:
-            parts.append(f"best {self._spec.options.objective[0]} {best.values[0]:.4g}")
+            parts.append(f"best {self._shown(trials, best)}")
         remaining = self._remaining_seconds(done)
         if remaining is not None:
             parts.append(f"about {_duration(remaining)} left")
         return ", ".join(parts)
 
     def _best(self, trials: list[FrozenTrial]) -> FrozenTrial | None:
-        complete = [trial for trial in trials if trial.state == TrialState.COMPLETE and trial.values]
+        complete = [
+            trial
+            for trial in trials
+            if trial.state == TrialState.COMPLETE and trial.values and math.isfinite(trial.values[0])
+        ]
         if not complete or len(self._spec.options.objective) > 1:
             return None
         sign = 1 if self._spec.options.direction[0] == "maximize" else -1
         return max(complete, key=lambda trial: sign * trial.values[0])
+
+    def _shown(self, trials: list[FrozenTrial], best: FrozenTrial) -> str:
+        options = self._spec.options
+        values = [value for trial in trials for value in trial.values or ()]
+        objective = Objective.of(options.objective[0], self._spec.maximize, options.unit, values)
+        return f"{objective.name} {objective.shown(best.values[0])}"
 
     def _remaining_seconds(self, done: int) -> float | None:
         lately = done - self._done_before

@@ -11,9 +11,10 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from fer_lightning.errors import DataError
-from fer_lightning.sweeps.address import JOURNAL_PREFIX, storage_file, storage_url
+from fer_lightning.sweeps.address import storage_file, storage_url
 from fer_lightning.sweeps.cell import PLAIN, CellKey
 from fer_lightning.sweeps.enqueue import cell_of, latest_by_cell
+from fer_lightning.sweeps.place import own_storage, read_place
 from fer_lightning.sweeps.storage import open_storage
 
 
@@ -77,11 +78,11 @@ def find_storage(place: str | Path) -> str:
         if not Path(place).suffix and "://" not in str(place):
             raise DataError(f"{place}: no such folder")
         return storage_url(str(place), Path.cwd())
-    for name in ("study.db", "study.journal"):
-        path = Path(place).resolve() / name
-        if path.exists():
-            return f"{JOURNAL_PREFIX}{path}" if name.endswith("journal") else f"sqlite:///{path}"
-    raise DataError(f"{place}: holds no study (expected study.db or study.journal)")
+    elsewhere = read_place(Path(place))
+    found = own_storage(Path(place)) if elsewhere is None else elsewhere[0]
+    if found is None:
+        raise DataError(f"{place}: holds no study (expected study.db, study.journal or study.json)")
+    return found
 
 
 def load_study(place: str | Path, study_name: str | None = None) -> optuna.Study:
@@ -92,7 +93,7 @@ def load_study(place: str | Path, study_name: str | None = None) -> optuna.Study
     place
         The sweep's folder, a storage file or a URL.
     study_name
-        May be left out where there is one study only.
+        May be left out where there is one study only, and for a sweep's folder.
 
     Raises
     ------
@@ -105,6 +106,8 @@ def load_study(place: str | Path, study_name: str | None = None) -> optuna.Study
         raise DataError(f"{path}: no such file")
     storage = open_storage(url)
     names = optuna.get_all_study_names(storage)
+    if study_name is None and (elsewhere := read_place(Path(place))) is not None:
+        study_name = elsewhere[1]
     if study_name is None and len(names) == 1:
         study_name = names[0]
     if study_name not in names:
@@ -117,7 +120,7 @@ def load_study(place: str | Path, study_name: str | None = None) -> optuna.Study
 def load_trials(place: str | Path, study_name: str | None = None) -> list[TrialRecord]:
     """Read the trials of a study in the order of their numbers; see `load_study`."""
     study = load_study(place, study_name)
-    folder = _folder(study, find_storage(place))
+    folder = study_folder(study, place)
     trials = study.get_trials(deepcopy=False)
     latest = {cell: trial.number for cell, trial in latest_by_cell(trials).items()}
     return [_record(trial, folder, latest) for trial in trials]
@@ -125,16 +128,13 @@ def load_trials(place: str | Path, study_name: str | None = None) -> list[TrialR
 
 def study_folder(study: optuna.Study, place: str | Path) -> Path:
     """The folder in which a study's trials are kept, wherever it lies now."""
-    return _folder(study, find_storage(place))
-
-
-def _folder(study: optuna.Study, url: str) -> Path:
-    """The sweep's folder: as stored, or where the storage file lies now if the study was moved."""
     stored = Path(study.user_attrs.get("directory", ".")).expanduser()
-    path = storage_file(url)
-    if path is not None and not stored.is_dir():
-        return path.parent
-    return stored
+    if stored.is_dir():
+        return stored
+    if Path(place).is_dir():
+        return Path(place).resolve()
+    path = storage_file(find_storage(place))
+    return stored if path is None else path.parent
 
 
 def _record(trial: FrozenTrial, folder: Path, latest: Mapping[CellKey, int]) -> TrialRecord:

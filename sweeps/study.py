@@ -14,6 +14,7 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
 
+from fer_lightning.earlier_verdicts import JUDGED_BY
 from fer_lightning.errors import ConfigError
 from fer_lightning.sweeps.address import storage_file
 from fer_lightning.sweeps.algorithms import build_pruner, build_sampler
@@ -133,6 +134,7 @@ def _create_or_load(spec: StudySpec, storage: BaseStorage) -> optuna.Study:
     else:
         keep_code(study, spec.code)
         study.set_user_attr("objectives", list(options.objective))
+        study.set_user_attr(JUDGED_BY, "objectives")
         study.set_user_attr("pruner", pruner)
         # A study's file is passed on; a server's users need the place in full, having other homes.
         in_file = storage_file(spec.url) is not None
@@ -145,6 +147,8 @@ def _create_or_load(spec: StudySpec, storage: BaseStorage) -> optuna.Study:
             _name_metrics(study, list(options.objective))
         # Last, because it says that everything above is there.
         study.set_user_attr("fixed", dict(spec.fixed))
+    if options.unit is not None and study.user_attrs.get("unit") != options.unit:
+        study.set_user_attr("unit", options.unit)
     _settle_tuning(spec, study)
     return study
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -25,11 +26,13 @@ from fer_lightning.sweeps.config_files import read_files_once
 from fer_lightning.sweeps.engine import Engine
 from fer_lightning.sweeps.hold import storage_failures_halt
 from fer_lightning.sweeps.in_process import InProcess, is_basic
+from fer_lightning.sweeps.judgement import settle_judgement
 from fer_lightning.sweeps.launch import HydraLauncher, job_overrides, run_jobs, write_once
 from fer_lightning.sweeps.naming import fixed_part, study_name
 from fer_lightning.sweeps.options import SweepOptions
 from fer_lightning.sweeps.outcome import failure_of
 from fer_lightning.sweeps.override import key_of, node_of
+from fer_lightning.sweeps.place import leave_place
 from fer_lightning.sweeps.space import SearchSpace
 from fer_lightning.sweeps.study import StudySpec, numbered_directory, open_study
 from fer_lightning.sweeps.study_code import searched_targets
@@ -54,8 +57,11 @@ class StudySweep:
         fixed, swept = split_overrides(parser.parse_overrides([str(word) for word in typed]))  # type: ignore[union-attr]
         sweeper = OmegaConf.to_container(config.hydra.sweeper, resolve=True)
         assert isinstance(sweeper, dict)
-        self._options = SweepOptions.from_config({str(key): value for key, value in sweeper.items()})
         self._composition = Composition(hydra_context, config, fixed, swept)
+        options = settle_judgement(
+            {str(key): value for key, value in sweeper.items()}, self._composition.lookup
+        )
+        self._options = SweepOptions.from_config(options)
         self._plan = read_plan(self._options, self._composition)
         self._space = self._read_space(swept)
         self._spec = self._name_study()
@@ -160,6 +166,7 @@ class StudySweep:
             study = open_study(spec)
         spec.sweep_dir.mkdir(parents=True, exist_ok=True)
         write_once(spec.sweep_dir / "multirun.yaml", redact_text(OmegaConf.to_yaml(self._config)))
+        leave_place(spec.sweep_dir, spec.url, spec.name)
         try:
             with Workers(spec) as workers:
                 with storage_failures_halt(spec.url):
@@ -172,7 +179,8 @@ class StudySweep:
         failure = None if given_place() is not None else failure_of(engine.trials(), spec)
         if failure is not None:
             # Hydra calls them after a sweep that returns; what went wrong is to be found in the report, too.
-            self._context.callbacks.on_multirun_end(config=self._config)
+            with suppress(SystemExit):  # a report that cannot be written either
+                self._context.callbacks.on_multirun_end(config=self._config)
             raise failure
         return spec.name
 

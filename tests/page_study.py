@@ -16,7 +16,12 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.trial import TrialState, create_trial
 from PIL import Image
 
+from fer_lightning.earlier_verdicts import JUDGED_BY
+from fer_lightning.objective import study_objective
 from fer_lightning.predictions import Predictions, write_predictions
+from fer_lightning.report.ablation import AblationReport
+from fer_lightning.study_report import judge
+from fer_lightning.sweeps.records import load_study, load_trials
 
 CLASSES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 SPACE: dict[str, BaseDistribution] = {
@@ -60,6 +65,8 @@ def make_study(
         study_name=f"{kind}-synthetic-0123abcd", storage=f"sqlite:///{folder}/study.db", direction="maximize"
     )
     study.set_user_attr("directory", str(folder))
+    study.set_user_attr("objectives", ["val/acc"])
+    study.set_user_attr(JUDGED_BY, "objectives")
     rng = np.random.default_rng(0)
     make = _searched if kind == "search" else _planned
     made = [make(number, rng, epochs, baseline) for number in range(n_runs)]
@@ -72,6 +79,11 @@ def make_study(
                 _write_picture(place, sheets[run.number % len(sheets)], run.number)
     study.add_trials([_trial(run, kind) for run in made])
     return folder
+
+
+def judged(folder: Path) -> AblationReport:
+    """The report of an ablation study in a folder."""
+    return judge(load_trials(folder), study_objective(load_study(folder)))
 
 
 def _searched(number: int, rng: np.random.Generator, epochs: int, _baseline: str) -> Made:

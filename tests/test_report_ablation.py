@@ -11,6 +11,7 @@ import pytest
 from scipy import stats
 
 from fer_lightning.errors import DataError
+from fer_lightning.objective import Objective
 from fer_lightning.report.ablation import ablation_report
 from fer_lightning.report.cells import add_seeds_command
 from fer_lightning.report.files import to_csv, to_json, write_report
@@ -107,7 +108,7 @@ def test_pruned_failed_and_unfinished_runs_are_counted_and_left_out(report):
 
 def test_arms_are_ranked_by_their_paired_difference(report):
     assert [row.arm for row in report.arms] == ["short", "good", "same", "base", "bad", "lost"]
-    errors = ablation_report(STUDY, "base", "val/loss", rules=Rules(higher_is_better=False))
+    errors = ablation_report(STUDY, "base", Objective.of("val/loss"))
     assert [row.arm for row in errors.arms] == ["bad", "base", "same", "good", "short", "lost"]
     assert errors.arm("bad").verdict == "better"
 
@@ -127,7 +128,10 @@ def test_logits_count_seeds_and_images():
     assert report.arm("arm 1").verdict == "better"
     assert report.arm("arm 0").verdict == "no difference found"
     # A metric that is no accuracy has no per-image results.
-    assert ablation_report(simulated(), "baseline", "val/f1").arm("arm 1").effect.method == "seeds only"
+    assert (
+        ablation_report(simulated(), "baseline", Objective.of("val/f1")).arm("arm 1").effect.method
+        == "seeds only"
+    )
 
 
 def test_a_single_seed_gets_mcnemar_and_no_verdict():

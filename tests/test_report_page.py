@@ -9,10 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from page_study import make_study
+from page_study import judged, make_study
 from PIL import Image
 
 from fer_lightning.explain.confusion import confusion
+from fer_lightning.objective import Objective
 from fer_lightning.predictions import read_predictions
 from fer_lightning.report.page.columns import metric_columns, parameter_columns
 from fer_lightning.report.page.configs import split_configs
@@ -21,7 +22,7 @@ from fer_lightning.report.page.pictures import LARGEST, TOTAL, embedded, picture
 from fer_lightning.report.page.provenance import latest_command
 from fer_lightning.report.page.run_files import flatten, read_run
 from fer_lightning.report.page.write import json_for_html, render, write_page
-from fer_lightning.study_report import judge, report_study
+from fer_lightning.study_report import report_study
 from fer_lightning.sweeps.records import load_study, load_trials
 
 HOSTILE = "</script><img src=x onerror=alert(1)>\"&'`<b>{{7*7}}"
@@ -29,7 +30,7 @@ HOSTILE = "</script><img src=x onerror=alert(1)>\"&'`<b>{{7*7}}"
 
 def model_of(folder: Path, *, report: bool = False):
     trials = load_trials(folder)
-    return page_model(load_study(folder), trials, judge(trials) if report else None)
+    return page_model(load_study(folder), trials, judged(folder) if report else None)
 
 
 @pytest.fixture(scope="module")
@@ -108,9 +109,11 @@ def test_a_parameter_that_is_no_number_everywhere_is_a_level():
 
 
 def test_the_objective_comes_first_and_a_nan_is_no_number():
-    columns = metric_columns("val/f1", [0.5, float("nan")], [{"val/acc": 0.25, "val/f1": 0.5}, None])
+    columns = metric_columns(
+        Objective.of("val/f1"), [0.5, float("nan")], [{"val/acc": 0.25, "val/f1": 0.5}, None]
+    )
     assert [(c.name, c.cells, c.unit) for c in columns] == [
-        ("val/f1", (0.5, None), ""),
+        ("val/f1", (0.5, None), "%"),
         ("val/acc", (0.25, None), "%"),
     ]
 
@@ -177,7 +180,7 @@ def test_history_and_importance_are_those_of_the_search(search_model):
 
 def test_an_ablations_verdicts_stand_in_words_and_in_the_plot(ablation):
     trials = load_trials(ablation)
-    report = judge(trials)
+    report = judged(ablation)
     model = page_model(load_study(ablation), trials, report)
     assert model.head["question"] == "Does dropout or activation change val/acc?"
     words = dict(model.head["sentences"])
@@ -227,7 +230,7 @@ def test_markup_in_names_notes_and_overrides_stays_text(tmp_path):
         data_name=HOSTILE, baseline=HOSTILE, classes=(HOSTILE, "b", "c"),
     )  # fmt: skip
     trials = load_trials(folder)
-    text = render(page_model(load_study(folder), trials, judge(trials)))
+    text = render(page_model(load_study(folder), trials, judged(folder)))
     page = Elements(text)
     assert not [tag for tag, _ in page.found if tag in ("img", "b")]
     assert len(re.findall(r"</script", text)) == 2  # the data's and the script's own
@@ -249,9 +252,7 @@ def test_no_credential_and_no_home_path_reaches_the_page(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     note = f"see {tmp_path}/home/faces and planted-value-in-env, password=planted-in-note"
     folder = make_study(tmp_path / "study", 8, kind="ablation", faces=20, epochs=2, pictures=False, note=note)
-    text = write_page(
-        load_study(folder), load_trials(folder), tmp_path / "out", judge(load_trials(folder))
-    ).read_text()
+    text = write_page(load_study(folder), load_trials(folder), tmp_path / "out", judged(folder)).read_text()
     assert "see ~/faces and ***" in text
     for secret in ("planted-value-in-env", "planted-in-note", f"{tmp_path}/home"):
         assert secret not in text

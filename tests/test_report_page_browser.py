@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pytest
 from browser import CHROMIUM, FLAGS
-from page_study import make_study
+from page_study import judged, make_study
 
 from fer_lightning.report.page.model import page_model
 from fer_lightning.report.page.write import render, write_page
-from fer_lightning.study_report import judge
 from fer_lightning.sweeps.records import load_study, load_trials
 
 PATIENCE = 120_000  # milliseconds: on a busy machine a page waits for its turn, which is no fault of its own
@@ -32,7 +31,7 @@ def pages(tmp_path_factory):
         folder = tmp_path_factory.mktemp("browser") / kind
         make_study(folder, n_runs, kind=kind, faces=140, epochs=4, pictures=kind == "ablation")
         trials = load_trials(folder)
-        report = judge(trials) if kind == "ablation" else None
+        report = judged(folder) if kind == "ablation" else None
         made[kind] = (write_page(load_study(folder), trials, folder, report), trials)
     return made
 
@@ -212,7 +211,7 @@ def test_markup_from_a_study_runs_nothing(browser, tmp_path):
         baseline=hostile, classes=(hostile, "b"),
     )  # fmt: skip
     trials = load_trials(folder)
-    (tmp_path / "page.html").write_text(render(page_model(load_study(folder), trials, judge(trials))))
+    (tmp_path / "page.html").write_text(render(page_model(load_study(folder), trials, judged(folder))))
     page = browser.new_page()
     page.set_default_timeout(PATIENCE)
     page.goto((tmp_path / "page.html").as_uri())

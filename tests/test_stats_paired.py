@@ -110,7 +110,7 @@ def test_equal_differences_without_logits_give_no_p_value():
     effect = paired_effect(arm, base)
     assert math.isnan(effect.p)
     assert "every seed gives the same difference" in effect.note
-    assert verdict(effect, effect.p, Rules()) == "not enough seeds"
+    assert verdict(effect, effect.p, Rules(), higher_is_better=True) == "not enough seeds"
     same = paired_effect(base, base)
     assert (same.mean, same.low, same.high, same.p) == (0.0, 0.0, 0.0, 1.0)
 
@@ -139,22 +139,22 @@ def effect_with(mean, n_seeds=3, p=0.01):
 
 
 @pytest.mark.parametrize(
-    ("effect", "p", "rules", "word"),
+    ("effect", "p", "rules", "higher", "word"),
     [
-        (effect_with(0.02), 0.05, Rules(), "better"),
-        (effect_with(-0.02), 0.01, Rules(), "worse"),
-        (effect_with(0.02), 0.051, Rules(), "no difference found"),
-        (effect_with(0.02, 2), 0.0001, Rules(), "not enough seeds"),
-        (effect_with(0.02, 2), 0.0001, Rules(min_seeds=2), "better"),
-        (effect_with(0.02), 0.01, Rules(higher_is_better=False), "worse"),
-        (effect_with(-0.02), 0.01, Rules(higher_is_better=False), "better"),
-        (effect_with(0.02), 0.02, Rules(confidence=0.99), "no difference found"),
-        (effect_with(0.02), math.nan, Rules(), "not enough seeds"),
-        (None, math.nan, Rules(), "not enough seeds"),
+        (effect_with(0.02), 0.05, Rules(), True, "better"),
+        (effect_with(-0.02), 0.01, Rules(), True, "worse"),
+        (effect_with(0.02), 0.051, Rules(), True, "no difference found"),
+        (effect_with(0.02, 2), 0.0001, Rules(), True, "not enough seeds"),
+        (effect_with(0.02, 2), 0.0001, Rules(min_seeds=2), True, "better"),
+        (effect_with(0.02), 0.01, Rules(), False, "worse"),
+        (effect_with(-0.02), 0.01, Rules(), False, "better"),
+        (effect_with(0.02), 0.02, Rules(confidence=0.99), True, "no difference found"),
+        (effect_with(0.02), math.nan, Rules(), True, "not enough seeds"),
+        (None, math.nan, Rules(), True, "not enough seeds"),
     ],
 )
-def test_words_of_the_verdict(effect, p, rules, word):
-    assert verdict(effect, p, rules) == word
+def test_words_of_the_verdict(effect, p, rules, higher, word):
+    assert verdict(effect, p, rules, higher_is_better=higher) == word
 
 
 def test_mcnemar_counts_the_discordant_images():

@@ -91,7 +91,7 @@ def test_a_wrong_number_of_values_fails_its_trial_and_spoils_no_study(program: P
     records = program.run(two_of_them, "x=range(1,5)", *tpe)
     assert {r.params["x"]: (r.state, r.reason) for r in records} == {
         1: ("COMPLETE", None),
-        2: ("FAIL", "2 objective values were given for ['val/acc']"),
+        2: ("FAIL", "2 objective values were given for ['objective']"),
         3: ("COMPLETE", None),
         4: ("COMPLETE", None),
     }

@@ -18,6 +18,7 @@ from scipy.stats import qmc
 from sweep_runner import PLAN, epochs, finish, output, run_here, start
 
 from fer_lightning.errors import ConfigError, DataError
+from fer_lightning.objective import Objective
 from fer_lightning.report.text import to_text
 from fer_lightning.study_report import judge
 from fer_lightning.study_runs import arm_runs, tuned_runs
@@ -300,8 +301,8 @@ def test_the_command_to_add_seeds_is_the_one_that_tunes(tmp_path: Path) -> None:
         )  # fmt: skip
 
     plain = [record(n, arm, 0, 0.5, "run seeds=[0]") for n, arm in enumerate(("relu", "selu"))]
-    assert judge(plain).command == "run seeds=[0]"
-    assert judge(plain).tuned is None
+    assert judge(plain, Objective()).command == "run seeds=[0]"
+    assert judge(plain, Objective()).tuned is None
     tuning = {"stage": "tuning", "settings": {"lr": 0.1}}
     tries = [
         record(2 + n, arm, 9, 0.4 + 0.1 * n * point, "run tune seeds=[0]", point=point, **tuning)
@@ -311,7 +312,7 @@ def test_the_command_to_add_seeds_is_the_one_that_tunes(tmp_path: Path) -> None:
         record(6 + n, a, 0, 0.6 + 0.1 * n, "run tune seeds=[0]", stage="tuned", point=1)
         for n, a in enumerate(("relu", "selu"))
     ]
-    report = judge([*plain, *tries, *tuned])
+    report = judge([*plain, *tries, *tuned], Objective())
     assert report.command == "run tune seeds=[0]"
     assert "  run tune 'seeds=[0,1,2]'" in to_text(report).splitlines()
     assert report.arm("selu").effect.mean == 0

@@ -12,6 +12,7 @@ import numpy as np
 from fer_lightning.commands.arguments import split_arguments
 from fer_lightning.copies import WITHOUT, check_faces, read_kept
 from fer_lightning.errors import ConfigError, DataError
+from fer_lightning.objective import Objective
 from fer_lightning.predictions import Predictions, read_predictions, same_faces
 from fer_lightning.report.ablation import ablation_report
 from fer_lightning.report.text import to_text
@@ -83,7 +84,7 @@ def main(arguments: list[str]) -> int:
     report = ablation_report(
         runs,
         next(iter(groups)),
-        f"{parts[0].split}/acc",
+        Objective(f"{parts[0].split}/acc"),
         data_name=parts[0].data,
         synthetic=parts[0].synthetic,
         title=title + WITHOUT[faces],

@@ -18,9 +18,8 @@ KEYS: dict[str, Any] = {
     "page": True,
     "confidence": 0.95,
     "min_seeds": 3,
-    "smallest_effect": 0.01,
+    "smallest_effect": None,
     "power": 0.8,
-    "higher_is_better": True,
 }
 
 

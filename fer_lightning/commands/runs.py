@@ -73,8 +73,6 @@ def with_studies(rows: list[Row], root: Path) -> list[Row]:
 
 
 def _trials(folder: Path) -> dict[str, TrialRecord]:
-    if not any((folder / name).is_file() for name in ("study.db", "study.journal")):
-        return {}
     with suppress(UserError):
         trials = load_trials(folder)
         return {trial.directory.name: trial for trial in trials if trial.directory is not None}

@@ -105,7 +105,7 @@ def plot_history(data: HistoryData, ax: Axes | None = None) -> Axes:
             ax.plot(number, 0.02, "|", color=VERMILION, transform=ax.get_xaxis_transform(), label=label)
         if data.best:
             x, y = zip(*data.best, strict=True)
-            ax.step(x, y, where="post", color="black", label=f"best so far: {y[-1]:.4f}")
+            ax.step(x, y, where="post", color="black", label=f"best so far: {y[-1]:.4g}")
         ax.set(xlabel="trial", ylabel=data.metric, title=data.title or "Optimisation history")
         ax.grid(axis="y")
         if ax.get_legend_handles_labels()[0]:

@@ -72,13 +72,14 @@ def _numeric(name: str, numbers: list[float], log: bool) -> Scale:
 
 @dataclass(frozen=True)
 class SpaceData:
-    """Trials with a value, worst first (the best are drawn on top), and the place of their parameters."""
+    """Trials with a value, the worst first (the best are drawn on top), and the place of their parameters."""
 
     values: tuple[float, ...]
     states: tuple[str, ...]
     scales: tuple[Scale, ...]
     metric: str
     title: str
+    maximize: bool = True
 
 
 def space_data(
@@ -95,14 +96,16 @@ def space_data(
     names = list(params) if params is not None else list(dict.fromkeys(n for t in drawn for n in t.params))
     scales = tuple(parameter_scale(name, drawn) for name in names if any(name in t.params for t in drawn))
     values = tuple(float(trial.value or 0.0) for trial in drawn)
-    return SpaceData(values, tuple(trial.state for trial in drawn), scales, metric, title)
+    return SpaceData(values, tuple(trial.state for trial in drawn), scales, metric, title, maximize)
 
 
 def _colors(data: SpaceData) -> ScalarMappable:
     # A pruned trial's last value comes from an early step: it says nothing beside a finished one.
     done = [v for v, state in zip(data.values, data.states, strict=True) if state == "COMPLETE"] or [0.0]
     low, high = min(done), max(done)
-    return ScalarMappable(Normalize(low, high if high > low else low + 1e-9), colormaps[SEQUENTIAL])
+    # The best has the same colour whichever end it is at.
+    map_name = SEQUENTIAL if data.maximize else f"{SEQUENTIAL}_r"
+    return ScalarMappable(Normalize(low, high if high > low else low + 1e-9), colormaps[map_name])
 
 
 def plot_parallel(data: SpaceData, ax: Axes | None = None) -> Axes:

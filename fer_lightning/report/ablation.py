@@ -6,15 +6,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from fer_lightning.errors import DataError
+from fer_lightning.objective import Objective
 from fer_lightning.report.factorial import FactorialPart, factorial_part
 from fer_lightning.report.rows import ArmSummary, seeds_to_call, smallest_called, summarize_arms
 from fer_lightning.report.tuning import TuningPart
-from fer_lightning.stats.paired import PairedEffect, paired_effect
+from fer_lightning.stats.paired import (
+    OTHER_ACCURACY,
+    SAME_DIFFERENCE,
+    PairedEffect,
+    contradicts,
+    paired_effect,
+)
 from fer_lightning.stats.power import Spread, spread_of
 from fer_lightning.stats.records import ArmRun, complete_by_seed
 from fer_lightning.stats.rules import Rules
-
-ACCURACIES = ("val/acc", "test/acc", "train/acc")
 
 
 @dataclass(frozen=True)
@@ -23,7 +28,8 @@ class AblationReport:
 
     Attributes
     ----------
-    title, metric, baseline, data_name : names
+    title, baseline, data_name : names
+    objective : what the arms are judged by: metric, direction, unit
     synthetic : whether the data were drawn by a program; every output says so
     arms : the rows, the best first
     n_images : images that each run was judged on; 0 where no logits are stored
@@ -31,7 +37,8 @@ class AblationReport:
     total_seconds : time of all runs, whatever became of them
     spread : of the paired differences, over all arms; None where no arm has two seeds
     seeds : seeds of the study
-    seeds_needed : seeds in all that call the rules' smallest effect at that spread; None where 200 do not
+    seeds_needed : seeds in all that call the rules' smallest effect at that spread; None where 200 do not, or it has
+        none
     detectable : smallest true difference that the present seeds call with the rules' power; None where no
         arm has two seeds
     command : the command line of the study, if known
@@ -39,10 +46,12 @@ class AblationReport:
     factorial : interactions and importances, where the plan crosses factors
     tuned : the same arms, each at its own tuned settings, where that was asked for
     tuning : of a report that is another one's `tuned`: how the settings were found
+    earlier : what an earlier version of this report judged the study by, where that was something else: name of the
+        metric, and whether it took more of it for better
     """
 
     title: str
-    metric: str
+    objective: Objective
     baseline: str
     data_name: str
     synthetic: bool
@@ -59,11 +68,17 @@ class AblationReport:
     factorial: FactorialPart | None = None
     tuned: AblationReport | None = None
     tuning: TuningPart | None = None
+    earlier: tuple[str, bool] | None = None
 
     @property
-    def is_accuracy(self) -> bool:
-        """Whether the metric is an accuracy, shown in per cent."""
-        return self.metric in ACCURACIES
+    def metric(self) -> str:
+        """Name of the metric."""
+        return self.objective.name
+
+    @property
+    def smallest_effect(self) -> float | None:
+        """The difference that "how many seeds?" is asked for; None where the question has no natural size."""
+        return self.rules.smallest_of(self.objective)
 
     def arm(self, name: str) -> ArmSummary:
         """The row of one arm; KeyError where there is none."""
@@ -76,8 +91,9 @@ class AblationReport:
 def ablation_report(
     runs: Sequence[ArmRun],
     baseline: str,
-    metric: str = "val/acc",
+    objective: Objective | None = None,
     *,
+    use_logits: bool | None = None,
     data_name: str = "",
     synthetic: bool = False,
     title: str = "Ablation",
@@ -92,7 +108,9 @@ def ablation_report(
     ----------
     runs : all runs of the study in any state; only complete ones enter the inference
     baseline : name of the arm that the others are compared with
-    metric : what `value` is; logits are used only where it is an accuracy (ACCURACIES)
+    objective : what `value` is; without it the validation accuracy
+    use_logits : whether the runs' logits are those that `value` was measured on; without it wherever the objective is
+        an accuracy
     data_name, synthetic, title : shown in every output
     rules : when an arm is called better or worse
     command : the command line of this study, to tell how to add seeds
@@ -104,23 +122,25 @@ def ablation_report(
     DataError
         No run at all, no run of the baseline, or two complete runs of an arm with one seed.
     """
-    rules = rules or Rules()
+    rules, objective = rules or Rules(), objective or Objective()
+    by_face = objective.is_accuracy if use_logits is None else use_logits
     names = list(dict.fromkeys(run.arm for run in runs))
     if baseline not in names:
         raise DataError(f"baseline {baseline!r} has no run; the arms are: {', '.join(names) or 'none'}")
     done = {name: complete_by_seed(runs, name) for name in names}
-    effects = _effects(done, baseline, metric, rules)
+    effects = _effects(done, baseline, rules, use_logits=by_face)
     found = [effect for effect in effects.values() if effect is not None]
     spread = spread_of(found)
     factorial, note = factorial_part(runs)
-    notes = _notes(done, effects) if metric in ACCURACIES else ()
+    notes = _notes(done, effects, use_logits=by_face)
     tuned_report = None
     if tuned is not None:
         title_tuned = f"{title}, each arm at its own tuned settings"
         tuned_report = ablation_report(
             tuned,
             baseline,
-            metric,
+            objective,
+            use_logits=by_face,
             data_name=data_name,
             synthetic=synthetic,
             title=title_tuned,
@@ -130,17 +150,17 @@ def ablation_report(
         tuned_report = replace(tuned_report, tuning=tuning)
     return AblationReport(
         title=title,
-        metric=metric,
+        objective=objective,
         baseline=baseline,
         data_name=data_name,
         synthetic=synthetic,
-        arms=_ranked(summarize_arms(runs, baseline, done, effects, rules), rules.higher_is_better),
+        arms=_ranked(summarize_arms(runs, baseline, done, effects, rules, objective), objective),
         n_images=max((effect.n_images for effect in found), default=0),
         rules=rules,
         total_seconds=float(sum(run.seconds for run in runs if run.seconds is not None)),
         spread=spread,
         seeds=tuple(sorted({run.seed for run in runs})),
-        seeds_needed=seeds_to_call(spread, rules, len(effects)),
+        seeds_needed=seeds_to_call(spread, rules.smallest_of(objective), rules, len(effects)),
         detectable=smallest_called(spread, found, rules),
         command=command,
         notes=(*notes, note) if note else notes,
@@ -150,7 +170,7 @@ def ablation_report(
 
 
 def _effects(
-    done: Mapping[str, Mapping[int, ArmRun]], baseline: str, metric: str, rules: Rules
+    done: Mapping[str, Mapping[int, ArmRun]], baseline: str, rules: Rules, *, use_logits: bool
 ) -> dict[str, PairedEffect | None]:
     return {
         name: paired_effect(
@@ -158,43 +178,54 @@ def _effects(
             done[baseline],
             confidence=rules.confidence,
             n_resamples=rules.n_resamples,
-            use_logits=metric in ACCURACIES,
+            use_logits=use_logits,
         )
         for name, complete in done.items()
         if name != baseline
     }
 
 
-def _ranked(rows: list[ArmSummary], higher_is_better: bool) -> tuple[ArmSummary, ...]:
+def _ranked(rows: list[ArmSummary], objective: Objective) -> tuple[ArmSummary, ...]:
     """Best first, by the paired difference (the baseline's is 0); arms without one go last."""
-    sign = -1 if higher_is_better else 1
 
     def key(row: ArmSummary) -> tuple[bool, float]:
         if row.effect is None:
             return row.verdict != "baseline", 0.0
-        return False, sign * row.effect.mean
+        return False, objective.sort_key(row.effect.mean)
 
     return tuple(sorted(rows, key=key))
 
 
 def _notes(
-    done: Mapping[str, Mapping[int, ArmRun]], effects: Mapping[str, PairedEffect | None]
+    done: Mapping[str, Mapping[int, ArmRun]],
+    effects: Mapping[str, PairedEffect | None],
+    *,
+    use_logits: bool,
 ) -> tuple[str, ...]:
-    notes = [
+    found = {name: effect for name, effect in effects.items() if effect is not None and effect.note}
+    notes = [f"{name}: {SAME_DIFFERENCE}" for name, e in found.items() if e.note == SAME_DIFFERENCE]
+    if not use_logits:
+        return tuple(notes)
+    runs = [run for complete in done.values() for run in complete.values()]
+    if runs and not any(run.predictions is not None for run in runs):
+        return (*notes, "no run left its logits (val_logits.npz): the intervals count seeds only")
+    notes += [
         f"{name}: the interval counts seeds only ({effect.note})"
-        for name, effect in effects.items()
-        if effect is not None and effect.note
+        for name, effect in found.items()
+        if effect.note not in (SAME_DIFFERENCE, OTHER_ACCURACY)
     ]
     gaps = [
         abs(float(run.predictions.correct.mean()) - run.value)
-        for complete in done.values()
-        for run in complete.values()
+        for run in runs
         if run.predictions is not None and run.value is not None
     ]
     differing = [gap for gap in gaps if gap > 1e-4]
     if differing:
+        used = "the differences are those of the logits"
+        if any(map(contradicts, runs)):
+            used = "where it is more than one image, the differences are those of the values, and count seeds only"
         notes.append(
             f"in {len(differing)} of {len(gaps)} runs the stored logits give another accuracy than the "
-            f"recorded value (by up to {100 * max(gaps):.2f} points); the differences are those of the logits"
+            f"recorded value (by up to {100 * max(gaps):.2f} points); {used}"
         )
     return tuple(notes)

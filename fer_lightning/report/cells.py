@@ -15,11 +15,8 @@ SYNTHETIC = "SYNTHETIC DATA"
 
 
 def number(report: AblationReport, value: float, *, signed: bool = False) -> str:
-    """Show a value of the metric: an accuracy in per cent with two decimals, anything else with four."""
-    if math.isnan(value):
-        return NONE
-    scale, digits = (100, 2) if report.is_accuracy else (1, 4)
-    return f"{scale * value:{'+' if signed else ''}.{digits}f}"
+    """Show a value of the metric without its unit: a share in per cent with two decimals."""
+    return NONE if math.isnan(value) else report.objective.text(value, signed=signed)
 
 
 def mean_sd(report: AblationReport, row: ArmSummary) -> str:
@@ -70,8 +67,8 @@ def duration(value: float) -> str:
 
 
 def unit(report: AblationReport) -> str:
-    """Name of the unit of differences, with a leading space; none for a metric that is no accuracy."""
-    return " points" if report.is_accuracy else ""
+    """Name of the unit of differences, with a leading space; nothing where none is known."""
+    return report.objective.difference_unit
 
 
 def data_line(report: AblationReport) -> str:
@@ -95,10 +92,19 @@ def how_to_read(report: AblationReport) -> str:
         f"Holm-corrected over {tested} arm{'s' * (tested != 1)} at {100 * rules.alpha:.3g} %; "
         f"none with fewer than {rules.min_seeds} common seeds"
     )
+    symbol = report.objective.symbol
+    name = f"{report.metric} in {symbol}" if symbol else report.metric
+    name += f", {report.objective.direction_note}" if report.objective.direction_note else ""
+    enough = any(row.effect is not None and len(row.effect.seeds) >= rules.min_seeds for row in report.arms)
+    why = (
+        "every seed gives the same difference"
+        if enough
+        else f"no arm has {rules.min_seeds} seeds in common with it"
+    )
     return (
-        f"{report.metric}{' in %' if report.is_accuracy else ''}: mean ± standard deviation over seeds. "
+        f"{name}: mean ± standard deviation over seeds. "
         f"Difference: arm minus {report.baseline!r}, paired by seed, with its {level} interval for {over}. "
-        f"Verdict: {word if tested else f'none, no arm has {rules.min_seeds} seeds in common with it'}."
+        f"Verdict: {word if tested else f'none, {why}'}."
     )
 
 
@@ -153,13 +159,19 @@ def seeds_lines(report: AblationReport) -> list[str]:
     if have < rules.min_seeds:
         target = rules.min_seeds
         lines.append(f"{have} seed{'s' * (have != 1)}: too few for any verdict; it takes {target} at least.")
-    elif report.detectable is not None:
+    elif report.detectable:  # 0 without any spread, which says nothing of other seeds
         lines.append(
             f"With {have} seeds this study calls a true difference of {number(report, report.detectable)}"
             f"{unit(report)} or more with {100 * rules.power:g} % power."
         )
-    if report.spread is not None:
-        wanted = f"{number(report, rules.smallest_effect)}{unit(report)}"
+    size = report.smallest_effect
+    if report.spread is not None and size is None:
+        lines.append(
+            f"How many seeds a smaller difference takes is told for a size of your own: report STUDY_DIR "
+            f"smallest_effect=…, in {report.objective.unit or f'the unit of {report.metric}'}."
+        )
+    elif report.spread is not None and size is not None:
+        wanted = f"{number(report, size)}{unit(report)}"
         if report.seeds_needed is None:
             lines.append(
                 f"A difference of {wanted} is out of reach of {MAX_SEEDS} seeds{_images_limit(report)}."

@@ -27,7 +27,7 @@ _NEAR = 2.5  # points: an arm within them never makes another one look broken
 
 @dataclass(frozen=True)
 class EffectRow:
-    """One arm of the figure, in the unit of the x axis (points for an accuracy)."""
+    """One arm of the figure, in the unit of the x axis (points for a share)."""
 
     arm: str
     mean: float
@@ -56,7 +56,7 @@ class EffectsData:
 
 def effects_data(report: AblationReport) -> EffectsData:
     """Rows of the figure in the report's order; arms that share no seed with the baseline are only named."""
-    scale = 100.0 if report.is_accuracy else 1.0
+    scale = report.objective.scale
     rows, absent = [], []
     for row in report.arms:
         if row.arm == report.baseline:
@@ -80,13 +80,13 @@ def effects_data(report: AblationReport) -> EffectsData:
     data = f"{SYNTHETIC} ({report.data_name})" if report.synthetic else report.data_name
     level = f"{100 * report.rules.confidence:g} %"
     over = "seeds and images" if report.n_images else "seeds"
-    unit = "percentage points" if report.is_accuracy else "difference"
+    unit = "percentage points" if report.objective.is_share else report.objective.unit or "difference"
     question = f"{report.title}: {report.metric} against {report.baseline!r}"
     return EffectsData(
         title=f"{question}\n{data}, {level} interval for {over}",
-        x_label=f"arm minus baseline, {report.metric}, {unit}",
+        x_label=f"arm minus baseline, {report.metric}, {unit} ({report.objective.direction})",
         rows=tuple(rows),
-        limit=axis_limit([row.extent for row in rows], near=_NEAR if report.is_accuracy else 0.0),
+        limit=axis_limit([row.extent for row in rows], near=_NEAR if report.objective.is_share else 0.0),
         absent=tuple(absent),
     )
 

@@ -41,6 +41,8 @@ def _row(report: AblationReport, rank: int, row: ArmSummary, settings: str) -> d
         "arm": row.arm,
         **{f"level.{factor}": level for factor, level in row.levels.items()},
         "metric": report.metric,
+        "direction": "max" if report.objective.higher_is_better else "min",
+        "unit": report.objective.unit,
         "n_seeds": len(row.seeds),
         "seeds": " ".join(map(str, row.seeds)),
         "mean": row.mean,
@@ -78,7 +80,7 @@ def _tuning(part: TuningPart, name: str) -> dict[str, Any]:
 
 
 def to_csv(report: AblationReport) -> str:
-    """One line an arm, accuracies as fractions, empty where there is no number; tuned arms follow."""
+    """One line an arm, shares as fractions, empty where there is no number; tuned arms follow."""
     parts = [(report, "baseline's" if report.tuned else "as given")]
     if report.tuned is not None:
         parts.append((report.tuned, "tuned"))
@@ -105,8 +107,14 @@ def _plain(value: Any) -> Any:
 
 
 def to_json(report: AblationReport) -> str:
-    """Every number of the report, with the fields' names of the dataclasses."""
-    return json.dumps(_plain(dataclasses.asdict(report)), indent=2, ensure_ascii=False) + "\n"
+    """Every number of the report, with the fields' names of the dataclasses; shares are fractions."""
+    return json.dumps(_plain(_fields(report)), indent=2, ensure_ascii=False) + "\n"
+
+
+def _fields(report: AblationReport) -> dict[str, Any]:
+    found = {"metric": report.metric, **dataclasses.asdict(dataclasses.replace(report, tuned=None))}
+    found["smallest_effect"] = report.smallest_effect
+    return found | {"tuned": None if report.tuned is None else _fields(report.tuned)}
 
 
 def _write(path: Path, text: str) -> Path:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fer_lightning.objective import Objective
 from fer_lightning.stats.paired import PairedEffect, aligned_correctness
 from fer_lightning.stats.power import Spread, detectable, seeds_needed, spread_of
 from fer_lightning.stats.records import ArmRun
@@ -43,7 +44,7 @@ class Counts:
 
 @dataclass(frozen=True)
 class ArmSummary(Counts):
-    """One row of the table. Accuracies are fractions, times are seconds.
+    """One row of the table. Shares are fractions, times are seconds.
 
     Attributes
     ----------
@@ -53,7 +54,7 @@ class ArmSummary(Counts):
     mcnemar : exact McNemar p-value, Holm-corrected over such arms, where one seed is common; else NaN. It
         speaks of the two trained models only.
     verdict : "better", "worse", "no difference found", "not enough seeds" or "baseline"
-    seeds_needed : seeds in all that would call the rules' smallest effect; None where 200 do not
+    seeds_needed : seeds in all that would call the rules' smallest effect; None where 200 do not, or it has none
     """
 
     arm: str
@@ -86,16 +87,16 @@ def count_runs(runs: Sequence[ArmRun], complete: Mapping[int, ArmRun]) -> Counts
     )
 
 
-def seeds_to_call(spread: Spread | None, rules: Rules, n_arms: int) -> int | None:
-    """Seeds for one difference of the smallest effect to be called among `n_arms` arms.
+def seeds_to_call(spread: Spread | None, size: float | None, rules: Rules, n_arms: int) -> int | None:
+    """Seeds for one difference of a given size to be called among `n_arms` arms.
 
     Asked at the strictest of Holm's levels, so that it holds whichever of the arms it is.
     """
-    if spread is None:
+    if spread is None or size is None:
         return None
     return seeds_needed(
         spread,
-        rules.smallest_effect,
+        size,
         alpha=rules.alpha / max(n_arms, 1),
         target=rules.power,
         min_seeds=rules.min_seeds,
@@ -126,6 +127,7 @@ def summarize_arms(
     done: Mapping[str, Mapping[int, ArmRun]],
     effects: Mapping[str, PairedEffect | None],
     rules: Rules,
+    objective: Objective,
 ) -> list[ArmSummary]:
     """One row an arm, in the order of `done` (complete runs by arm and seed)."""
     tested = {
@@ -135,10 +137,14 @@ def summarize_arms(
     single = {name: _single_run_p(done[name], done[baseline], effect) for name, effect in effects.items()}
     p_holm = dict(zip(tested, holm(list(tested.values())), strict=True))
     p_single = dict(zip(single, holm(list(single.values())), strict=True))
-    rows = []
+    rows, size = [], rules.smallest_of(objective)
     for name, complete in done.items():
         effect = effects.get(name)
-        word = BASELINE if name == baseline else verdict(effect, p_holm[name], rules)
+        word = (
+            BASELINE
+            if name == baseline
+            else verdict(effect, p_holm[name], rules, higher_is_better=objective.higher_is_better)
+        )
         rows.append(
             ArmSummary(
                 **vars(count_runs([run for run in runs if run.arm == name], complete)),
@@ -147,7 +153,9 @@ def summarize_arms(
                 p_holm=p_holm.get(name, math.nan),
                 mcnemar=p_single.get(name, math.nan),
                 verdict=word,
-                seeds_needed=seeds_to_call(spread_of([effect]), rules, len(effects)) if effect else None,
+                seeds_needed=seeds_to_call(spread_of([effect]), size, rules, len(effects))
+                if effect
+                else None,
             )
         )
     return rows

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fer_lightning.objective import Objective, study_objective
 from fer_lightning.plots.search import history_data, plot_history, plot_importance, trial_records
 from fer_lightning.plots.search_space import plot_parallel, plot_slices, space_data
 from fer_lightning.plots.style import figure_style, save_figure
@@ -19,10 +20,10 @@ def write_search_figures(
     study: optuna.Study,
     folder: Path | str,
     *,
-    metric: str = "val/acc",
+    objective: Objective | None = None,
+    place: int = 0,
     data_name: str = "",
     synthetic: bool = False,
-    objective: int = 0,
     importance: dict[str, float] | None = None,
 ) -> dict[str, Path]:
     """Write ``history.png``, ``parallel.png``, ``slices.png`` and, where it can be told, ``importance.png``.
@@ -31,9 +32,9 @@ def write_search_figures(
     ----------
     study : the search
     folder : made if it is missing
-    metric : name of the objective
+    objective : what is drawn; without it as the study says
+    place : which of several objectives is drawn
     data_name, synthetic : named in every title
-    objective : which of several objectives is drawn
     importance : of ``objective_importance``, where it is known already
 
     Returns
@@ -45,9 +46,13 @@ def write_search_figures(
     folder.mkdir(parents=True, exist_ok=True)
     data = f"{SYNTHETIC} ({data_name})" if synthetic else data_name
     ending = f" · {data}" if data else ""
-    trials = trial_records(study, objective)
-    maximize = study.directions[objective].name == "MAXIMIZE"
-    history = history_data(trials, metric, maximize=maximize, title=f"Optimisation history{ending}")
+    trials = trial_records(study, place)
+    objective = objective or study_objective(study, place)
+    maximize = objective.higher_is_better
+    # The figures' axes are in the stored unit: a share is a fraction there.
+    metric = objective.name if objective.is_share else objective.heading
+    title = f"Optimisation history ({objective.direction}){ending}"
+    history = history_data(trials, metric, maximize=maximize, title=title)
     parallel = space_data(trials, metric, maximize=maximize, title=f"Parameters (grey: pruned){ending}")
     slices = space_data(
         trials, metric, maximize=maximize, title=f"Value by parameter (crosses: pruned){ending}"
@@ -59,7 +64,7 @@ def write_search_figures(
     }
     with figure_style():
         plot_slices(slices).savefig(paths["slices"])
-    shares = objective_importance(study, objective) if importance is None else importance
+    shares = objective_importance(study, place) if importance is None else importance
     if not shares:
         return paths
     figure = plot_importance(shares, title=f"Parameter importance{ending}")

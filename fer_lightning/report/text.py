@@ -35,7 +35,7 @@ def table_cells(report: AblationReport) -> tuple[list[str], list[list[str]]]:
     header = [
         "arm",
         "seeds",
-        f"{report.metric}{' %' if report.is_accuracy else ''}",
+        report.objective.heading,
         f"difference [{level}]",
         "p (Holm)",
         "verdict",
@@ -85,9 +85,10 @@ def aligned(header: Sequence[str], rows: Sequence[Sequence[str]], width: int = W
 
 def to_text(report: AblationReport, width: int = WIDTH) -> str:
     """The report for the terminal; commands stand on a line of their own and are not broken."""
-    lines = [f"{report.title} · {cells.data_line(report)}", ""]
-    lines += aligned(*table_cells(report), width=width)
-    lines += ["", cells.how_to_read(report), cells.cost_line(report)]
+    first = [f"{report.title} · {cells.data_line(report)}", ""]
+    # A row that is wider than the terminal stays one line, so that its words stand under their titles.
+    table = aligned(*table_cells(report), width=width)
+    lines = ["", cells.how_to_read(report), cells.cost_line(report)]
     if report.tuning is not None:
         lines += ["", *aligned(*tuning_table(report, report.tuning), width=width)]
         lines += ["", *tuning_lines(report, report.tuning)]
@@ -98,6 +99,13 @@ def to_text(report: AblationReport, width: int = WIDTH) -> str:
         lines.append("Left out: P pruned, F failed, U unfinished.")
     lines += cells.failure_lines(report) + cells.single_run_lines(report)
     lines += [f"Note: {note}." for note in report.notes] + cells.seeds_lines(report)
+    out = [*_wrapped(first, width), *table, *_wrapped(lines, width)]
+    text = "\n".join(out) + "\n"
+    return text if report.tuned is None else f"{text}\n{to_text(report.tuned, width)}"
+
+
+def _wrapped(lines: Sequence[str], width: int) -> list[str]:
+    """Break long lines, except commands."""
     out: list[str] = []
     for line in lines:
         if line.startswith("To run "):
@@ -105,5 +113,4 @@ def to_text(report: AblationReport, width: int = WIDTH) -> str:
             out += [f"{label}:", f"  {command}"]
         else:
             out += textwrap.wrap(line, width, break_on_hyphens=False) if len(line) > width else [line]
-    text = "\n".join(out) + "\n"
-    return text if report.tuned is None else f"{text}\n{to_text(report.tuned, width)}"
+    return out

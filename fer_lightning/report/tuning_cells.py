@@ -16,12 +16,11 @@ def setting(value: Any) -> str:
 
 def tuning_table(report: AblationReport, part: TuningPart) -> tuple[list[str], list[list[str]]]:
     """Header and rows of the chosen settings, in the order of the arms' table."""
-    percent = " %" if report.is_accuracy else ""
     header = [
         "arm",
         *part.parameters,
         "chosen",
-        f"{report.metric}{percent}",
+        report.objective.heading,
         "at own",
         "complete",
         "left out",
@@ -59,8 +58,8 @@ def tuning_lines(report: AblationReport, part: TuningPart) -> list[str]:
         "same drawn points in every arm. Fixed: what makes the arm is not tuned.",
         f"Tuning: {sum(counts.values())} runs, {cells.duration(part.seconds)}: {counted}. "
         "They enter no other number.",
-        "The settings were chosen on the images that the arms are judged on: each value is a little high, the "
-        "baseline's too. The intervals take the chosen settings as given.",
+        "The settings were chosen on the images that the arms are judged on: each value is a little too "
+        "good, the baseline's too. The intervals take the chosen settings as given.",
     ]
     lost = [arm.arm for arm in part.arms if arm.point == 0 and arm.value is None and arm.failures]
     if lost:

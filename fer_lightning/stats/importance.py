@@ -7,6 +7,7 @@ https://proceedings.mlr.press/v32/hutter14.html) asks what is wanted here.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import optuna
@@ -36,6 +37,7 @@ def study_importance(
     """
     done = [trial for trial in study.trials if trial.state == optuna.trial.TrialState.COMPLETE]
     values = {target(trial) if target else trial.value for trial in done}
+    values = {value for value in values if value is not None and math.isfinite(value)}
     if len(done) < 2 or len(values) < 2:
         raise DataError(
             f"{len(done)} complete trials with {len(values)} different values; importance needs 2 of each"

@@ -15,11 +15,13 @@ from fer_lightning.stats.records import ArmRun
 
 SEEDS_AND_IMAGES = "seeds and images"
 SEEDS_ONLY = "seeds only"
+OTHER_ACCURACY = "its stored logits give another accuracy"
+SAME_DIFFERENCE = "every seed gives the same difference"
 
 
 @dataclass(frozen=True)
 class PairedEffect:
-    """Arm minus baseline over the seeds that both completed. Accuracies are fractions (0.01 is one point).
+    """Arm minus baseline over the seeds that both completed. Shares are fractions (0.01 is one point).
 
     Attributes
     ----------
@@ -36,7 +38,7 @@ class PairedEffect:
     n_images : images a run; 0 without logits
     bootstrap_low, bootstrap_high : percentiles of the hierarchical bootstrap, for comparison: with few
         seeds it is too wide or too narrow, see ``docs/statistics.md``; NaN without logits
-    note : why the images could not be counted, or None
+    note : why the images could not be counted, or why there is no interval; None where there is nothing to say
     """
 
     arm: str
@@ -57,6 +59,14 @@ class PairedEffect:
     note: str | None = None
 
 
+def contradicts(run: ArmRun) -> bool:
+    """Whether a run's logits are another model's than its value: they differ by more than one image."""
+    if run.predictions is None or run.value is None:
+        return False
+    correct = run.predictions.correct
+    return abs(float(correct.mean()) - run.value) > 1 / len(correct) + 1e-6
+
+
 def aligned_correctness(runs: list[ArmRun]) -> tuple[np.ndarray | None, str | None]:
     """Which images each run classifies right, float32 [R, N] with images in one common order.
 
@@ -71,6 +81,8 @@ def aligned_correctness(runs: list[ArmRun]) -> tuple[np.ndarray | None, str | No
         if predictions is None:
             return None, f"no logits of arm {run.arm!r}, seed {run.seed}"
         correct = predictions.correct
+        if contradicts(run):
+            return None, OTHER_ACCURACY
         if predictions.ids is None:
             key = predictions.labels
         else:
@@ -103,7 +115,7 @@ def paired_effect(
     arm, baseline : complete runs by seed (see :func:`~fer_lightning.stats.records.complete_by_seed`)
     confidence : of the interval
     n_resamples : resamples of the bootstrap shown beside the interval; 0 leaves it out
-    use_logits : False where the metric is no accuracy
+    use_logits : False where the metric is not the accuracy of the stored logits
 
     Returns
     -------
@@ -113,7 +125,7 @@ def paired_effect(
     if not seeds:
         return None
     pairs = [arm[s] for s in seeds] + [baseline[s] for s in seeds]
-    table, note = aligned_correctness(pairs) if use_logits else (None, "the metric is no accuracy")
+    table, note = aligned_correctness(pairs) if use_logits else (None, None)
     name = arm[seeds[0]].arm
     if table is None:
         values = np.array([run.value for run in pairs], dtype=np.float64)
@@ -139,7 +151,7 @@ def _from_values(
         low, high, p = 0.0, 0.0, 1.0
     elif len(seeds) > 1:
         # Equal differences other than zero: the values are too coarse to show the spread there must be.
-        note = f"every seed gives the same difference; {note}"
+        note = SAME_DIFFERENCE
     return PairedEffect(
         name,
         seeds,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fer_lightning.errors import ConfigError
+from fer_lightning.objective import Objective
 
 
 @dataclass(frozen=True)
@@ -15,9 +16,9 @@ class Rules:
     ----------
     confidence : of the intervals; 1 - confidence is the level of the verdicts after Holm's correction
     min_seeds : fewer common seeds give "not enough seeds"
-    smallest_effect : the difference that the question "how many seeds?" is asked for (0.01 = one point)
+    smallest_effect : the difference that the question "how many seeds?" is asked for, in the metric's own unit; None
+        for one point (0.01) of a share, and for no such question where the metric is no share
     power : the wanted chance of calling it
-    higher_is_better : False for a loss or an error
     n_resamples : of the hierarchical bootstrap that is shown for comparison; 0 leaves it out
 
     Raises
@@ -28,15 +29,16 @@ class Rules:
 
     confidence: float = 0.95
     min_seeds: int = 3
-    smallest_effect: float = 0.01
+    smallest_effect: float | None = None
     power: float = 0.8
-    higher_is_better: bool = True
     n_resamples: int = 2000
 
     def __post_init__(self) -> None:
         """Refuse values that make no sense."""
         for name in ("confidence", "power", "min_seeds", "smallest_effect", "n_resamples"):
             value = getattr(self, name)
+            if name == "smallest_effect" and value is None:
+                continue
             whole = name in ("min_seeds", "n_resamples")
             if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)):
                 raise ConfigError(f"{name}={value}: expected a {'whole ' if whole else ''}number")
@@ -45,10 +47,15 @@ class Rules:
                 raise ConfigError(f"{name}={getattr(self, name)}: expected a number between 0 and 1")
         if self.min_seeds < 2:
             raise ConfigError(f"min_seeds={self.min_seeds}: expected at least 2, one seed shows no spread")
-        if not self.smallest_effect > 0:
+        if self.smallest_effect is not None and not self.smallest_effect > 0:
             raise ConfigError(f"smallest_effect={self.smallest_effect}: expected a number above 0")
         if self.n_resamples < 0:
             raise ConfigError(f"n_resamples={self.n_resamples}: expected 0 or more")
+
+    def smallest_of(self, objective: Objective) -> float | None:
+        """The smallest effect of interest in an objective's own unit; None where nobody said it and none is natural."""
+        point = 0.01 if objective.is_share else None
+        return point if self.smallest_effect is None else self.smallest_effect
 
     @property
     def alpha(self) -> float:

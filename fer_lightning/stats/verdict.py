@@ -29,13 +29,13 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return [float(x) for x in corrected]
 
 
-def verdict(effect: PairedEffect | None, p_holm: float, rules: Rules) -> str:
+def verdict(effect: PairedEffect | None, p_holm: float, rules: Rules, *, higher_is_better: bool) -> str:
     """The word for an arm, from its paired effect and its corrected p-value (NaN where it is not tested)."""
     if effect is None or len(effect.seeds) < rules.min_seeds or math.isnan(p_holm):
         return NOT_ENOUGH
     if p_holm > rules.alpha or effect.mean == 0:
         return NO_DIFFERENCE
-    return BETTER if (effect.mean > 0) == rules.higher_is_better else WORSE
+    return BETTER if (effect.mean > 0) == higher_is_better else WORSE
 
 
 def mcnemar_p(arm_correct: np.ndarray, baseline_correct: np.ndarray) -> float:

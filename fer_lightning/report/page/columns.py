@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fer_lightning.report.ablation import ACCURACIES
+from fer_lightning.objective import Objective
 from fer_lightning.report.page.run_files import rounded
 from fer_lightning.tracking.redact import MASK, redact
 
@@ -24,7 +24,10 @@ class Column:
     group : "parameter", "metric" or "run"
     cells : one value a run; None where there is none
     log : whether a number was searched on a logarithmic scale
-    unit : "%", "s" or nothing
+    unit : "%", "s", another text or nothing
+    scale : what a value is multiplied by where it is shown
+    digits : decimals of a metric as it is shown
+    higher : of a metric whether more is better; None where that is not known, and of all other columns
     """
 
     name: str
@@ -33,6 +36,9 @@ class Column:
     cells: tuple[float | str | None, ...]
     log: bool = False
     unit: str = ""
+    scale: float = 1.0
+    digits: int = 4
+    higher: bool | None = None
 
     def as_plain(self) -> dict[str, Any]:
         """The column as the page reads it; levels in their order of size or name."""
@@ -69,19 +75,28 @@ def _word(value: Any) -> str:
     return {None: "null", True: "true", False: "false"}.get(value, str(value)) if value != MASK else MASK
 
 
-def metric_columns(objective: str, values: Sequence[float | None], best: Sequence[Any]) -> list[Column]:
+def metric_columns(objective: Objective, values: Sequence[float | None], best: Sequence[Any]) -> list[Column]:
     """The objective of each run, then the other measures of its best epoch, where any run has them."""
-    first = Column(objective, "number", "metric", tuple(map(rounded, values)), unit=_unit(objective))
-    columns = [first]
+    columns = [_metric(objective, tuple(map(rounded, values)))]
     for name in MEASURED:
         cells = tuple(rounded((row or {}).get(name)) for row in best)
-        if name != objective and any(cell is not None for cell in cells):
-            columns.append(Column(name, "number", "metric", cells, unit=_unit(name)))
+        if name != objective.name and any(cell is not None for cell in cells):
+            measured = Objective.of(name, values=[cell for cell in cells if cell is not None])
+            columns.append(_metric(measured, cells))
     return columns
 
 
-def _unit(name: str) -> str:
-    return "%" if name in ACCURACIES else ""
+def _metric(objective: Objective, cells: tuple[float | None, ...]) -> Column:
+    return Column(
+        objective.name,
+        "number",
+        "metric",
+        cells,
+        unit=objective.symbol,
+        scale=objective.scale,
+        digits=objective.digits,
+        higher=objective.higher_is_better,
+    )
 
 
 def cost_columns(records: Sequence[Mapping[str, Any]], seconds: Sequence[float | None]) -> list[Column]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from fer_lightning.objective import Objective
 from fer_lightning.plots.search import history_data, trial_records
 from fer_lightning.report import cells
 from fer_lightning.report.ablation import AblationReport
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def forest(report: AblationReport) -> dict[str, Any]:
-    """The rows of a forest plot in the report's order, in the unit of its axis (points for an accuracy)."""
+    """The rows of a forest plot in the report's order, in the unit of its axis (points for a share)."""
     drawn = effects_data(report)
     by_arm = {row.arm: row for row in drawn.rows}
     rows = []
@@ -39,7 +40,8 @@ def forest(report: AblationReport) -> dict[str, Any]:
         "limit": rounded(drawn.limit),
         "label": drawn.x_label,
         "rows": rows,
-        "higher": report.rules.higher_is_better,
+        "higher": report.objective.higher_is_better,
+        "digits": report.objective.digits,
     }
 
 
@@ -61,10 +63,10 @@ def forest_cells(report: AblationReport) -> list[dict[str, str]]:
 
 
 def search_drawings(
-    study: optuna.Study, metric: str, *, maximize: bool, importance: dict[str, float] | None = None
+    study: optuna.Study, objective: Objective, importance: dict[str, float] | None = None
 ) -> dict[str, Any]:
     """History and importance of a search; the importance is empty where it cannot be told."""
-    history = history_data(trial_records(study), metric, maximize=maximize)
+    history = history_data(trial_records(study), objective.name, maximize=objective.higher_is_better)
     shares = objective_importance(study) if importance is None else importance
     return {
         "history": {

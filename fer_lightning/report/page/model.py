@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from scipy.stats import norm
 
+from fer_lightning.objective import Objective, study_objective
 from fer_lightning.report import cells
 from fer_lightning.report.ablation import AblationReport
 from fer_lightning.report.factorial import EXPLANATION, HEADER, factorial_cells, importance_line
@@ -67,18 +68,17 @@ def page_model(
     """
     files = [read_run(trial.directory) for trial in trials]
     records = [run.record for run in files]
-    metric = _metric(report, records)
-    maximize = study.directions[0].name == "MAXIMIZE"
+    objective = _objective(study, report, records)
     pictures = embedded_sheets(trials, files)
     drawings: dict[str, Any] = {}
     if report is None:
-        drawings = search_drawings(study, metric, maximize=maximize, importance=importance)
+        drawings = search_drawings(study, objective, importance)
     data = {
         "kind": "search" if report is None else "ablation",
-        "metric": metric,
-        "higher": maximize,
-        "columns": _columns(study, trials, records, metric),
-        "runs": [run_entry(t, f, metric, pictures) for t, f in zip(trials, files, strict=True)],
+        "metric": objective.name,
+        "higher": objective.higher_is_better,
+        "columns": _columns(study, trials, records, objective),
+        "runs": [run_entry(t, f, objective.name, pictures) for t, f in zip(trials, files, strict=True)],
         "classes": _classes(files),
         "config": split_configs([run.config for run in files]),
         "forest": None if report is None else forest(report),
@@ -88,22 +88,30 @@ def page_model(
     names = len(data["classes"]) or 1
     # Each cell of a difference is judged at a level at which all of them hold at once (Bonferroni).
     data["cell_quantile"] = float(norm.ppf(1 - (1 - _CONFIDENCE) / 2 / names**2))
-    head = _head(study, trials, records, report, drawings, metric, maximize=maximize)
+    head = _head(study, trials, records, report, drawings, objective)
     return PageModel(redact(head), redact(data), pictures)
 
 
-def _metric(report: AblationReport | None, records: Sequence[dict[str, Any]]) -> str:
+def _objective(
+    study: optuna.Study, report: AblationReport | None, records: Sequence[dict[str, Any]]
+) -> Objective:
     if report is not None:
-        return report.metric
-    return next((str(record["metric"]) for record in records if record.get("metric")), "val/acc")
+        return report.objective
+    recorded = next((str(record["metric"]) for record in records if record.get("metric")), None)
+    return study_objective(study, fallback=recorded)
 
 
 def _columns(
-    study: optuna.Study, trials: Sequence[TrialRecord], records: Sequence[dict[str, Any]], metric: str
+    study: optuna.Study,
+    trials: Sequence[TrialRecord],
+    records: Sequence[dict[str, Any]],
+    objective: Objective,
 ) -> list[dict[str, Any]]:
     columns = [
         *parameter_columns([trial.params for trial in trials], log_parameters(study)),
-        *metric_columns(metric, [last_value(t) for t in trials], [record.get("best") for record in records]),
+        *metric_columns(
+            objective, [last_value(t) for t in trials], [record.get("best") for record in records]
+        ),
         *cost_columns(records, [trial.seconds for trial in trials]),
     ]
     return [column.as_plain() for column in columns]
@@ -121,9 +129,7 @@ def _head(
     records: Sequence[dict[str, Any]],
     report: AblationReport | None,
     drawings: dict[str, Any],
-    metric: str,
-    *,
-    maximize: bool,
+    objective: Objective,
 ) -> dict[str, Any]:
     data = [record["data"] for record in records if record.get("data")]
     states = Counter(words.state_of(trial) for trial in trials)
@@ -136,14 +142,15 @@ def _head(
         "time": cells.duration(sum(trial.seconds or 0.0 for trial in trials)),
         "epochs": int(sum(record.get("epochs") or 0 for record in records)),
         "lost": words.lost_lines(trials),
-        "metric": metric,
+        "metric": objective.name,
+        "direction": objective.direction,
         "notes": provenance.notes(records),
         "started": provenance.started(records),
         "command": provenance.latest_command(records),
         "facts": [*provenance.data_facts(records), *provenance.machine_facts(records)],
         "versions": provenance.version_facts(records),
         "parts": _parts(report),
-        **_findings(trials, report, drawings, metric, maximize=maximize),
+        **_findings(trials, report, drawings, objective),
     }
 
 
@@ -151,9 +158,7 @@ def _findings(
     trials: Sequence[TrialRecord],
     report: AblationReport | None,
     drawings: dict[str, Any],
-    metric: str,
-    *,
-    maximize: bool,
+    objective: Objective,
 ) -> dict[str, Any]:
     if report is not None:
         return {
@@ -165,8 +170,8 @@ def _findings(
     names = list(dict.fromkeys(name for trial in trials for name in trial.params if name != "seed"))
     return {
         "kind": "Search",
-        "question": words.search_question(names, metric, maximize=maximize),
-        "sentences": words.search_sentences(trials, metric, importance, maximize=maximize),
+        "question": words.search_question(names, objective),
+        "sentences": words.search_sentences(trials, objective, importance),
     }
 
 
@@ -178,7 +183,7 @@ def _parts(report: AblationReport | None) -> list[dict[str, Any]]:
             "key": key,
             "title": part.title,
             "baseline": part.baseline,
-            "metric": f"{part.metric}{' %' if part.is_accuracy else ''}",
+            "metric": part.objective.heading,
             "level": f"{100 * part.rules.confidence:g} %",
             "rows": forest_cells(part),
             "how": cells.how_to_read(part),

@@ -6,8 +6,9 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from fer_lightning.objective import Objective
 from fer_lightning.report import cells
-from fer_lightning.report.ablation import ACCURACIES, AblationReport
+from fer_lightning.report.ablation import AblationReport
 from fer_lightning.report.rows import ArmSummary
 
 if TYPE_CHECKING:
@@ -44,10 +45,12 @@ def ablation_question(report: AblationReport) -> str:
     return f"Does {subject} change {report.metric}?"
 
 
-def search_question(names: Sequence[str], metric: str, *, maximize: bool) -> str:
+def search_question(names: Sequence[str], objective: Objective) -> str:
     """The question that a search asks."""
     wanted = listed([name.rsplit(".", 1)[-1] for name in names]) or "settings"
-    return f"Which {wanted} give the {'highest' if maximize else 'lowest'} {metric}?"
+    return (
+        f"Which {wanted} give the {'highest' if objective.higher_is_better else 'lowest'} {objective.name}?"
+    )
 
 
 def verdict_sentences(report: AblationReport) -> list[tuple[str, str]]:
@@ -57,11 +60,12 @@ def verdict_sentences(report: AblationReport) -> list[tuple[str, str]]:
         for word in ("better", "worse", "no difference found", "not enough seeds")
     }
     baseline, found = report.baseline, []
+    note = f" ({report.objective.direction_note})" if report.objective.direction_note else ""
     tested = arms["better"] or arms["worse"] or arms["no difference found"]
     for word in ("better", "worse"):
         if arms[word]:
             named = listed([_with_difference(report, row) for row in arms[word]])
-            found.append((word, f"{word.capitalize()} than {baseline}: {named}."))
+            found.append((word, f"{word.capitalize()} than {baseline}{note}: {named}."))
     if tested and not arms["better"]:
         found.append(("no difference found", f"No arm is better than {baseline}."))
     if arms["no difference found"]:
@@ -69,7 +73,7 @@ def verdict_sentences(report: AblationReport) -> list[tuple[str, str]]:
         small = (
             f"; a true difference under {cells.number(report, report.detectable)}{cells.unit(report)} "
             f"would mostly go unseen with {len(report.seeds)} seeds"
-            if report.detectable is not None
+            if report.detectable
             else ""
         )
         found.append(("no difference found", f"No difference found for {named}{small}."))
@@ -84,16 +88,21 @@ def _with_difference(report: AblationReport, row: ArmSummary) -> str:
 
 
 def search_sentences(
-    trials: Sequence[TrialRecord], metric: str, importance: Mapping[str, float], *, maximize: bool
+    trials: Sequence[TrialRecord], objective: Objective, importance: Mapping[str, float]
 ) -> list[tuple[str, str]]:
     """The best trial, what mattered most, and what a best value is worth."""
     done = [trial for trial in trials if state_of(trial) == "complete"]
     if not done:
         return [("not enough seeds", "No trial is complete yet.")]
-    best = (max if maximize else min)(done, key=lambda trial: trial.value or 0.0)
+    best = min(done, key=lambda trial: objective.sort_key(trial.value or 0.0))
     chosen = listed([f"{key} {_short(value)}" for key, value in best.params.items()])
-    value = f"{100 * (best.value or 0):.2f} %" if metric in ACCURACIES else f"{best.value:.4f}"
-    found = [("better", f"Best: run {best.number}, {metric} {value}, with {chosen}.")]
+    value = objective.shown(best.value or 0.0)
+    found = [
+        (
+            "better",
+            f"Best: run {best.number}, {objective.name} {value}, with {chosen}.",
+        )
+    ]
     if importance:
         name, share = max(importance.items(), key=lambda item: item[1])
         found.append(
@@ -102,9 +111,12 @@ def search_sentences(
                 f"{name} matters most: it explains {100 * share:.0f} % of the variance (fANOVA).",
             )
         )
-    caution = f"The best of {len(done)} single runs is picked on the faces that it is measured on"
+    caution = f"The best of {len(done)} single runs is picked on the data that it is measured on"
     found.append(
-        ("not enough seeds", f"{caution}: expect less from a new seed, and confirm it by an ablation.")
+        (
+            "not enough seeds",
+            f"{caution}: expect a worse value from a new seed, and confirm it by an ablation.",
+        )
     )
     return found
 

@@ -12,7 +12,7 @@ function forestRow(data, row, width) {
   const effect = row.effect;
   if (!effect) return svg;
   const group = draw("g", { class: "effect-mark", "data-verdict": row.verdict });
-  const seeds = effect.seeds.map((value, i) => `seed ${effect.of[i]}: ${value > 0 ? "+" : ""}${value.toFixed(2)}`);
+  const seeds = effect.seeds.map((value, i) => `seed ${effect.of[i]}: ${value > 0 ? "+" : ""}${fixed(value, data.digits)}`);
   group.setAttribute("data-tip", [row.arm, ...seeds].join("\n"));
   group.append(draw("rect", { class: "hit", x: 0, y: 0, width, height }));
   if (Math.abs(effect.mean) > data.limit) {

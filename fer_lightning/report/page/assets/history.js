@@ -25,7 +25,7 @@ function drawHistory() {
   const last_best = best.at(-1);
   replace(place, svg, make("p", { class: "small" },
     `${complete.length} complete (dots), ${pruned.length} pruned (crosses, at their last value), ${failed.length} failed (ticks below); ` +
-    (last_best ? `line: the best so far, ${readable(objective, last_best[1])}${objective.unit && " %"}.` : "none complete.")));
+    (last_best ? `line: the best so far, ${readable(objective, last_best[1])}${objective.unit && ` ${objective.unit}`}.` : "none complete.")));
   return markDrawings();
 }
 

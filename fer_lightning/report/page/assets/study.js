@@ -6,7 +6,7 @@ const runs = study.runs;
 // The columns that every study has stand before those of its parameters and metrics.
 function ownColumn(name, kind, cells) {
   const levels = [...new Set(cells.filter((cell) => cell !== null))];
-  return { name, kind, group: "run", cells, levels: kind === "level" ? levels.sort() : null, log: false, unit: "" };
+  return { name, kind, group: "run", cells, levels: kind === "level" ? levels.sort() : null, log: false, unit: "", scale: 1 };
 }
 
 // The objective stands first: a search of ten parameters would push it out of sight.
@@ -31,8 +31,9 @@ function distinct(column) {
 
 const isComplete = (index) => runs[index].state === "complete";
 
-const shownUnit = (column, value) => (column.unit === "%" ? 100 * value : value);
-const storedUnit = (column, value) => (column.unit === "%" ? value / 100 : value);
+// A share is stored as a fraction and shown in per cent; everything else is shown as it is.
+const shownUnit = (column, value) => column.scale * value;
+const storedUnit = (column, value) => value / column.scale;
 
 function number(value) {
   const size = Math.abs(value);
@@ -41,12 +42,14 @@ function number(value) {
   return String(Number(value.toPrecision(4)));
 }
 
+// As the tables show it: what would take more than six decimals has an exponent.
+const fixed = (value, digits) => (digits > 6 ? number(value) : value.toFixed(digits));
+
 function readable(column, value) {
   if (value === null || value === undefined) return "–";
   if (column.kind === "level") return value;
-  if (column.unit === "%") return (100 * value).toFixed(2);
+  if (column.group === "metric") return fixed(shownUnit(column, value), column.digits);
   if (column.unit === "s") return value < 100 ? value.toFixed(1) : value.toFixed(0);
-  if (column.group === "metric") return value.toFixed(4);
   return number(value);
 }
 

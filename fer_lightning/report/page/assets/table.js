@@ -22,7 +22,7 @@ function orderedRuns() {
 
 function sortBy(column) {
   // A metric is sorted best first; everything else from its start.
-  const first = column.name === study.metric && study.higher ? -1 : 1;
+  const first = column.higher === true ? -1 : 1;
   if (sorting.name === column.name) sorting.sign *= -1;
   else { sorting.name = column.name; sorting.sign = first; }
   showRows();
