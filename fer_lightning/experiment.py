@@ -19,7 +19,7 @@ from fer_lightning.build import build_data, check_parts
 from fer_lightning.compose import compose_config, explain
 from fer_lightning.config import check_config
 from fer_lightning.errors import ConfigError, UserError
-from fer_lightning.sweeps.interrupts import sigterm_raises
+from fer_lightning.sweeps.interrupts import stoppable
 from fer_lightning.sweeps.job import Job
 
 
@@ -32,7 +32,7 @@ def run_job(config: DictConfig) -> float | None:
         from fer_lightning.trial import run_trial
 
         return run_trial(config, run_folder())
-    with sigterm_raises():
+    with stoppable():
         result = train(config, run_folder())
     if is_first_process():
         log.info("%s", result.in_words())
@@ -107,7 +107,14 @@ def run_experiment(arguments: Sequence[str]) -> int:
     ------
     UserError
         Something was not as expected.
+    KeyboardInterrupt, SystemExit
+        After Ctrl-C or SIGTERM.
     """
+    with stoppable():
+        return _run_experiment(arguments)
+
+
+def _run_experiment(arguments: Sequence[str]) -> int:
     # Hydra would print a traceback and exit by itself; with this it leaves errors to us.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     os.environ.setdefault("MPLBACKEND", "Agg")

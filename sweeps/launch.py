@@ -12,6 +12,7 @@ from optuna.trial import TrialState
 
 from fer_lightning.sweeps.claim import Claim, Claims
 from fer_lightning.sweeps.hold import StudyHaltedError
+from fer_lightning.sweeps.interrupts import raise_if_stopped
 from fer_lightning.sweeps.job import THREADS, Job
 from fer_lightning.sweeps.override import override
 from fer_lightning.sweeps.reason import reason_of
@@ -72,6 +73,7 @@ def run_jobs(
     try:
         returns = launcher.launch(overrides, initial_job_idx=batch[0].number)
     except Exception as error:
+        raise_if_stopped()
         _after_failed_launch(claims, batch, overrides, compose, error)
         return
     halted = [isinstance(result._return_value, StudyHaltedError) for result in returns]
@@ -108,6 +110,7 @@ def _after_failed_launch(
 def _settle(claims: Claims, claim: Claim, result: JobReturn) -> None:
     value = result._return_value
     if result.status != JobStatus.COMPLETED:
+        raise_if_stopped()  # what failed after a signal counts as its consequence
         reason = reason_of(value) if isinstance(value, BaseException) else "the job failed"
         claims.settle(claim, TrialState.FAIL, reason=reason)
     elif _is_result(value):
