@@ -107,14 +107,7 @@ def run_experiment(arguments: Sequence[str]) -> int:
     ------
     UserError
         Something was not as expected.
-    KeyboardInterrupt, SystemExit
-        After Ctrl-C or SIGTERM.
     """
-    with stoppable():
-        return _run_experiment(arguments)
-
-
-def _run_experiment(arguments: Sequence[str]) -> int:
     # Hydra would print a traceback and exit by itself; with this it leaves errors to us.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     os.environ.setdefault("MPLBACKEND", "Agg")

@@ -136,7 +136,7 @@ class stoppable:  # noqa: N801 (used as a function)
             return
         _process.shields += 1
         try:
-            lost = None if _is_on_its_way() else _process.came
+            lost = None if _ends_the_process(error) else _process.came
             _process.regions -= 1
             if _process.regions == 0:
                 _uninstall()
@@ -144,6 +144,13 @@ class stoppable:  # noqa: N801 (used as a function)
             _process.shields -= 1
         if lost is not None:
             raise _interruption(lost)
+
+
+def _ends_the_process(error: BaseException | None) -> bool:
+    """Whether what leaves a region tells of the signal that came; another error may have taken its place."""
+    if isinstance(error, SystemExit):
+        return _process.came is not None and error.code == 128 + _process.came
+    return isinstance(error, KeyboardInterrupt) or (error is None and _is_on_its_way())
 
 
 def _install() -> None:
@@ -223,7 +230,7 @@ def _hold(number: int, frame: FrameType | None) -> None:
         signal.raise_signal(number)
 
 
-def interruption_behind(error: BaseException) -> BaseException | None:
+def interruption_behind(error: BaseException | None) -> BaseException | None:
     """The Ctrl-C or SIGTERM that an error came from, if any; Ctrl-C works again afterwards.
 
     Lightning turns Ctrl-C into exit status 1 and ignores it from then on, and SIGTERM into exit status 0. An error that

@@ -12,7 +12,7 @@ from optuna.trial import TrialState
 
 from fer_lightning.sweeps.claim import Claim, Claims
 from fer_lightning.sweeps.hold import StudyHaltedError
-from fer_lightning.sweeps.interrupts import raise_if_stopped
+from fer_lightning.sweeps.interrupts import interruption_behind, raise_if_stopped
 from fer_lightning.sweeps.job import THREADS, Job
 from fer_lightning.sweeps.override import override
 from fer_lightning.sweeps.reason import reason_of
@@ -73,7 +73,9 @@ def run_jobs(
     try:
         returns = launcher.launch(overrides, initial_job_idx=batch[0].number)
     except Exception as error:
-        raise_if_stopped()
+        stopped = interruption_behind(error)
+        if stopped is not None:
+            raise stopped from None
         _after_failed_launch(claims, batch, overrides, compose, error)
         return
     halted = [isinstance(result._return_value, StudyHaltedError) for result in returns]

@@ -19,7 +19,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from fer_lightning.sweeps.algorithms import build_pruner
 from fer_lightning.sweeps.heartbeat import Heartbeat
 from fer_lightning.sweeps.hold import Hold, StudyHaltedError, TrialTakenError
-from fer_lightning.sweeps.interrupts import raise_if_stopped, shielded, stop_requested, stoppable
+from fer_lightning.sweeps.interrupts import (
+    interruption_behind,
+    raise_if_stopped,
+    shielded,
+    stop_requested,
+    stoppable,
+)
 from fer_lightning.sweeps.job import Job
 from fer_lightning.sweeps.lock import claim_lock
 from fer_lightning.sweeps.objective import Values, choose, last_value
@@ -204,6 +210,9 @@ class TrialSession:
         # What goes wrong after a signal counts as its consequence.
         if stop_requested() or (error is not None and not isinstance(error, Exception)):
             self._try_to_interrupt()
+            stopped = interruption_behind(error)
+            if stopped is not None and stopped is not error:
+                raise stopped from None
             return False
         if error is None:
             self.fail("the job ended without a result")
