@@ -239,7 +239,8 @@ def interruption_behind(error: BaseException | None) -> BaseException | None:
     came = _process.came
     found = _interruption_in(error) or (None if came is None else _interruption(came))
     if found is not None and _is_main_thread() and signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        signal.signal(
-            signal.SIGINT, _on_signal if signal.SIGINT in _process.replaced else signal.default_int_handler
-        )
+        if signal.SIGINT in _process.replaced:
+            signal.signal(signal.SIGINT, _on_signal)
+        elif _process.regions == 0:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
     return found

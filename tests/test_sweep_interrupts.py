@@ -24,6 +24,7 @@ from fer_lightning.sweeps import interrupts, lock
 from fer_lightning.sweeps.address import storage_file, storage_url
 from fer_lightning.sweeps.claim import Claims
 from fer_lightning.sweeps.engine import Engine
+from fer_lightning.sweeps.heartbeat import Heartbeat
 from fer_lightning.sweeps.interrupts import (
     Terminated,
     interruption_behind,
@@ -351,6 +352,17 @@ def test_a_signal_as_a_session_begins_puts_the_trial_back(
         with session:
             raise AssertionError("the signal came before")
     assert study.trials[0].state == TrialState.WAITING
+    wait_for_heartbeats()
+
+
+def wait_for_heartbeats() -> None:
     deadline = time.monotonic() + 5
     while any(thread.name == "heartbeat" for thread in threading.enumerate()):
         assert time.monotonic() < deadline
+
+
+def test_a_heartbeat_ends_even_if_a_signal_keeps_it_from_being_left() -> None:
+    heart = Heartbeat(30, lambda: None)
+    heart.__enter__()
+    del heart
+    wait_for_heartbeats()
