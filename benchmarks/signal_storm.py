@@ -69,6 +69,12 @@ class Count:
     seconds: list[float] = field(default_factory=list)
     faults: Counter[str] = field(default_factory=Counter)
 
+    def in_words(self) -> str:
+        """Return the cells of the table."""
+        faults = ", ".join(f"{number} {fault}" for fault, number in (+self.faults).items()) or "none"
+        slowest = max(self.seconds, default=0.0)
+        return f"{len(self.seconds)} | {faults} | {self.raised_again} | {slowest:.1f}"
+
 
 class Storm:
     """A study that is interrupted again and again."""
@@ -216,15 +222,12 @@ def main() -> None:
                 program, arguments.storage, root, random.Random(f"{arguments.seed} {program} {kind}")
             )
             count = Count()
-            while count.sent < arguments.times:
-                storm.interrupt(kind, count)
-            storm.finish(count)
-            faults = ", ".join(f"{number} {fault}" for fault, number in (+count.faults).items()) or "none"
-            print(
-                f"| {program} | SIG{kind} | {count.sent} | {faults} | {count.raised_again} "
-                f"| {max(count.seconds):.1f} |",
-                flush=True,
-            )
+            try:
+                while count.sent < arguments.times:
+                    storm.interrupt(kind, count)
+                storm.finish(count)
+            finally:  # after Ctrl-C too
+                print(f"| {program} | SIG{kind} | {count.in_words()} |", flush=True)
 
 
 if __name__ == "__main__":
