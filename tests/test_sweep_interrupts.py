@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import signal
 import sqlite3
 import subprocess
@@ -22,7 +23,7 @@ from test_sweep_trial import Study
 
 from fer_lightning.sweeps import interrupts, lock
 from fer_lightning.sweeps.address import storage_file, storage_url
-from fer_lightning.sweeps.claim import Claims
+from fer_lightning.sweeps.claim import Claim, Claims
 from fer_lightning.sweeps.engine import Engine
 from fer_lightning.sweeps.heartbeat import Heartbeat
 from fer_lightning.sweeps.interrupts import (
@@ -366,3 +367,32 @@ def test_a_heartbeat_ends_even_if_a_signal_keeps_it_from_being_left() -> None:
     heart.__enter__()
     del heart
     wait_for_heartbeats()
+
+
+@pytest.mark.slow
+@drops_it
+@pytest.mark.parametrize("kind", ["sqlite", "journal"])
+def test_signals_at_random_moments_of_short_trials_lose_nothing(tmp_path: Path, kind: str) -> None:
+    """With trials of a hundredth of a second most signals fall on the lock, the storage and the claims."""
+    chance = random.Random(kind)
+    study = Study(tmp_path, kind, n_trials=60)
+
+    def run(claims: Claims, batch: list[Claim]) -> None:
+        for claim in batch:
+            with study.session(claim) as session:
+                for step in range(3):
+                    session.report(0.1 * step, step)
+                session.complete(0.5)
+
+    for _ in range(30):
+        number, error = chance.choice(STOPS)
+        with pytest.raises(error), stoppable():  # noqa: PT012
+            send_soon(number, chance.uniform(0, 0.1))
+            Engine(study.study, study.spec, run).run()
+            time.sleep(10)
+        assert {trial.state for trial in study.trials} <= {TrialState.COMPLETE, TrialState.WAITING}
+        assert not [trial for trial in study.trials if "fer:deaths" in trial.system_attrs]
+    Engine(study.study, study.spec, run).run()
+    assert [trial.number for trial in study.trials] == list(range(60))
+    assert {trial.state for trial in study.trials} == {TrialState.COMPLETE}
+    assert all(list(trial.intermediate_values) == [0, 1, 2] for trial in study.trials)
