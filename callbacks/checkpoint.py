@@ -9,6 +9,8 @@ from typing import Any
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import ModelCheckpoint
 
+from fer_lightning.sweeps.interrupts import shielded
+
 _PATHS = ("best_model_path", "last_model_path", "kth_best_model_path")
 
 
@@ -48,7 +50,14 @@ class RunCheckpoint(ModelCheckpoint):
             super().on_train_epoch_end(trainer, pl_module)
 
     def _save_checkpoint(self, trainer: pl.Trainer, filepath: str) -> None:
-        """Write the checkpoint; the last one of an epoch that is the best so far is a copy of the best one."""
+        """Write the checkpoint, and let no signal cut it short.
+
+        The last one of an epoch that is the best so far is a copy of the best one.
+        """
+        with shielded():
+            self._write(trainer, filepath)
+
+    def _write(self, trainer: pl.Trainer, filepath: str) -> None:
         same = None if self.monitor else _written_just_now(trainer)
         if same is None:
             super()._save_checkpoint(trainer, filepath)

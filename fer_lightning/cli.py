@@ -52,7 +52,10 @@ def usage() -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run what the arguments ask for and return the exit status; `docs/scaling.md` lists what each stands for."""
+    """Run what the arguments ask for and return the exit status; `docs/scaling.md` lists what each stands for.
+
+    SIGTERM ends an experiment with status 143, by `SystemExit`.
+    """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     if os.environ.get("FER_WORKER"):
         from fer_lightning.tracking.redact_stream import redact_output
@@ -93,9 +96,13 @@ def _dispatch(arguments: list[str]) -> int:
         from fer_lightning.config import nearest
 
         raise UserError(f"{first}: no such command; {nearest(first, COMMANDS)}")
-    from fer_lightning.experiment import run_experiment
+    from fer_lightning.sweeps.interrupts import stoppable
 
-    return run_experiment(arguments)
+    with stoppable():
+        # Within, because the import takes seconds.
+        from fer_lightning.experiment import run_experiment
+
+        return run_experiment(arguments)
 
 
 def _command(name: str) -> Callable[[list[str]], int]:

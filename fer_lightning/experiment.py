@@ -19,7 +19,7 @@ from fer_lightning.build import build_data, check_parts
 from fer_lightning.compose import compose_config, explain
 from fer_lightning.config import check_config
 from fer_lightning.errors import ConfigError, UserError
-from fer_lightning.sweeps.interrupts import sigterm_raises
+from fer_lightning.sweeps.interrupts import stoppable
 from fer_lightning.sweeps.job import Job
 
 
@@ -32,7 +32,7 @@ def run_job(config: DictConfig) -> float | None:
         from fer_lightning.trial import run_trial
 
         return run_trial(config, run_folder())
-    with sigterm_raises():
+    with stoppable():
         result = train(config, run_folder())
     if is_first_process():
         log.info("%s", result.in_words())

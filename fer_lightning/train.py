@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.loggers.logger import Logger
 
 from fer_lightning.build import build, build_data, build_module
+from fer_lightning.callbacks.safe_points import SafePoints
 from fer_lightning.code_fingerprint import code_fingerprint, find_targets
 from fer_lightning.config import check_config
 from fer_lightning.continuation import check_continuation, code_changes, find_checkpoint
@@ -162,7 +163,7 @@ def train(
     trainer = build(
         config.trainer,
         logger=loggers,
-        callbacks=_callbacks(config) + list(extra_callbacks or []),
+        callbacks=[*_callbacks(config), *(extra_callbacks or []), SafePoints()],
         default_root_dir=str(folder),
     )
     if is_first_process():
@@ -211,7 +212,7 @@ def _fit(
 ) -> None:
     try:
         trainer.fit(module, datamodule=data, ckpt_path=str(start) if start else None, weights_only=True)
-    except (RuntimeError, SystemExit) as error:
+    except (Exception, SystemExit) as error:
         stopped = interruption_behind(error)
         if stopped is not None:
             raise stopped from None

@@ -34,5 +34,8 @@ class FerOptunaSweeper(Sweeper):
 
     def sweep(self, arguments: list[str]) -> Any:
         """Run the study to the end of its budget; return its name."""
+        from fer_lightning.sweeps.interrupts import stoppable
+
         assert self._sweep is not None
-        return self._sweep.run()
+        with stoppable():
+            return self._sweep.run()

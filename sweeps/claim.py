@@ -50,6 +50,7 @@ class Claims:
         self._recovery = Recovery(grace=spec.options.grace, max_deaths=spec.options.max_deaths)
         self._cells = None if spec.plan is None else spec.plan.keys_of_cells
         self._exhausted = False
+        self._taken: list[Claim] = []
         with claim_lock(spec.url, spec.name):
             self._enqueue_tuned()
 
@@ -71,7 +72,7 @@ class Claims:
         TooManyFailuresError
             If `max_failures` trials have failed.
         """
-        claims: list[Claim] = []
+        claims = self._taken = []
         with claim_lock(self._spec.url, self._spec.name):
             self._recovery.run(self._storage, self._study._study_id, self._spec.sweep_dir)
             self._enqueue_tuned()
@@ -84,6 +85,11 @@ class Claims:
             # ended, and its arm's comparisons would be missed.
             self._exhausted = not claims and not any(t.state == TrialState.RUNNING for t in self.trials())
         return claims
+
+    @property
+    def taken(self) -> list[Claim]:
+        """What the last `take` claimed, even if a signal kept it from returning."""
+        return self._taken
 
     def _enqueue_tuned(self) -> None:
         """Enqueue the comparisons of the arms whose settings have become known."""

@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from fer_lightning.sweeps.claim import Claim, Claims
 from fer_lightning.sweeps.heartbeat import Heartbeat, record_beat
-from fer_lightning.sweeps.interrupts import shielded, sigterm_raises
+from fer_lightning.sweeps.interrupts import raise_if_stopped, shielded, stop_requested, stoppable
 from fer_lightning.sweeps.progress import Progress
 from fer_lightning.sweeps.study import StudySpec
 
@@ -61,34 +61,34 @@ class Engine:
         KeyboardInterrupt, SystemExit
             As they came, after the trials held here were put back.
         """
-        self._progress.begin(self._claims.trials())
-        with sigterm_raises():
-            while self._may_go_on():
-                batch: list[Claim] = []
-                try:
+        with stoppable():
+            try:
+                self._progress.begin(self._claims.trials())
+                while self._may_go_on():
+                    raise_if_stopped()
                     batch = self._claims.take(self._spec.options.n_jobs)
                     if batch:
                         with self._beating(batch):
                             self._run_batch(self._claims, batch)
+                        self._progress.after(self._claims.trials(), batch)
                     elif self._claims.exhausted:
                         break
                     else:
                         # A peer still runs; should it die, its trial is ours.
                         time.sleep(_POLL_SECONDS)
-                        continue
-                except (KeyboardInterrupt, SystemExit):
-                    self._stop(batch)
-                    raise
-                self._progress.after(self._claims.trials(), batch)
+            except BaseException as error:
+                if stop_requested() or isinstance(error, (KeyboardInterrupt, SystemExit)):
+                    self._stop()
+                raise
         self._progress.end(self._claims.trials())
 
     def trials(self) -> list[FrozenTrial]:
         """The study's trials that belong to this command."""
         return self._claims.trials()
 
-    def _stop(self, batch: list[Claim]) -> None:
+    def _stop(self) -> None:
         with shielded(), suppress(StorageInternalError, SQLAlchemyError, OSError):
-            self._claims.release(batch)
+            self._claims.release(self._claims.taken)
             self._progress.interrupted(self._claims.trials())
 
     def _beating(self, batch: list[Claim]) -> Heartbeat:

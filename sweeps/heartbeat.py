@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
@@ -45,15 +46,11 @@ class Heartbeat:
     """
 
     def __init__(self, interval: float, beat: Callable[[], None]) -> None:
-        self._interval = interval
-        self._beat = beat
         self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
-
-    def _run(self) -> None:
-        while not self._ended.wait(self._interval):
-            with suppress(StorageInternalError, SQLAlchemyError, OSError):
-                self._beat()
+        # A signal may come just before `__exit__`: then the thread ends when nobody holds this object any more.
+        weakref.finalize(self, self._ended.set)
+        arguments = (self._ended, interval, beat)
+        self._thread = threading.Thread(target=_run, args=arguments, name="heartbeat", daemon=True)
 
     def __enter__(self) -> Heartbeat:
         self._thread.start()
@@ -68,3 +65,9 @@ class Heartbeat:
         self._ended.set()
         # A beat that waits for a locked database must not hold up the end of the trial.
         self._thread.join(timeout=5)
+
+
+def _run(ended: threading.Event, interval: float, beat: Callable[[], None]) -> None:
+    while not ended.wait(interval):
+        with suppress(StorageInternalError, SQLAlchemyError, OSError):
+            beat()

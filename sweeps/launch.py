@@ -13,6 +13,7 @@ from optuna.trial import TrialState
 
 from fer_lightning.sweeps.claim import Claim, Claims
 from fer_lightning.sweeps.hold import StudyHaltedError
+from fer_lightning.sweeps.interrupts import interruption_behind, raise_if_stopped
 from fer_lightning.sweeps.job import THREADS, Job
 from fer_lightning.sweeps.objective import choose
 from fer_lightning.sweeps.override import override
@@ -76,6 +77,9 @@ def run_jobs(
     try:
         returns = launcher.launch(overrides, initial_job_idx=batch[0].number)
     except Exception as error:
+        stopped = interruption_behind(error)
+        if stopped is not None:
+            raise stopped from None
         _after_failed_launch(claims, batch, overrides, compose, error)
         return
     halted = [isinstance(result._return_value, StudyHaltedError) for result in returns]
@@ -115,6 +119,7 @@ def _settle(spec: StudySpec, claims: Claims, claim: Claim, result: JobReturn) ->
     if isinstance(value, TrialPruned):
         claims.settle(claim, TrialState.PRUNED, reason=str(value) or "pruned by the job")
     elif result.status != JobStatus.COMPLETED:
+        raise_if_stopped()  # what failed after a signal counts as its consequence
         reason = reason_of(value) if isinstance(value, BaseException) else "the job failed"
         claims.settle(claim, TrialState.FAIL, reason=reason)
     elif value is None:

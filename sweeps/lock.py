@@ -1,19 +1,28 @@
-"""The lock under which trials are claimed, requeued and finished."""
+"""The lock under which trials are claimed, requeued and finished; a signal ends the wait for it, not the hold."""
 
 from __future__ import annotations
 
 import functools
 import hashlib
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import sqlalchemy
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from fer_lightning.errors import ConfigError
 from fer_lightning.sweeps.address import missing_driver, storage_file
+from fer_lightning.sweeps.interrupts import (
+    PATIENCE_SECONDS,
+    raise_if_stopped,
+    shielded,
+    stop_requested,
+)
 from fer_lightning.sweeps.reason import reason_of
+
+_POLL_SECONDS = 0.05
 
 
 @contextmanager
@@ -21,12 +30,18 @@ def claim_lock(url: str, study_name: str) -> Iterator[None]:
     """Hold the study's lock, which makes claiming, requeueing and finishing trials exclusive among all peers.
 
     It is a file lock beside a SQLite or journal file and an advisory lock of a PostgreSQL server: both are
-    freed when their holder dies.
+    freed when their holder dies. What is done under it is shielded from signals.
+
+    Raises
+    ------
+    TimeoutError
+        If the process was stopped and its clean-up has waited too long.
     """
     path = storage_file(url)
     if path is not None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{path}.lock"):
+        lock = FileLock(f"{path}.lock")
+        with _held(f"{path}.lock", lambda: take_file_lock(lock), lock.release):
             yield
         return
     key = int.from_bytes(hashlib.sha256(f"fer_lightning {study_name}".encode()).digest()[:8], signed=True)
@@ -36,12 +51,60 @@ def claim_lock(url: str, study_name: str) -> Iterator[None]:
         raise missing_driver(url, error) from error
     except sqlalchemy.exc.DBAPIError as error:
         raise ConfigError(f"hydra.sweeper.storage={url}: cannot be opened: {reason_of(error)}") from error
-    with connection:
-        connection.execute(sqlalchemy.text("SELECT pg_advisory_lock(:key)"), {"key": key})
-        try:
-            yield
-        finally:
-            connection.execute(sqlalchemy.text("SELECT pg_advisory_unlock(:key)"), {"key": key})
+
+    def ask(function: str) -> bool:
+        return bool(connection.scalar(sqlalchemy.text(f"SELECT {function}(:key)"), {"key": key}))
+
+    with connection, _held(url, lambda: ask("pg_try_advisory_lock"), lambda: ask("pg_advisory_unlock")):
+        yield
+
+
+@contextmanager
+def _held(what: str, take: Callable[[], bool], release: Callable[[], object]) -> Iterator[None]:
+    """Hold a lock, shielded from signals from the moment at which it is taken."""
+    for _ in attempts(what):
+        with shielded():
+            if take():
+                try:
+                    yield
+                finally:
+                    release()
+                return
+
+
+def attempts(what: str, *, shields: int = 0) -> Iterator[None]:
+    """Yield for each attempt at a lock that another process may hold.
+
+    Parameters
+    ----------
+    what
+        The lock, for the message.
+    shields
+        As of `raise_if_stopped`.
+
+    Raises
+    ------
+    KeyboardInterrupt, Terminated
+        If a signal came meanwhile.
+    TimeoutError
+        If a clean-up has waited for half a minute: it must end.
+    """
+    began = time.monotonic()
+    while True:
+        yield
+        raise_if_stopped(shields=shields)
+        if stop_requested() and time.monotonic() - began > PATIENCE_SECONDS:
+            raise TimeoutError(f"{what}: held by another process for {PATIENCE_SECONDS} s")
+        time.sleep(_POLL_SECONDS)
+
+
+def take_file_lock(lock: FileLock) -> bool:
+    """Take the lock if it is free; call it shielded, for a lock that is taken but not counted is never released."""
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        return False
+    return True
 
 
 @functools.lru_cache(maxsize=8)

@@ -3,30 +3,39 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import os
 import sqlite3
 import time
 import warnings
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import optuna
 import sqlalchemy
 from filelock import FileLock
 from optuna.exceptions import ExperimentalWarning, StorageInternalError
-from optuna.storages import BaseStorage, JournalStorage, RDBStorage, get_storage
+from optuna.storages import BaseStorage, JournalStorage, RDBStorage, _CachedStorage
+from optuna.storages._heartbeat import BaseHeartbeat
 from optuna.storages.journal import JournalFileBackend
 from optuna.storages.journal._file import BaseJournalFileLock
 
 from fer_lightning.errors import ConfigError
 from fer_lightning.sweeps.address import JOURNAL_PREFIX, missing_driver, storage_file
+from fer_lightning.sweeps.interrupts import shielded
+from fer_lightning.sweeps.lock import attempts, take_file_lock
 from fer_lightning.sweeps.reason import reason_of
 
+S = TypeVar("S", bound=BaseStorage)
 SQLITE_PATIENCE_SECONDS = 60
 
 
 def open_storage(url: str, heartbeat: int = 30, grace: int = 120) -> BaseStorage:
     """Open a storage, creating it if it does not exist; one object per process and address.
+
+    Its methods are shielded from signals: an exception in the middle of one would leave a transaction open, which keeps
+    every other process out of a SQLite file, or leave what the object remembers half changed.
 
     Parameters
     ----------
@@ -41,8 +50,9 @@ def open_storage(url: str, heartbeat: int = 30, grace: int = 120) -> BaseStorage
     ConfigError
         If the database cannot be reached, or its driver is missing.
     """
-    # A forked process must not share its parent's database connections.
-    return _open_storage(url, heartbeat, grace, os.getpid())
+    with shielded():
+        # A forked process must not share its parent's database connections.
+        return _open_storage(url, heartbeat, grace, os.getpid())
 
 
 @functools.lru_cache(maxsize=8)
@@ -53,7 +63,7 @@ def _open_storage(url: str, heartbeat: int, grace: int, _pid: int) -> BaseStorag
         path.parent.mkdir(parents=True, exist_ok=True)
     if url.startswith(JOURNAL_PREFIX):
         assert path is not None
-        return JournalStorage(JournalFileBackend(str(path), lock_obj=_JournalLock(path)))
+        return _shielded(JournalStorage)(JournalFileBackend(str(path), lock_obj=_JournalLock(path)))
     return _open_database(url, heartbeat, grace)
 
 
@@ -66,7 +76,7 @@ def _open_database(url: str, heartbeat: int, grace: int) -> BaseStorage:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ExperimentalWarning)
-                return get_storage(
+                return _shielded(_CachedStorage)(
                     RDBStorage(url, engine_kwargs, heartbeat_interval=heartbeat, grace_period=grace)
                 )
         except ImportError as error:
@@ -78,6 +88,24 @@ def _open_database(url: str, heartbeat: int, grace: int) -> BaseStorage:
                 continue
             raise ConfigError(f"hydra.sweeper.storage={url}: cannot be opened: {reason_of(error)}") from error
     raise ConfigError(f"hydra.sweeper.storage={url}: its tables could not be created")
+
+
+@functools.cache
+def _shielded(kind: type[S]) -> type[S]:
+    """A subclass that runs every method of Optuna's interface of a storage shielded from signals."""
+
+    def in_shield(method: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(method)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            with shielded():
+                return method(*args, **kwargs)
+
+        return call
+
+    interface = {*dir(BaseStorage), *dir(BaseHeartbeat)} - set(dir(object))
+    methods = inspect.getmembers(kind, inspect.isfunction)
+    shields = {name: in_shield(method) for name, method in methods if name in interface}
+    return type(kind.__name__, (kind,), {"__module__": __name__, **shields})
 
 
 def _connect_sqlite(path: Path) -> sqlite3.Connection:
@@ -96,7 +124,10 @@ class _JournalLock(BaseJournalFileLock):
         self._lock = FileLock(f"{path}.write.lock")
 
     def acquire(self) -> bool:
-        self._lock.acquire()
+        # Taken at the start of a method of the storage, within its shield; so far nothing is changed.
+        for _ in attempts(self._lock.lock_file, shields=1):
+            if take_file_lock(self._lock):
+                break
         self._drop_torn_line()
         return True
 

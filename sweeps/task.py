@@ -12,6 +12,8 @@ from hydra.types import TaskFunction
 from omegaconf import DictConfig
 from optuna import TrialPruned
 
+from fer_lightning.sweeps.hold import StudyHaltedError, TrialTakenError
+from fer_lightning.sweeps.interrupts import stop_requested
 from fer_lightning.sweeps.job import Job
 from fer_lightning.tracking.redact import redact_text
 
@@ -38,11 +40,11 @@ class TracedTask:
         """Run the program's function, and raise what it raises."""
         try:
             return self.task_function(config)
-        except TrialPruned:
-            raise
+        except (TrialPruned, StudyHaltedError, TrialTakenError):
+            raise  # the trial has not failed
         except Exception as error:
             job = Job.current()
-            if job is not None:
+            if job is not None and not stop_requested():
                 keep_traceback(job.directory, error)
                 _log(f"trial {job.number} failed", error)
             raise

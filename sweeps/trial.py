@@ -18,7 +18,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from fer_lightning.sweeps.algorithms import build_pruner
 from fer_lightning.sweeps.heartbeat import Heartbeat
 from fer_lightning.sweeps.hold import Hold, StudyHaltedError, TrialTakenError
-from fer_lightning.sweeps.interrupts import shielded, sigterm_raises
+from fer_lightning.sweeps.interrupts import (
+    interruption_behind,
+    raise_if_stopped,
+    shielded,
+    stop_requested,
+    stoppable,
+)
 from fer_lightning.sweeps.job import Job
 from fer_lightning.sweeps.lock import claim_lock
 from fer_lightning.sweeps.objective import Values, choose, last_value
@@ -48,7 +54,7 @@ class TrialSession:
     Leaving it without a word told to it is told as well: `optuna.TrialPruned` becomes PRUNED and is
     swallowed, any other Exception becomes FAIL with its one-line reason and goes on, and what ends the
     process (Ctrl-C, SIGTERM, `sys.exit`) puts the trial back into the queue, to be continued from its last
-    checkpoint.
+    checkpoint. So does a signal whose exception something else swallowed, at the next report.
     """
 
     def __init__(self, job: Job) -> None:
@@ -88,12 +94,18 @@ class TrialSession:
 
     def __enter__(self) -> TrialSession:
         self._around = ExitStack()
-        self._around.enter_context(sigterm_raises())
-        self._around.enter_context(Heartbeat(self.job.heartbeat, self._hold.beat))
+        try:
+            with shielded():
+                self._around.enter_context(stoppable())
+                self._around.enter_context(Heartbeat(self.job.heartbeat, self._hold.beat))
+        except BaseException as error:  # a signal that came meanwhile
+            self.__exit__(type(error), error, error.__traceback__)
+            raise
         return self
 
     def report(self, value: float, step: int) -> None:
         """Report the objective at a step (an epoch, from 0); one reported before is left as it is."""
+        raise_if_stopped()
         self._hold.check()
         if len(self._objectives) > 1 or step in self.reported_steps:
             return
@@ -102,6 +114,7 @@ class TrialSession:
 
     def should_prune(self) -> bool:
         """Whether the study's pruner gives the trial up; always False with several objectives."""
+        raise_if_stopped()
         self._hold.check()
         if len(self._objectives) > 1:
             return False
@@ -146,14 +159,10 @@ class TrialSession:
         """Put the trial back into the queue: same parameters, same folder, nothing lost from the budget."""
         with shielded():
             self._hold.give_back()
-        self._told = True
+            self._told = True
 
     def _tell(self, state: TrialState, values: list[float] | None = None, reason: str | None = None) -> None:
-        with (
-            self._storage_errors(),
-            shielded(deliver=True),
-            claim_lock(self.job.storage, self.job.study),
-        ):
+        with self._storage_errors(), claim_lock(self.job.storage, self.job.study):
             trial = self._hold.trial()
             seconds = float(trial.system_attrs.get(SPENT, 0.0)) + seconds_since_start(trial)
             self._storage.set_trial_user_attr(self.job.trial_id, "seconds", round(seconds, 3))
@@ -197,17 +206,18 @@ class TrialSession:
             return True
         if self._told or isinstance(error, TrialTakenError):
             return False
+        # What goes wrong after a signal counts as its consequence.
+        if stop_requested() or (error is not None and not isinstance(error, Exception)):
+            self._try_to_interrupt()
+            stopped = interruption_behind(error)
+            if stopped is not None and stopped is not error:
+                raise stopped from None
+            return False
         if error is None:
             self.fail("the job ended without a result")
             return False
-        if not isinstance(error, Exception):
-            self.interrupt()
-            return False
         if isinstance(error, StudyHaltedError) or disk_is_full(error):
-            # Its own record may be what cannot be written; then the trial is found and continued at the next
-            # start.
-            with suppress(StorageInternalError, SQLAlchemyError, OSError):
-                self.interrupt()
+            self._try_to_interrupt()
             if isinstance(error, StudyHaltedError):
                 return False
             raise StudyHaltedError(
@@ -216,3 +226,8 @@ class TrialSession:
         keep_traceback(self.directory, error)
         self.fail(reason_of(error))
         return False
+
+    def _try_to_interrupt(self) -> None:
+        """Put the trial back into the queue; where that cannot be written, the next start finds the trial."""
+        with suppress(StorageInternalError, SQLAlchemyError, OSError):
+            self.interrupt()

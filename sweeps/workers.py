@@ -7,10 +7,11 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import TracebackType
 
-from fer_lightning.sweeps.interrupts import shielded
+from fer_lightning.sweeps.interrupts import raise_if_stopped, shielded
 from fer_lightning.sweeps.job import THREADS, WORKER
 from fer_lightning.sweeps.study import StudySpec
 
@@ -20,6 +21,7 @@ _STARTER = "FER_WORKER_STARTER"
 _STUDY = "FER_WORKER_STUDY"
 _DIRECTORY = "FER_WORKER_DIR"
 _PATIENCE_SECONDS = 60
+_POLL_SECONDS = 0.1
 # Read by the numerical libraries when they are loaded, so a process that runs already cannot use them.
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
@@ -49,9 +51,15 @@ class Workers:
         self._processes: list[subprocess.Popen[bytes]] = []
 
     def __enter__(self) -> Workers:
-        if WORKER not in os.environ:
-            for index in range(1, self._spec.options.workers):
-                self._processes.append(self._start(index))
+        if WORKER in os.environ:
+            return self
+        try:
+            with shielded():
+                for index in range(1, self._spec.options.workers):
+                    self._processes.append(self._start(index))
+        except BaseException as error:  # a signal that came meanwhile, or no memory for one more
+            self.__exit__(type(error), error, error.__traceback__)
+            raise
         return self
 
     def _start(self, index: int) -> subprocess.Popen[bytes]:
@@ -83,7 +91,9 @@ class Workers:
     def wait(self) -> None:
         """Wait for the workers, and say which of them did not end well."""
         for index, process in enumerate(self._processes, start=1):
-            status = process.wait()
+            while (status := process.poll()) is None:
+                raise_if_stopped()
+                time.sleep(_POLL_SECONDS)
             if status != 0:
                 log.warning("worker %d ended with status %d: see worker_%d.log", index, status, index)
 
@@ -99,9 +109,10 @@ class Workers:
         with shielded():
             for process in alive:
                 process.send_signal(signal.SIGINT if isinstance(error, KeyboardInterrupt) else signal.SIGTERM)
+            deadline = time.monotonic() + _PATIENCE_SECONDS
             for process in alive:
                 try:
-                    process.wait(timeout=_PATIENCE_SECONDS)
+                    process.wait(timeout=max(0.0, deadline - time.monotonic()))
                 except subprocess.TimeoutExpired:
                     process.kill()
                     process.wait()

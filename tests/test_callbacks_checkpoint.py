@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from fer_lightning.callbacks.checkpoint import RunCheckpoint
+from fer_lightning.sweeps.interrupts import Terminated, stoppable
 
 SCORES = (0.3, 0.5, 0.4, 0.7, 0.6)
 
@@ -113,3 +115,20 @@ def test_an_epoch_is_written_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(pl.Trainer, "save_checkpoint", noted)
     fit(tmp_path, len(SCORES))
     assert written == ["best.ckpt", "best.ckpt", "last.ckpt", "best.ckpt", "last.ckpt"]
+
+
+def test_a_signal_within_the_writing_of_a_checkpoint_comes_after_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save, written = pl.Trainer.save_checkpoint, []
+
+    def save_and_stop(self: pl.Trainer, filepath: str, *args: Any, **kwargs: Any) -> None:
+        signal.raise_signal(signal.SIGTERM)
+        save(self, filepath, *args, **kwargs)
+        written.append(Path(filepath).name)
+
+    monkeypatch.setattr(pl.Trainer, "save_checkpoint", save_and_stop)
+    with pytest.raises(Terminated), stoppable():
+        fit(tmp_path, 3)
+    assert written == ["best.ckpt"]
+    assert torch.load(tmp_path / "checkpoints" / "best.ckpt")["epoch"] == 0

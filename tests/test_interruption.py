@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -12,9 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import pytorch_lightning as pl
 import torch
 
-from fer_lightning.sweeps.interrupts import Terminated, interruption_behind
+from fer_lightning.compose import compose_config
+from fer_lightning.sweeps.interrupts import Terminated, interruption_behind, stoppable
+from fer_lightning.train import train
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer
@@ -71,3 +76,31 @@ def test_a_signal_within_the_writing_of_a_checkpoint_is_found_behind_torchs_erro
     assert interruption_behind(caught.value) is came
     assert interruption_behind(RuntimeError("CUDA out of memory")) is None
     assert interruption_behind(SystemExit(3)) is None
+
+
+class Swallowed(pl.Callback):
+    """Has a signal come where its exception is lost, in the first batch of the third epoch."""
+
+    def __init__(self, number: signal.Signals) -> None:
+        self.number = number
+
+    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx) -> None:  # type: ignore[no-untyped-def]
+        if (trainer.current_epoch, batch_idx) == (2, 0):
+            with contextlib.suppress(BaseException):
+                os.kill(os.getpid(), self.number)
+                time.sleep(5)
+
+
+@pytest.mark.parametrize(
+    ("number", "error"), [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Terminated)]
+)
+def test_a_signal_that_is_swallowed_stops_the_training_at_the_next_batch(
+    tmp_path: Path, tiny: list[str], number: signal.Signals, error: type[BaseException]
+) -> None:
+    config = compose_config([*tiny, "trainer.max_epochs=5000"])
+    with pytest.raises(error), stoppable():
+        train(config, tmp_path, extra_callbacks=[Swallowed(number)])
+    record = json.loads((tmp_path / "run.json").read_text())
+    assert (record["status"], record["epochs"]) == ("interrupted", 2)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL

@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from sweep_runner import PLAN, SEARCH, output, start
 from test_sweep_resume import assert_whole, wait_until_running
 
 from fer_lightning.errors import ConfigError
+from fer_lightning.sweeps.interrupts import Terminated, stoppable
 from fer_lightning.sweeps.lock import claim_lock
 from fer_lightning.sweeps.records import load_trials
 
@@ -105,6 +107,37 @@ def test_a_plan_is_interrupted_and_finished(server: str, tmp_path: Path) -> None
     assert start(tmp_path, *arguments).wait(timeout=120) == 0, output(tmp_path)[-3000:]
     records = load_trials(server, "plan")
     assert_whole(records, 4)
+
+
+def test_waiting_for_the_servers_lock_can_be_interrupted(server: str) -> None:
+    url, held, ended = (
+        server.replace("postgresql:", "postgresql+psycopg:"),
+        threading.Event(),
+        threading.Event(),
+    )
+
+    def hold() -> None:
+        with claim_lock(url, "s"):
+            held.set()
+            ended.wait(30)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    try:
+        assert held.wait(30)
+        with pytest.raises(Terminated), stoppable():  # noqa: PT012
+            threading.Timer(0.3, lambda: signal.raise_signal(signal.SIGTERM)).start()
+            claim_lock(url, "s").__enter__()
+    finally:
+        ended.set()
+        thread.join()
+    order = []
+    with pytest.raises(Terminated), stoppable(), claim_lock(url, "s"):  # noqa: PT012
+        signal.raise_signal(signal.SIGTERM)
+        order.append("claimed")
+    assert order == ["claimed"]
+    with claim_lock(url, "s"):
+        pass
 
 
 def test_the_password_is_in_no_output(server: str, tmp_path: Path) -> None:
