@@ -93,7 +93,7 @@ def _dispatch(arguments: list[str]) -> int:
     if first in COMMANDS:
         return _command(first)(arguments[1:])
     if first and "=" not in first and not first.startswith(("-", "+", "~")):
-        from fer_lightning.config import nearest
+        from fer_lightning.config.schema import nearest
 
         raise UserError(f"{first}: no such command; {nearest(first, COMMANDS)}")
     from fer_lightning.sweeps.interrupts import stoppable

@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 
 from fer_lightning.build import build_data
 from fer_lightning.checkpoints import load_classifier
-from fer_lightning.config import nearest
+from fer_lightning.config.schema import nearest
 from fer_lightning.data.datamodule import FaceDataModule
 from fer_lightning.errors import ConfigError, DataError
 from fer_lightning.metrics import classification_metrics, confusion_matrix

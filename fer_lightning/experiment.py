@@ -16,8 +16,8 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from fer_lightning.build import build_data, check_parts
-from fer_lightning.compose import compose_config, explain
-from fer_lightning.config import check_config
+from fer_lightning.config.compose import compose_config, explain
+from fer_lightning.config.schema import check_config
 from fer_lightning.errors import ConfigError, UserError
 from fer_lightning.sweeps.interrupts import stoppable
 from fer_lightning.sweeps.job import Job

@@ -15,14 +15,14 @@ from pytorch_lightning.loggers.logger import Logger
 from fer_lightning.build import build, build_data, build_module
 from fer_lightning.callbacks.safe_points import SafePoints
 from fer_lightning.code_fingerprint import code_fingerprint, find_targets
-from fer_lightning.config import check_config
+from fer_lightning.config.precision import warn_of_precision
+from fer_lightning.config.schema import check_config
 from fer_lightning.continuation import check_continuation, code_changes, find_checkpoint
 from fer_lightning.data.datamodule import FaceDataModule
 from fer_lightning.distillation import fingerprint, read_teachers, soft_targets
 from fer_lightning.errors import ConfigError
 from fer_lightning.models.counting import count_parameters
 from fer_lightning.module import ExpressionClassifier
-from fer_lightning.precision import warn_of_precision
 from fer_lightning.quiet import quiet_libraries
 from fer_lightning.record import RunRecord, describe_data, is_first_process
 from fer_lightning.sweeps.interrupts import interruption_behind

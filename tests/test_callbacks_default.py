@@ -16,7 +16,7 @@ from fer_lightning.callbacks.dead_units import DeadUnits
 from fer_lightning.callbacks.explanation import ExplanationPart
 from fer_lightning.callbacks.saliency import SaliencyMaps
 from fer_lightning.checkpoints import load_classifier, read_checkpoint
-from fer_lightning.compose import compose_config
+from fer_lightning.config.compose import compose_config
 from fer_lightning.errors import ConfigError
 from fer_lightning.evaluate import data_of
 from fer_lightning.explain.confusion import confusion

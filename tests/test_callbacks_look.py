@@ -11,7 +11,7 @@ from conftest import TINY
 
 from fer_lightning.callbacks.look import Look, Seen, View
 from fer_lightning.checkpoints import load_classifier, read_checkpoint
-from fer_lightning.compose import compose_config
+from fer_lightning.config.compose import compose_config
 from fer_lightning.errors import ConfigError
 from fer_lightning.predictions import read_predictions
 from fer_lightning.tracking.metrics_csv import read_metrics

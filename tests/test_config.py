@@ -6,8 +6,8 @@ import pytest
 
 import fer_lightning.conf
 from fer_lightning.build import check_parts
-from fer_lightning.compose import compose_config
-from fer_lightning.config import check_config
+from fer_lightning.config.compose import compose_config
+from fer_lightning.config.schema import check_config
 from fer_lightning.errors import ConfigError
 
 CONF = Path(fer_lightning.conf.__file__).parent

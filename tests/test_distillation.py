@@ -10,7 +10,7 @@ import torch
 from fer_lightning.__main__ import main
 from fer_lightning.build import build_data
 from fer_lightning.checkpoints import load_classifier
-from fer_lightning.compose import compose_config
+from fer_lightning.config.compose import compose_config
 from fer_lightning.data.faces import Faces
 from fer_lightning.distillation import fingerprint, read_teachers, soft_targets
 from fer_lightning.errors import ConfigError, DataError

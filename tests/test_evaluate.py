@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from fer_lightning.commands.evaluate import table, write
-from fer_lightning.compose import compose_config
+from fer_lightning.config.compose import compose_config
 from fer_lightning.copies import WITHOUT, read_kept
 from fer_lightning.data.near_copies import nearest_correlation
 from fer_lightning.errors import ConfigError, DataError

@@ -14,7 +14,7 @@ from test_predict import by_hand, save_untrained
 
 from fer_lightning.build import build_data, build_module
 from fer_lightning.cli import main
-from fer_lightning.compose import compose_config
+from fer_lightning.config.compose import compose_config
 from fer_lightning.explain.confusion import confusion
 from fer_lightning.explanations.page import render
 from fer_lightning.explanations.parts import PARTS, chosen_parts

@@ -17,7 +17,7 @@ import pytest
 import pytorch_lightning as pl
 import torch
 
-from fer_lightning.compose import compose_config
+from fer_lightning.config.compose import compose_config
 from fer_lightning.sweeps.interrupts import Terminated, interruption_behind, stoppable
 from fer_lightning.train import train
 

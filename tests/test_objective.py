@@ -12,8 +12,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fer_lightning.compose import compose_config
-from fer_lightning.config import check_config
+from fer_lightning.config.compose import compose_config
+from fer_lightning.config.schema import check_config
 from fer_lightning.earlier_verdicts import JUDGED_BY, earlier_note, earlier_objective
 from fer_lightning.errors import ConfigError
 from fer_lightning.metrics import classification_metrics

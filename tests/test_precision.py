@@ -8,8 +8,8 @@ import pytorch_lightning as pl
 import torch
 
 from fer_lightning.checkpoints import read_checkpoint
-from fer_lightning.compose import compose_config
-from fer_lightning.precision import warn_of_precision
+from fer_lightning.config.compose import compose_config
+from fer_lightning.config.precision import warn_of_precision
 from fer_lightning.predictions import read_predictions
 from fer_lightning.train import train
 

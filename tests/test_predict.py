@@ -12,7 +12,7 @@ from PIL import Image
 
 from fer_lightning.build import build_data, build_module
 from fer_lightning.cli import main
-from fer_lightning.compose import compose_config
+from fer_lightning.config.compose import compose_config
 from fer_lightning.data.pictures import find_pictures, read_pictures
 from fer_lightning.module import CHECKPOINT_KEY, ExpressionClassifier
 from fer_lightning.train import _portable

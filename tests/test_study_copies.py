@@ -11,7 +11,7 @@ import pytest
 from omegaconf import OmegaConf
 from PIL import Image
 
-from fer_lightning.compose import compose_config
+from fer_lightning.config.compose import compose_config
 from fer_lightning.data.datamodule import FaceDataModule
 from fer_lightning.errors import ConfigError, DataError
 from fer_lightning.predictions import Predictions, write_predictions

@@ -147,7 +147,7 @@ def test_two_runs_of_one_process_are_two_offline_runs(tmp_path):
 def test_training_goes_on_when_wandb_cannot_start(tmp_path, tiny, monkeypatch):
     import wandb
 
-    from fer_lightning.compose import compose_config
+    from fer_lightning.config.compose import compose_config
     from fer_lightning.train import train
 
     def broken(**options):
@@ -161,7 +161,7 @@ def test_training_goes_on_when_wandb_cannot_start(tmp_path, tiny, monkeypatch):
 
 
 def test_wandb_gets_the_run_without_secrets(tmp_path, tiny, monkeypatch):
-    from fer_lightning.compose import compose_config
+    from fer_lightning.config.compose import compose_config
     from fer_lightning.train import train
 
     monkeypatch.setenv("SOME_TOKEN", "planted-secret-0123")

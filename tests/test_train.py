@@ -11,7 +11,7 @@ import pytorch_lightning as pl
 import torch
 
 from fer_lightning.checkpoints import load_classifier, read_checkpoint
-from fer_lightning.compose import compose_config
+from fer_lightning.config.compose import compose_config
 from fer_lightning.errors import ConfigError, DataError, TrainingDivergedError
 from fer_lightning.evaluate import data_of, predict_split
 from fer_lightning.module import CHECKPOINT_KEY

@@ -8,8 +8,8 @@ import pytest
 from conftest import TINY
 
 from fer_lightning.commands.workspace import main
-from fer_lightning.compose import compose_config
-from fer_lightning.tracking.factors import FACTORS, factors
+from fer_lightning.config.compose import compose_config
+from fer_lightning.config.factors import FACTORS, factors
 from fer_lightning.tracking.wandb_identity import run_configuration, run_summary
 from fer_lightning.tracking.wandb_log import read_wandb_log
 from fer_lightning.tracking.workspace import build_workspace, workspace_spec

@@ -9,8 +9,8 @@ import numpy as np
 
 from fer_lightning.build import build_data
 from fer_lightning.commands.arguments import split_arguments
-from fer_lightning.compose import compose_config
-from fer_lightning.config import check_config
+from fer_lightning.config.compose import compose_config
+from fer_lightning.config.schema import check_config
 from fer_lightning.data.audit import audit
 from fer_lightning.data.faces import Faces
 from fer_lightning.plots.contact_sheet import contact_sheet

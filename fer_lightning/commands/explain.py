@@ -11,7 +11,7 @@ import torch
 
 from fer_lightning.checkpoints import load_classifier
 from fer_lightning.commands.arguments import parse_arguments, set_threads
-from fer_lightning.config import nearest
+from fer_lightning.config.schema import nearest
 from fer_lightning.data.datamodule import FaceDataModule
 from fer_lightning.data.faces import SPLITS
 from fer_lightning.data.pictures import Pictures, read_pictures

@@ -14,7 +14,7 @@ import torch
 
 from fer_lightning.checkpoints import load_classifier
 from fer_lightning.commands.arguments import parse_arguments
-from fer_lightning.config import nearest
+from fer_lightning.config.schema import nearest
 from fer_lightning.data.pictures import Pictures, read_pictures
 from fer_lightning.errors import ConfigError, DataError
 from fer_lightning.module import ExpressionClassifier

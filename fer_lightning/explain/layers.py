@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from fer_lightning.config import nearest
+from fer_lightning.config.schema import nearest
 from fer_lightning.errors import ConfigError
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
-from fer_lightning.config import nearest
+from fer_lightning.config.schema import nearest
 from fer_lightning.errors import ConfigError, UserError
 from fer_lightning.explain.undisturbed import undisturbed
 from fer_lightning.explanations.options import Options

@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from fer_lightning.tracking.factors import FACTORS
+from fer_lightning.config.factors import FACTORS
 from fer_lightning.tracking.redact import redact
 from fer_lightning.tracking.run_groups import DEVIATION
 from fer_lightning.tracking.run_table import Row, columns

@@ -11,8 +11,8 @@ from typing import Any, TypeAlias
 
 import yaml
 
+from fer_lightning.config.factors import factors
 from fer_lightning.errors import DataError
-from fer_lightning.tracking.factors import factors
 from fer_lightning.tracking.metrics_csv import read_metrics
 from fer_lightning.tracking.wandb_log import WandbLog, read_wandb_log
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fer_lightning.tracking.factors import top_level
+from fer_lightning.config.factors import top_level
 from fer_lightning.tracking.redact import redact, redact_text
 
 # W&B refuses longer tags and job types.

@@ -7,7 +7,7 @@ from typing import Any
 import wandb_workspaces.reports.v2 as panels
 import wandb_workspaces.workspaces as workspaces
 
-from fer_lightning.tracking.factors import FACTORS
+from fer_lightning.config.factors import FACTORS
 
 BEST = "best/val/acc"
 CONFUSION_KEYS = ("confusion/matrix",)

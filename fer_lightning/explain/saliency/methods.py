@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from fer_lightning.config import nearest
+from fer_lightning.config.schema import nearest
 from fer_lightning.errors import ConfigError, DataError
 from fer_lightning.explain.saliency.attribution import Attribution, Method
 from fer_lightning.explain.saliency.controls import Random, Sobel

@@ -17,9 +17,9 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.errors import PydanticSchemaGenerationError, PydanticUndefinedAnnotation, PydanticUserError
 
 from fer_lightning.code_fingerprint import CHOICES
+from fer_lightning.config.precision import check_precision
 from fer_lightning.errors import ConfigError
 from fer_lightning.objective import known_direction
-from fer_lightning.precision import check_precision
 
 
 @dataclass

@@ -12,7 +12,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from fer_lightning.config import nearest
+from fer_lightning.config.schema import nearest
 from fer_lightning.errors import ConfigError
 
 CONFIG_MODULE = "fer_lightning.conf"
