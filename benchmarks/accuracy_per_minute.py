@@ -21,7 +21,7 @@ from pathlib import Path
 from matplotlib.axes import Axes
 
 from fer_lightning.plots.style import GREY, figure_style, new_axes, save_figure
-from fer_lightning.tracking.metrics_csv import read_metrics
+from fer_lightning.runs.metrics_csv import read_metrics
 
 TARGETS = (60.0, 65.0, 67.19, 69.3, 70.0)
 # Accuracy in % on PrivateTest of single nets that others trained, measured on the same split.

@@ -31,7 +31,7 @@ from torch.nn import functional as F
 
 from fer_lightning.build import build_data, build_model
 from fer_lightning.config.compose import compose_config
-from fer_lightning.tracking.metrics_csv import read_metrics
+from fer_lightning.runs.metrics_csv import read_metrics
 
 FACES = {"cnn": 768, "dnn": 12800}
 BATCH = 128

@@ -20,7 +20,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from fer_lightning.models import count_multiply_adds, count_parameters, packaged_models
-from fer_lightning.tracking.provenance import machine
+from fer_lightning.runs.provenance import machine
 
 IMAGE_SIZE = 48
 CLASSES = 7

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytorch_lightning as pl
 
 from fer_lightning.plots.history_sheet import history_sheet
-from fer_lightning.tracking.metrics_csv import read_metrics
+from fer_lightning.runs.metrics_csv import read_metrics
 
 
 class HistoryFigure(pl.Callback):

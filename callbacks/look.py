@@ -25,7 +25,7 @@ from fer_lightning.data.datamodule import FaceDataModule
 from fer_lightning.errors import ConfigError
 from fer_lightning.explain.undisturbed import undisturbed
 from fer_lightning.module import ExpressionClassifier
-from fer_lightning.predictions import Predictions, read_predictions
+from fer_lightning.runs.predictions import Predictions, read_predictions
 from fer_lightning.tracking.said import one_line
 from fer_lightning.tracking.wandb_media import Picture, Table
 from fer_lightning.tracking.wandb_run import log_media

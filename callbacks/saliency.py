@@ -11,8 +11,8 @@ from fer_lightning.callbacks.look import Look, Seen, View
 from fer_lightning.errors import ConfigError
 from fer_lightning.explain.choice import balanced_correct, one_of_each_class, probabilities, worst_mistakes
 from fer_lightning.plots.saliency_sheet import saliency_sheet
-from fer_lightning.predictions import Predictions
-from fer_lightning.tracking.files import write_json
+from fer_lightning.runs.files import write_json
+from fer_lightning.runs.predictions import Predictions
 
 WHICH = ("correct", "mistakes")
 

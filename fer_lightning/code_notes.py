@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from fer_lightning.code_fingerprint import differences, listed
+from fer_lightning.runs.code_fingerprint import differences, listed
 from fer_lightning.sweeps.records import TrialRecord, load_study
 from fer_lightning.sweeps.study_code import code_versions
 

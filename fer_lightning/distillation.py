@@ -12,7 +12,7 @@ from torch import Tensor
 
 from fer_lightning.data.faces import Faces
 from fer_lightning.errors import ConfigError, DataError
-from fer_lightning.predictions import Predictions, read_predictions
+from fer_lightning.runs.predictions import Predictions, read_predictions
 
 HINT = "expected what evaluate split=train output=DIR writes for these data"
 

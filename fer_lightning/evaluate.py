@@ -19,7 +19,7 @@ from fer_lightning.errors import ConfigError, DataError
 from fer_lightning.metrics import classification_metrics, confusion_matrix
 from fer_lightning.models.size import require_any_size
 from fer_lightning.module import ExpressionClassifier
-from fer_lightning.predictions import Predictions, average
+from fer_lightning.runs.predictions import Predictions, average
 from fer_lightning.views import check_views, views
 
 

@@ -25,7 +25,7 @@ from fer_lightning.sweeps.job import Job
 
 def run_job(config: DictConfig) -> float | None:
     """Train one model in Hydra's output folder, as a trial if a study runs, and return its monitored metric."""
-    from fer_lightning.record import is_first_process
+    from fer_lightning.runs.record import is_first_process
     from fer_lightning.train import run_folder, train
 
     if Job.current() is not None:

@@ -15,7 +15,6 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
 from fer_lightning.code_notes import code_notes
-from fer_lightning.copies import WITHOUT
 from fer_lightning.earlier_verdicts import earlier_note, earlier_objective
 from fer_lightning.errors import ConfigError, DataError, UserError
 from fer_lightning.objective import SHARE, VAL_ACC, Objective, study_objective
@@ -24,6 +23,7 @@ from fer_lightning.report.files import write_report
 from fer_lightning.report.page import write_page
 from fer_lightning.report.search import write_search_figures
 from fer_lightning.report.text import to_text
+from fer_lightning.runs.leakage import WITHOUT
 from fer_lightning.stats.importance import objective_importance
 from fer_lightning.stats.rules import Rules
 from fer_lightning.study_copies import without_copies

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fer_lightning.code_fingerprint import CHOICES
 from fer_lightning.errors import ConfigError
+from fer_lightning.runs.code_fingerprint import CHOICES
 from fer_lightning.sweeps.override import key_of
 
 DIRECTIONS = ("maximize", "minimize")

@@ -10,8 +10,8 @@ import optuna
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from fer_lightning.code_fingerprint import differences, find_targets, in_words
 from fer_lightning.errors import ConfigError
+from fer_lightning.runs.code_fingerprint import differences, find_targets, in_words
 from fer_lightning.sweeps.naming import FREE_KEYS
 from fer_lightning.sweeps.space import SearchSpace
 

@@ -20,8 +20,8 @@ from fer_lightning.config.compose import compose_config
 from fer_lightning.errors import ConfigError
 from fer_lightning.evaluate import data_of
 from fer_lightning.explain.confusion import confusion
-from fer_lightning.predictions import read_predictions
-from fer_lightning.tracking.metrics_csv import read_metrics
+from fer_lightning.runs.metrics_csv import read_metrics
+from fer_lightning.runs.predictions import read_predictions
 from fer_lightning.train import train
 
 BUDGET = [word for word in TINY if not word.startswith("trainer.max_epochs")]

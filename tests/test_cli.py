@@ -12,8 +12,8 @@ import torch
 from PIL import Image
 
 from fer_lightning.cli import COMMANDS, main
-from fer_lightning.copies import read_kept
-from fer_lightning.tracking.metrics_csv import read_metrics
+from fer_lightning.runs.leakage import read_kept
+from fer_lightning.runs.metrics_csv import read_metrics
 
 
 def complaint(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:

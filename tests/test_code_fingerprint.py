@@ -15,7 +15,13 @@ from pathlib import Path
 
 import pytest
 
-from fer_lightning.code_fingerprint import code_fingerprint, differences, find_targets, in_words, task_target
+from fer_lightning.runs.code_fingerprint import (
+    code_fingerprint,
+    differences,
+    find_targets,
+    in_words,
+    task_target,
+)
 
 Write = Callable[..., Path]
 
@@ -164,7 +170,7 @@ def test_a_process_gives_the_digests_of_what_it_has_loaded(write: Write, monkeyp
 def test_a_target_in_the_programs_script_belongs_to_its_file(write: Write, start: list[str]) -> None:
     text = """
         import cfh_other
-        from fer_lightning.code_fingerprint import code_fingerprint, task_target
+        from fer_lightning.runs.code_fingerprint import code_fingerprint, task_target
         def main(): ...
         print(task_target(main), *code_fingerprint(["__main__.main"]), *code_fingerprint([task_target(main)]))
     """

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from fer_lightning.cli import main
-from fer_lightning.copies import write_copies
-from fer_lightning.predictions import Predictions, write_predictions
+from fer_lightning.runs.leakage import write_copies
+from fer_lightning.runs.predictions import Predictions, write_predictions
 
 IMAGES = 400
 

@@ -15,7 +15,7 @@ from fer_lightning.data.faces import Faces
 from fer_lightning.distillation import fingerprint, read_teachers, soft_targets
 from fer_lightning.errors import ConfigError, DataError
 from fer_lightning.evaluate import data_of, predict_split
-from fer_lightning.predictions import Predictions, write_predictions
+from fer_lightning.runs.predictions import Predictions, write_predictions
 from tests.test_mixup import probed
 from tests.test_train import StopAfter, measured, run, weights
 

@@ -6,12 +6,12 @@ import torch
 
 from fer_lightning.commands.evaluate import table, write
 from fer_lightning.config.compose import compose_config
-from fer_lightning.copies import WITHOUT, read_kept
 from fer_lightning.data.near_copies import nearest_correlation
 from fer_lightning.errors import ConfigError, DataError
 from fer_lightning.evaluate import evaluate, measure, predict_split
 from fer_lightning.models import Fast, Small
-from fer_lightning.predictions import Predictions
+from fer_lightning.runs.leakage import WITHOUT, read_kept
+from fer_lightning.runs.predictions import Predictions
 from fer_lightning.views import check_views, views
 from tests.test_explain_command import save
 

@@ -12,7 +12,7 @@ from fer_lightning.explain.class_table import class_cells, class_table
 from fer_lightning.explain.confusion import Confusion, confused_pairs, confusion, counts_table
 from fer_lightning.explain.confusion_difference import confusion_difference
 from fer_lightning.explain.mistakes import mistakes
-from fer_lightning.predictions import Predictions
+from fer_lightning.runs.predictions import Predictions
 
 NAMES = ("angry", "happy", "sad")
 

@@ -18,7 +18,7 @@ from fer_lightning.plots.confusion import (
     shortened,
 )
 from fer_lightning.plots.mistakes import bars_data, plot_confused_pairs, plot_mistakes
-from fer_lightning.predictions import Predictions
+from fer_lightning.runs.predictions import Predictions
 
 
 def drawn(classes: int, seed: int = 0, names: tuple[str, ...] = ()) -> Predictions:

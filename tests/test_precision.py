@@ -10,7 +10,7 @@ import torch
 from fer_lightning.checkpoints import read_checkpoint
 from fer_lightning.config.compose import compose_config
 from fer_lightning.config.precision import warn_of_precision
-from fer_lightning.predictions import read_predictions
+from fer_lightning.runs.predictions import read_predictions
 from fer_lightning.train import train
 
 HALF = "trainer.precision=bf16-mixed"

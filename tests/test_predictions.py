@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fer_lightning.errors import DataError
-from fer_lightning.predictions import Predictions, average, read_predictions, write_predictions
+from fer_lightning.runs.predictions import Predictions, average, read_predictions, write_predictions
 
 
 def predictions(logits: list[list[float]], ids: list[str] | None = None) -> Predictions:

@@ -14,7 +14,6 @@ from PIL import Image
 
 from fer_lightning.explain.confusion import confusion
 from fer_lightning.objective import Objective
-from fer_lightning.predictions import read_predictions
 from fer_lightning.report.page.columns import metric_columns, parameter_columns
 from fer_lightning.report.page.configs import split_configs
 from fer_lightning.report.page.model import page_model
@@ -22,6 +21,7 @@ from fer_lightning.report.page.pictures import LARGEST, TOTAL, embedded, picture
 from fer_lightning.report.page.provenance import latest_command
 from fer_lightning.report.page.run_files import flatten, read_run
 from fer_lightning.report.page.write import json_for_html, render, write_page
+from fer_lightning.runs.predictions import read_predictions
 from fer_lightning.study_report import report_study
 from fer_lightning.sweeps.records import load_study, load_trials
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fer_lightning.errors import ConfigError, DataError
-from fer_lightning.predictions import Predictions, read_predictions
+from fer_lightning.runs.predictions import Predictions, read_predictions
 from fer_lightning.stats.records import ArmRun, complete_by_seed
 from fer_lightning.stats.rules import Rules
 

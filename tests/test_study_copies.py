@@ -14,7 +14,7 @@ from PIL import Image
 from fer_lightning.config.compose import compose_config
 from fer_lightning.data.datamodule import FaceDataModule
 from fer_lightning.errors import ConfigError, DataError
-from fer_lightning.predictions import Predictions, write_predictions
+from fer_lightning.runs.predictions import Predictions, write_predictions
 from fer_lightning.stats.records import ArmRun
 from fer_lightning.study_copies import without_copies
 

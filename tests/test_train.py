@@ -15,8 +15,8 @@ from fer_lightning.config.compose import compose_config
 from fer_lightning.errors import ConfigError, DataError, TrainingDivergedError
 from fer_lightning.evaluate import data_of, predict_split
 from fer_lightning.module import CHECKPOINT_KEY
-from fer_lightning.predictions import read_predictions
-from fer_lightning.tracking.metrics_csv import read_metrics
+from fer_lightning.runs.metrics_csv import read_metrics
+from fer_lightning.runs.predictions import read_predictions
 from fer_lightning.train import RunResult, train
 
 

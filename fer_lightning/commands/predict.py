@@ -18,7 +18,7 @@ from fer_lightning.config.schema import nearest
 from fer_lightning.data.pictures import Pictures, read_pictures
 from fer_lightning.errors import ConfigError, DataError
 from fer_lightning.module import ExpressionClassifier
-from fer_lightning.tracking.files import json_text, write_text
+from fer_lightning.runs.files import json_text, write_text
 from fer_lightning.tracking.redact import redact, redact_text
 
 KEYS: dict[str, Any] = {"checkpoint": None, "format": None, "output": None}

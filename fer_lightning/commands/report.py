@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from fer_lightning.commands.arguments import parse_arguments
-from fer_lightning.copies import check_faces
 from fer_lightning.errors import ConfigError
+from fer_lightning.runs.leakage import check_faces
 from fer_lightning.stats.rules import Rules
 from fer_lightning.study_report import report_study
 

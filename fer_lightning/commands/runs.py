@@ -8,11 +8,11 @@ from typing import Any
 
 from fer_lightning.commands.arguments import parse_arguments
 from fer_lightning.errors import ConfigError, UserError
+from fer_lightning.runs.files import write_text
+from fer_lightning.runs.groups import choose_columns, group_rows
+from fer_lightning.runs.listing import FORMATS, render, render_groups
+from fer_lightning.runs.table import Row, collect, sort_rows
 from fer_lightning.sweeps.records import TrialRecord, load_trials
-from fer_lightning.tracking.files import write_text
-from fer_lightning.tracking.run_groups import choose_columns, group_rows
-from fer_lightning.tracking.run_listing import FORMATS, render, render_groups
-from fer_lightning.tracking.run_table import Row, collect, sort_rows
 from fer_lightning.train import shown
 
 KEYS: dict[str, Any] = {"format": None, "output": None, "sort": None, "columns": None, "by": None}

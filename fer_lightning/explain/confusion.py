@@ -9,7 +9,7 @@ import torch
 
 from fer_lightning.errors import ConfigError, DataError
 from fer_lightning.metrics import confusion_matrix
-from fer_lightning.predictions import Predictions
+from fer_lightning.runs.predictions import Predictions
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ from scipy.stats import norm
 
 from fer_lightning.errors import ConfigError, DataError
 from fer_lightning.explain.confusion import Confusion, confusion
-from fer_lightning.predictions import Predictions
+from fer_lightning.runs.predictions import Predictions
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ from scipy.special import log_softmax
 
 from fer_lightning.errors import ConfigError
 from fer_lightning.explain.confusion import class_names_of
-from fer_lightning.predictions import Predictions
+from fer_lightning.runs.predictions import Predictions
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,7 @@ from fer_lightning.explanations.section import Section
 from fer_lightning.explanations.subject import Subject
 from fer_lightning.plots.confusion import plot_confusion, plot_confusion_difference
 from fer_lightning.plots.mistakes import plot_confused_pairs, plot_mistakes
-from fer_lightning.tracking.files import write_json
+from fer_lightning.runs.files import write_json
 
 
 def make(subject: Subject, options: Options, section: Section) -> None:

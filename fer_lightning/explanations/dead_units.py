@@ -7,7 +7,7 @@ from fer_lightning.explanations.options import Options
 from fer_lightning.explanations.section import Section
 from fer_lightning.explanations.subject import Subject
 from fer_lightning.plots.dead_units import plot_dead_units
-from fer_lightning.tracking.files import write_json
+from fer_lightning.runs.files import write_json
 
 
 def make(subject: Subject, options: Options, section: Section) -> None:

@@ -13,7 +13,7 @@ from fer_lightning.explanations.section import Section
 from fer_lightning.explanations.subject import Subject
 from fer_lightning.plots.saliency import plot_saliency
 from fer_lightning.plots.trust import plot_trust, trust_data
-from fer_lightning.tracking.files import write_json, write_text
+from fer_lightning.runs.files import write_json, write_text
 
 UNCHECKED = "not checked"
 WHAT = {

@@ -16,7 +16,7 @@ from fer_lightning.data.pictures import Pictures
 from fer_lightning.errors import ConfigError, DataError
 from fer_lightning.evaluate import predict_split
 from fer_lightning.module import ExpressionClassifier
-from fer_lightning.predictions import Predictions
+from fer_lightning.runs.predictions import Predictions
 
 
 @dataclass(frozen=True, eq=False)

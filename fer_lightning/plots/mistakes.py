@@ -13,7 +13,7 @@ from fer_lightning.explain.confusion import ConfusedPair, class_names_of
 from fer_lightning.explain.mistakes import Mistake, mistakes
 from fer_lightning.plots.confusion import shortened
 from fer_lightning.plots.style import BLUE, GREY, ORANGE, VERMILION, figure_style
-from fer_lightning.predictions import Predictions
+from fer_lightning.runs.predictions import Predictions
 
 _ROW_INCHES = 1.55
 _FACE_INCHES = 1.2

@@ -17,7 +17,7 @@ from fer_lightning.report.markdown import to_markdown
 from fer_lightning.report.rows import ArmSummary
 from fer_lightning.report.text import to_text
 from fer_lightning.report.tuning import TuningPart
-from fer_lightning.tracking.files import write_text
+from fer_lightning.runs.files import write_text
 
 _FROM_EFFECT = {
     "difference": "mean",

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from fer_lightning.errors import DataError
-from fer_lightning.predictions import Predictions, read_predictions
+from fer_lightning.runs.predictions import Predictions, read_predictions
 
 LOGITS_FILE = "val_logits.npz"
 

@@ -13,8 +13,8 @@ import yaml
 
 from fer_lightning.errors import UserError
 from fer_lightning.explain.confusion import Confusion, confusion
-from fer_lightning.predictions import read_predictions
-from fer_lightning.tracking.metrics_csv import read_metrics
+from fer_lightning.runs.metrics_csv import read_metrics
+from fer_lightning.runs.predictions import read_predictions
 from fer_lightning.tracking.redact import redact
 
 DIGITS = 5

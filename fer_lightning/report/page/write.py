@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from fer_lightning.report.ablation import AblationReport
 from fer_lightning.report.page.model import PageModel, page_model
-from fer_lightning.tracking.files import write_text
+from fer_lightning.runs.files import write_text
 
 if TYPE_CHECKING:
     import optuna

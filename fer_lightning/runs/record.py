@@ -15,8 +15,8 @@ from torch import nn
 from fer_lightning.data.datamodule import FaceDataModule
 from fer_lightning.data.faces import SPLITS
 from fer_lightning.models.counting import count_parameters
-from fer_lightning.tracking.files import write_json
-from fer_lightning.tracking.provenance import command_line, git_state, machine, versions
+from fer_lightning.runs.files import write_json
+from fer_lightning.runs.provenance import command_line, git_state, machine, versions
 from fer_lightning.tracking.redact import redact_text
 
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from fer_lightning.errors import ConfigError, DataError
-from fer_lightning.tracking.files import write_arrays
+from fer_lightning.runs.files import write_arrays
 
 WITHOUT: Final = {
     "all": "",

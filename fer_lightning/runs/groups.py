@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 
 from fer_lightning.errors import DataError
-from fer_lightning.tracking.run_table import Row, columns
+from fer_lightning.runs.table import Row, columns
 
 DEVIATION = "{} sd"  # the column of a mean's standard deviation
 

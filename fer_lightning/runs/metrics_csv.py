@@ -12,7 +12,7 @@ from typing import Any
 from pytorch_lightning.loggers.logger import Logger, rank_zero_experiment
 from pytorch_lightning.utilities import rank_zero_only
 
-from fer_lightning.tracking.files import write_text
+from fer_lightning.runs.files import write_text
 
 FIRST = ("epoch", "step", "train/loss", "train/acc", "val/loss", "val/acc")
 

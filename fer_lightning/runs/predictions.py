@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from fer_lightning.errors import DataError
-from fer_lightning.tracking.files import write_arrays
+from fer_lightning.runs.files import write_arrays
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,8 +11,8 @@ from typing import Any
 
 from fer_lightning.config.factors import FACTORS
 from fer_lightning.tracking.redact import redact
-from fer_lightning.tracking.run_groups import DEVIATION
-from fer_lightning.tracking.run_table import Row, columns
+from fer_lightning.runs.groups import DEVIATION
+from fer_lightning.runs.table import Row, columns
 
 FORMATS = ("table", "csv", "json")
 WIDEST = 44
