@@ -19,7 +19,7 @@ from pathlib import Path
 import torch
 
 from fer_lightning.config.compose import compose_config
-from fer_lightning.train import train
+from fer_lightning.training.train import train
 
 LOOKS = ("confusion", "saliency", "dead_units")
 

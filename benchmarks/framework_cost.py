@@ -29,9 +29,9 @@ import torch
 from PIL import Image
 from torch.nn import functional as F
 
-from fer_lightning.build import build_data, build_model
 from fer_lightning.config.compose import compose_config
 from fer_lightning.runs.metrics_csv import read_metrics
+from fer_lightning.training.build import build_data, build_model
 
 FACES = {"cnn": 768, "dnn": 12800}
 BATCH = 128

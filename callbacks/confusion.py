@@ -11,10 +11,10 @@ from fer_lightning.callbacks.best import BestEpoch
 from fer_lightning.callbacks.look import Look, Seen, View
 from fer_lightning.callbacks.predictions import kept_predictions
 from fer_lightning.explain.confusion import Confusion, confusion
-from fer_lightning.module import ExpressionClassifier
 from fer_lightning.plots.confusion_sheet import confusion_sheet
 from fer_lightning.runs.files import write_json
 from fer_lightning.tracking.wandb_media import confusion_table
+from fer_lightning.training.module import ExpressionClassifier
 
 
 class ConfusionMatrix(Look):

@@ -20,15 +20,15 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 
 from fer_lightning.callbacks.averaging import averaged_weights
 from fer_lightning.callbacks.predictions import LOGITS_FILE, kept_predictions
-from fer_lightning.checkpoints import read_checkpoint
 from fer_lightning.data.datamodule import FaceDataModule
 from fer_lightning.errors import ConfigError
 from fer_lightning.explain.undisturbed import undisturbed
-from fer_lightning.module import ExpressionClassifier
 from fer_lightning.runs.predictions import Predictions, read_predictions
 from fer_lightning.tracking.said import one_line
 from fer_lightning.tracking.wandb_media import Picture, Table
 from fer_lightning.tracking.wandb_run import log_media
+from fer_lightning.training.checkpoints import read_checkpoint
+from fer_lightning.training.module import ExpressionClassifier
 
 log = logging.getLogger(__name__)
 _read: WeakKeyDictionary[pl.Trainer, tuple[tuple[Path, int], dict[str, Any]]] = WeakKeyDictionary()

@@ -15,18 +15,18 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from fer_lightning.build import build_data, check_parts
 from fer_lightning.config.compose import compose_config, explain
 from fer_lightning.config.schema import check_config
 from fer_lightning.errors import ConfigError, UserError
 from fer_lightning.sweeps.interrupts import stoppable
 from fer_lightning.sweeps.job import Job
+from fer_lightning.training.build import build_data, check_parts
 
 
 def run_job(config: DictConfig) -> float | None:
     """Train one model in Hydra's output folder, as a trial if a study runs, and return its monitored metric."""
     from fer_lightning.runs.record import is_first_process
-    from fer_lightning.train import run_folder, train
+    from fer_lightning.training.train import run_folder, train
 
     if Job.current() is not None:
         from fer_lightning.trial import run_trial

@@ -31,7 +31,7 @@ from fer_lightning.study_runs import arm_runs, tuned_runs
 from fer_lightning.sweeps.cell import PLAIN
 from fer_lightning.sweeps.job import WORKER
 from fer_lightning.sweeps.records import TrialRecord, load_study, load_trials
-from fer_lightning.train import shown
+from fer_lightning.training.train import shown
 
 if TYPE_CHECKING:
     import optuna

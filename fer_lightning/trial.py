@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from fer_lightning.callbacks.pruning import TrialPruning
 from fer_lightning.sweeps.job import THREADS
 from fer_lightning.sweeps.trial import TrialSession, attach
-from fer_lightning.train import RunResult, train
+from fer_lightning.training.train import RunResult, train
 
 
 def run_trial(config: DictConfig, folder: Path) -> float | None:

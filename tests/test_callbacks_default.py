@@ -15,14 +15,14 @@ from fer_lightning.callbacks.confusion import ConfusionMatrix
 from fer_lightning.callbacks.dead_units import DeadUnits
 from fer_lightning.callbacks.explanation import ExplanationPart
 from fer_lightning.callbacks.saliency import SaliencyMaps
-from fer_lightning.checkpoints import load_classifier, read_checkpoint
 from fer_lightning.config.compose import compose_config
 from fer_lightning.errors import ConfigError
 from fer_lightning.evaluate import data_of
 from fer_lightning.explain.confusion import confusion
 from fer_lightning.runs.metrics_csv import read_metrics
 from fer_lightning.runs.predictions import read_predictions
-from fer_lightning.train import train
+from fer_lightning.training.checkpoints import load_classifier, read_checkpoint
+from fer_lightning.training.train import train
 
 BUDGET = [word for word in TINY if not word.startswith("trainer.max_epochs")]
 LONGER = [*BUDGET, "trainer.max_epochs=4", "optimizer.lr=0.01", "data.drawing.n_train=384"]

@@ -10,12 +10,12 @@ import torch
 from conftest import TINY
 
 from fer_lightning.callbacks.look import Look, Seen, View
-from fer_lightning.checkpoints import load_classifier, read_checkpoint
 from fer_lightning.config.compose import compose_config
 from fer_lightning.errors import ConfigError
 from fer_lightning.runs.metrics_csv import read_metrics
 from fer_lightning.runs.predictions import read_predictions
-from fer_lightning.train import train
+from fer_lightning.training.checkpoints import load_classifier, read_checkpoint
+from fer_lightning.training.train import train
 
 THREE_EPOCHS = [word for word in TINY if not word.startswith("trainer.max_epochs")] + ["trainer.max_epochs=3"]
 

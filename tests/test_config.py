@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 import fer_lightning.conf
-from fer_lightning.build import check_parts
 from fer_lightning.config.compose import compose_config
 from fer_lightning.config.schema import check_config
 from fer_lightning.errors import ConfigError
+from fer_lightning.training.build import check_parts
 
 CONF = Path(fer_lightning.conf.__file__).parent
 GROUPS = (
@@ -115,7 +115,7 @@ def test_early_stopping_needs_faces_to_validate_on():
 
 
 def test_a_known_number_of_classes_must_be_that_of_the_data(tiny):
-    from fer_lightning.build import build_data, build_module
+    from fer_lightning.training.build import build_data, build_module
 
     config = compose_config([*tiny, "model.num_classes=5"])
     with pytest.raises(ConfigError, match=r"model\.num_classes=5: the data have 7"):

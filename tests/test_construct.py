@@ -10,10 +10,10 @@ import torch
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
-from fer_lightning.build import build
 from fer_lightning.config.compose import compose_config
-from fer_lightning.construct import plain_node
 from fer_lightning.errors import ConfigError
+from fer_lightning.training.build import build
+from fer_lightning.training.construct import plain_node
 
 
 def described(value: Any) -> Any:
@@ -54,7 +54,7 @@ def test_every_part_is_what_hydra_builds() -> None:
     [
         {"_target_": "os.getcwd"},
         {"_target_": "torch.nn.ReLU"},
-        {"_target_": "fer_lightning.train.Path"},
+        {"_target_": "fer_lightning.training.train.Path"},
         {"_target_": "fer_lightning.runs.files.os.getcwd"},
         {"_target_": "fer_lightning.runs.files.json_text", "value": 1},
         {"_target_": "fer_lightning.callbacks.best.BestEpoch", "_partial_": True},

@@ -8,14 +8,14 @@ import pytest
 import torch
 
 from fer_lightning.__main__ import main
-from fer_lightning.build import build_data
-from fer_lightning.checkpoints import load_classifier
 from fer_lightning.config.compose import compose_config
 from fer_lightning.data.faces import Faces
-from fer_lightning.distillation import fingerprint, read_teachers, soft_targets
 from fer_lightning.errors import ConfigError, DataError
 from fer_lightning.evaluate import data_of, predict_split
 from fer_lightning.runs.predictions import Predictions, write_predictions
+from fer_lightning.training.build import build_data
+from fer_lightning.training.checkpoints import load_classifier
+from fer_lightning.training.distillation import fingerprint, read_teachers, soft_targets
 from tests.test_mixup import probed
 from tests.test_train import StopAfter, measured, run, weights
 

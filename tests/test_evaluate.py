@@ -106,7 +106,7 @@ def test_no_face_of_a_split_that_any_model_was_trained_on_counts_as_unseen(tmp_p
 
 
 def test_faces_that_no_model_knows_are_not_called_trained_on(tmp_path, tiny):
-    from fer_lightning.train import train
+    from fer_lightning.training.train import train
 
     train(compose_config(tiny), tmp_path)
     path = tmp_path / "checkpoints" / "last.ckpt"
@@ -128,7 +128,7 @@ def test_models_of_other_sizes_are_refused_unless_a_size_is_asked_for(tmp_path, 
 
 
 def test_other_classes_than_the_models_are_refused(tiny):
-    from fer_lightning.build import build_data, build_module
+    from fer_lightning.training.build import build_data, build_module
 
     config = compose_config(tiny)
     data = build_data(config)
@@ -141,7 +141,7 @@ def test_other_classes_than_the_models_are_refused(tiny):
 def test_mirrored_predictions_do_not_depend_on_the_side(tiny):
     from dataclasses import replace
 
-    from fer_lightning.build import build_data, build_module
+    from fer_lightning.training.build import build_data, build_module
 
     config = compose_config(tiny)
     data = build_data(config)
@@ -164,7 +164,7 @@ def test_views_are_the_corners_and_the_middle_each_with_its_mirror_image():
 
 
 def test_crops_are_averaged_over_log_probabilities(tiny):
-    from fer_lightning.build import build_data, build_module
+    from fer_lightning.training.build import build_data, build_module
 
     config = compose_config([*tiny, "model=fast", "model.widths=[4,8]"])
     data = build_data(config)

@@ -12,7 +12,6 @@ import torch
 from PIL import Image
 from test_predict import by_hand, save_untrained
 
-from fer_lightning.build import build_data, build_module
 from fer_lightning.cli import main
 from fer_lightning.config.compose import compose_config
 from fer_lightning.explain.confusion import confusion
@@ -21,8 +20,9 @@ from fer_lightning.explanations.parts import PARTS, chosen_parts
 from fer_lightning.explanations.regions import balanced_rows
 from fer_lightning.explanations.section import Picture, Section
 from fer_lightning.explanations.subject import Subject
-from fer_lightning.module import CHECKPOINT_KEY, ExpressionClassifier
-from fer_lightning.train import _portable
+from fer_lightning.training.build import build_data, build_module
+from fer_lightning.training.module import CHECKPOINT_KEY, ExpressionClassifier
+from fer_lightning.training.train import _portable
 
 
 def save(path: Path, overrides: list[str]) -> ExpressionClassifier:
@@ -84,7 +84,7 @@ def test_a_dense_net_says_what_it_has_not_and_shows_the_rest(tmp_path, tiny, cap
 
 
 def _modules(path: Path):
-    from fer_lightning.checkpoints import load_classifier
+    from fer_lightning.training.checkpoints import load_classifier
 
     return load_classifier(path).model.named_modules()
 

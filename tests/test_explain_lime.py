@@ -11,11 +11,11 @@ from omegaconf import OmegaConf
 from torch import Tensor, nn
 
 import fer_lightning.conf
-from fer_lightning.build import build
 from fer_lightning.errors import ConfigError, DataError
 from fer_lightning.explain.confusion import Confusion
 from fer_lightning.explain.lime import Lime
 from fer_lightning.plots.lime import plot_lime, row_limit
+from fer_lightning.training.build import build
 
 
 class LinearInPixels(nn.Module):

@@ -13,7 +13,6 @@ from omegaconf import OmegaConf
 from torch import nn
 
 import fer_lightning.conf
-from fer_lightning.build import build
 from fer_lightning.errors import ConfigError, DataError
 from fer_lightning.explain.fill import blurred, filled
 from fer_lightning.explain.saliency import CONTROLS, METHODS, attributions, make_method, saliency
@@ -22,6 +21,7 @@ from fer_lightning.explain.saliency.gradient import SmoothGrad
 from fer_lightning.explain.saliency.integrated_gradients import IntegratedGradients
 from fer_lightning.explain.saliency.occlusion import Occlusion
 from fer_lightning.models import DNN, Small
+from fer_lightning.training.build import build
 
 SIZE = 16
 OPTIONS = sorted(path.stem for path in (Path(fer_lightning.conf.__file__).parent / "saliency").glob("*.yaml"))

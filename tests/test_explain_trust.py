@@ -16,7 +16,6 @@ from skimage.metrics import structural_similarity
 from torch import nn
 
 import fer_lightning.conf
-from fer_lightning.build import build
 from fer_lightning.errors import ConfigError, DataError
 from fer_lightning.explain.choice import balanced_correct, one_of_each_class, worst_mistakes
 from fer_lightning.explain.saliency import attributions, make_method
@@ -32,6 +31,7 @@ from fer_lightning.explain.trust.randomization import (
 from fer_lightning.explain.trust.similarity import similarities
 from fer_lightning.explain.trust.verdict import failures, verdict
 from fer_lightning.models import DNN, Small
+from fer_lightning.training.build import build
 
 
 class Linear(nn.Module):

@@ -19,7 +19,7 @@ import torch
 
 from fer_lightning.config.compose import compose_config
 from fer_lightning.sweeps.interrupts import Terminated, interruption_behind, stoppable
-from fer_lightning.train import train
+from fer_lightning.training.train import train
 
 if TYPE_CHECKING:
     from typing_extensions import Buffer

@@ -7,7 +7,7 @@ import pytest
 import torch
 from sklearn import metrics as reference
 
-from fer_lightning.metrics import classification_metrics, confusion_matrix
+from fer_lightning.training.metrics import classification_metrics, confusion_matrix
 
 NAMES = ("a", "b", "c")
 

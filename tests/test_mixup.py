@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from fer_lightning.data.augmentation import Augmentation
-from fer_lightning.module import ExpressionClassifier
+from fer_lightning.training.module import ExpressionClassifier
 from tests.test_train import measured, run
 
 

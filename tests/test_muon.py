@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from fer_lightning.errors import ConfigError
-from fer_lightning.muon import Muon, orthogonalize
-from fer_lightning.optim import cosine, one_cycle
+from fer_lightning.training.muon import Muon, orthogonalize
+from fer_lightning.training.schedules import cosine, one_cycle
 
 
 def matrix_with(values: torch.Tensor, rows: int, columns: int) -> tuple[torch.Tensor, torch.Tensor]:

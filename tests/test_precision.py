@@ -7,11 +7,11 @@ import pytest
 import pytorch_lightning as pl
 import torch
 
-from fer_lightning.checkpoints import read_checkpoint
 from fer_lightning.config.compose import compose_config
 from fer_lightning.config.precision import warn_of_precision
 from fer_lightning.runs.predictions import read_predictions
-from fer_lightning.train import train
+from fer_lightning.training.checkpoints import read_checkpoint
+from fer_lightning.training.train import train
 
 HALF = "trainer.precision=bf16-mixed"
 # Saliency is drawn in single precision always.

@@ -10,12 +10,12 @@ import pytest
 import torch
 from PIL import Image
 
-from fer_lightning.build import build_data, build_module
 from fer_lightning.cli import main
 from fer_lightning.config.compose import compose_config
 from fer_lightning.data.pictures import find_pictures, read_pictures
-from fer_lightning.module import CHECKPOINT_KEY, ExpressionClassifier
-from fer_lightning.train import _portable
+from fer_lightning.training.build import build_data, build_module
+from fer_lightning.training.module import CHECKPOINT_KEY, ExpressionClassifier
+from fer_lightning.training.train import _portable
 
 NAMES = ("calm", "cross", "glad")
 
@@ -24,7 +24,7 @@ def save_untrained(path: Path, *, seed: int = 0, size: int = 20, names: tuple[st
     """A checkpoint as training leaves it, of a net for `size`×`size` pictures and the classes `names`."""
     config = compose_config(["model=small", "normalization=symmetric", "channels_last=false"])
     torch.manual_seed(seed)
-    from fer_lightning.build import build, build_model
+    from fer_lightning.training.build import build, build_model
 
     module = ExpressionClassifier(
         build_model(config.model, image_size=size, num_classes=len(names)),
@@ -63,7 +63,7 @@ def pictures(tmp_path: Path) -> Path:
 
 def by_hand(checkpoint: str, path: Path) -> np.ndarray:
     """Second way to a picture's probabilities: Pillow's own conversion, the net's layers, NumPy's softmax."""
-    from fer_lightning.checkpoints import load_classifier
+    from fer_lightning.training.checkpoints import load_classifier
 
     image = Image.open(path)
     if image.mode == "RGBA":

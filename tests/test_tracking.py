@@ -148,7 +148,7 @@ def test_training_goes_on_when_wandb_cannot_start(tmp_path, tiny, monkeypatch):
     import wandb
 
     from fer_lightning.config.compose import compose_config
-    from fer_lightning.train import train
+    from fer_lightning.training.train import train
 
     def broken(**options):
         raise RuntimeError("no service")
@@ -162,7 +162,7 @@ def test_training_goes_on_when_wandb_cannot_start(tmp_path, tiny, monkeypatch):
 
 def test_wandb_gets_the_run_without_secrets(tmp_path, tiny, monkeypatch):
     from fer_lightning.config.compose import compose_config
-    from fer_lightning.train import train
+    from fer_lightning.training.train import train
 
     monkeypatch.setenv("SOME_TOKEN", "planted-secret-0123")
     words = [word for word in tiny if word != "logger=csv"]

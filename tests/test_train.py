@@ -10,14 +10,14 @@ import pytest
 import pytorch_lightning as pl
 import torch
 
-from fer_lightning.checkpoints import load_classifier, read_checkpoint
 from fer_lightning.config.compose import compose_config
 from fer_lightning.errors import ConfigError, DataError, TrainingDivergedError
 from fer_lightning.evaluate import data_of, predict_split
-from fer_lightning.module import CHECKPOINT_KEY
 from fer_lightning.runs.metrics_csv import read_metrics
 from fer_lightning.runs.predictions import read_predictions
-from fer_lightning.train import RunResult, train
+from fer_lightning.training.checkpoints import load_classifier, read_checkpoint
+from fer_lightning.training.module import CHECKPOINT_KEY
+from fer_lightning.training.train import RunResult, train
 
 
 def run(
@@ -243,7 +243,7 @@ def test_fitted_statistics_travel_with_the_checkpoint(tmp_path, tiny):
 
 
 def test_balanced_class_weights_are_inverse_to_frequency(tmp_path, tiny):
-    from fer_lightning.build import class_weights
+    from fer_lightning.training.build import class_weights
 
     found = class_weights("balanced", torch.tensor([10, 30, 60]))
     assert found is not None

@@ -13,7 +13,7 @@ from fer_lightning.config.factors import FACTORS, factors
 from fer_lightning.tracking.wandb_identity import run_configuration, run_summary
 from fer_lightning.tracking.wandb_log import read_wandb_log
 from fer_lightning.tracking.workspace import build_workspace, workspace_spec
-from fer_lightning.train import train
+from fer_lightning.training.train import train
 
 CONFIG: dict[str, Any] = {
     "seed": 3,

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from fer_lightning.build import build_data
 from fer_lightning.commands.arguments import split_arguments
 from fer_lightning.config.compose import compose_config
 from fer_lightning.config.schema import check_config
@@ -16,6 +15,7 @@ from fer_lightning.data.faces import Faces
 from fer_lightning.plots.contact_sheet import contact_sheet
 from fer_lightning.plots.style import save_figure
 from fer_lightning.report.audit import to_text, write_audit
+from fer_lightning.training.build import build_data
 
 KEYS: dict[str, Any] = {"output": None}
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 
-from fer_lightning.checkpoints import load_classifier
 from fer_lightning.commands.arguments import parse_arguments, set_threads
 from fer_lightning.config.schema import nearest
 from fer_lightning.data.datamodule import FaceDataModule
@@ -27,8 +26,9 @@ from fer_lightning.explanations.page import write_page
 from fer_lightning.explanations.parts import chosen_parts, make_parts
 from fer_lightning.explanations.section import Section
 from fer_lightning.explanations.subject import Subject
-from fer_lightning.module import ExpressionClassifier
 from fer_lightning.tracking.redact import redact_text
+from fer_lightning.training.checkpoints import load_classifier
+from fer_lightning.training.module import ExpressionClassifier
 
 KEYS: dict[str, Any] = {
     "checkpoint": None,

@@ -13,7 +13,7 @@ from fer_lightning.runs.groups import choose_columns, group_rows
 from fer_lightning.runs.listing import FORMATS, render, render_groups
 from fer_lightning.runs.table import Row, collect, sort_rows
 from fer_lightning.sweeps.records import TrialRecord, load_trials
-from fer_lightning.train import shown
+from fer_lightning.training.train import shown
 
 KEYS: dict[str, Any] = {"format": None, "output": None, "sort": None, "columns": None, "by": None}
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from fer_lightning.build import build_model
 from fer_lightning.config.compose import compose_config
 from fer_lightning.models.summary import model_summary
+from fer_lightning.training.build import build_model
 
 
 def main(arguments: list[str]) -> int:

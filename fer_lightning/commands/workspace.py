@@ -10,7 +10,7 @@ from fer_lightning.errors import ConfigError
 from fer_lightning.runs.files import write_json
 from fer_lightning.tracking.said import first_line
 from fer_lightning.tracking.wandb_mode import MODES, choose_mode
-from fer_lightning.train import shown
+from fer_lightning.training.train import shown
 
 KEYS: dict[str, Any] = {
     "project": "fer_lightning",

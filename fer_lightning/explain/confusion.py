@@ -8,8 +8,8 @@ import numpy as np
 import torch
 
 from fer_lightning.errors import ConfigError, DataError
-from fer_lightning.metrics import confusion_matrix
 from fer_lightning.runs.predictions import Predictions
+from fer_lightning.training.metrics import confusion_matrix
 
 
 @dataclass(frozen=True, eq=False)

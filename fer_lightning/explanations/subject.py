@@ -15,8 +15,8 @@ from fer_lightning.data.datamodule import FaceDataModule
 from fer_lightning.data.pictures import Pictures
 from fer_lightning.errors import ConfigError, DataError
 from fer_lightning.evaluate import predict_split
-from fer_lightning.module import ExpressionClassifier
 from fer_lightning.runs.predictions import Predictions
+from fer_lightning.training.module import ExpressionClassifier
 
 
 @dataclass(frozen=True, eq=False)

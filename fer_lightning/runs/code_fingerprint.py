@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fer_lightning.own_code import OwnModule, imported_names, own_modules
+from fer_lightning.runs.own_code import OwnModule, imported_names, own_modules
 
 CHOICES = ("refuse", "accept")
 _LOOKUPS = ("hydra.utils.get_class", "hydra.utils.get_method", "hydra.utils.get_object")

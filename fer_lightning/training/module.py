@@ -13,7 +13,7 @@ from torch.optim import Optimizer
 from fer_lightning.data.augmentation import Augmentation
 from fer_lightning.data.loader import Batch
 from fer_lightning.errors import TrainingDivergedError
-from fer_lightning.metrics import classification_metrics
+from fer_lightning.training.metrics import classification_metrics
 
 CHECKPOINT_KEY = "fer_lightning"
 

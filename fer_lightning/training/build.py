@@ -11,12 +11,12 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor, nn
 
-from fer_lightning.construct import construct, plain_node
 from fer_lightning.data.datamodule import FaceDataModule
-from fer_lightning.distillation import read_teachers
 from fer_lightning.errors import ConfigError, UserError
 from fer_lightning.models.size import require_any_size
-from fer_lightning.module import ExpressionClassifier
+from fer_lightning.training.construct import construct, plain_node
+from fer_lightning.training.distillation import read_teachers
+from fer_lightning.training.module import ExpressionClassifier
 
 
 def build(node: Any, **more: Any) -> Any:
@@ -147,7 +147,7 @@ def build_module(
 ) -> ExpressionClassifier:
     """Return the module to train, its normalization fitted on the training faces.
 
-    ``targets``, float ``[N, C]``, take the place of the labels: see :func:`~fer_lightning.distillation.soft_targets`.
+    ``targets``, float ``[N, C]``, take the place of the labels: see :func:`~fer_lightning.training.distillation.soft_targets`.
     """
     torch.manual_seed(config.seed)
     model = build_model(config.model, image_size=data.image_size, num_classes=data.num_classes)

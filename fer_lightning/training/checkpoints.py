@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from omegaconf import OmegaConf
 
-from fer_lightning.build import build, build_model
 from fer_lightning.errors import DataError
-from fer_lightning.module import CHECKPOINT_KEY, ExpressionClassifier
+from fer_lightning.training.build import build, build_model
+from fer_lightning.training.module import CHECKPOINT_KEY, ExpressionClassifier
 
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:

@@ -12,17 +12,12 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.loggers.logger import Logger
 
-from fer_lightning.build import build, build_data, build_module
 from fer_lightning.callbacks.safe_points import SafePoints
 from fer_lightning.config.precision import warn_of_precision
 from fer_lightning.config.schema import check_config
-from fer_lightning.continuation import check_continuation, code_changes, find_checkpoint
 from fer_lightning.data.datamodule import FaceDataModule
-from fer_lightning.distillation import fingerprint, read_teachers, soft_targets
 from fer_lightning.errors import ConfigError
 from fer_lightning.models.counting import count_parameters
-from fer_lightning.module import ExpressionClassifier
-from fer_lightning.quiet import quiet_libraries
 from fer_lightning.runs.code_fingerprint import code_fingerprint, find_targets
 from fer_lightning.runs.files import write_text, yaml_text
 from fer_lightning.runs.metrics_csv import MetricsCsv
@@ -33,6 +28,11 @@ from fer_lightning.sweeps.naming import FREE_KEYS
 from fer_lightning.tracking.redact import redact
 from fer_lightning.tracking.said import first_line
 from fer_lightning.tracking.wandb_run import WandbRun
+from fer_lightning.training.build import build, build_data, build_module
+from fer_lightning.training.distillation import fingerprint, read_teachers, soft_targets
+from fer_lightning.training.library_warnings import quiet_libraries
+from fer_lightning.training.module import ExpressionClassifier
+from fer_lightning.training.resume import check_continuation, code_changes, find_checkpoint
 
 log = logging.getLogger(__name__)
 

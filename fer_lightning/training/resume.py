@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from fer_lightning.checkpoints import read_checkpoint
 from fer_lightning.errors import ConfigError
-from fer_lightning.module import CHECKPOINT_KEY
 from fer_lightning.runs.code_fingerprint import in_words
+from fer_lightning.training.checkpoints import read_checkpoint
+from fer_lightning.training.module import CHECKPOINT_KEY
 
 # What decides the numbers of a run. The rest may change when it goes on: the device, what is logged or looked at.
 SAME = (
