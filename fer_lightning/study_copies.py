@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 from yaml import YAMLError
 
 from fer_lightning.errors import ConfigError, DataError
-from fer_lightning.evaluate import data_from
+from fer_lightning.evaluation.evaluate import data_from
 from fer_lightning.stats.records import ArmRun
 
 

@@ -9,7 +9,7 @@ from torch import nn
 
 from fer_lightning.callbacks.averaging import AveragedWeights, averaged_weights
 from fer_lightning.errors import ConfigError
-from fer_lightning.evaluate import data_of
+from fer_lightning.evaluation.evaluate import data_of
 from fer_lightning.explain import dead_units
 from fer_lightning.training.checkpoints import load_classifier
 from tests.test_train import measured, run, weights

@@ -11,7 +11,7 @@ from fer_lightning.__main__ import main
 from fer_lightning.config.compose import compose_config
 from fer_lightning.data.faces import Faces
 from fer_lightning.errors import ConfigError, DataError
-from fer_lightning.evaluate import data_of, predict_split
+from fer_lightning.evaluation.evaluate import data_of, predict_split
 from fer_lightning.runs.predictions import Predictions, write_predictions
 from fer_lightning.training.build import build_data
 from fer_lightning.training.checkpoints import load_classifier

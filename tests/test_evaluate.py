@@ -8,11 +8,11 @@ from fer_lightning.commands.evaluate import table, write
 from fer_lightning.config.compose import compose_config
 from fer_lightning.data.near_copies import nearest_correlation
 from fer_lightning.errors import ConfigError, DataError
-from fer_lightning.evaluate import evaluate, measure, predict_split
+from fer_lightning.evaluation.evaluate import evaluate, measure, predict_split
+from fer_lightning.evaluation.test_time_augmentation import check_views, views
 from fer_lightning.models import Fast, Small
 from fer_lightning.runs.leakage import WITHOUT, read_kept
 from fer_lightning.runs.predictions import Predictions
-from fer_lightning.views import check_views, views
 from tests.test_explain_command import save
 
 

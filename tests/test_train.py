@@ -12,7 +12,7 @@ import torch
 
 from fer_lightning.config.compose import compose_config
 from fer_lightning.errors import ConfigError, DataError, TrainingDivergedError
-from fer_lightning.evaluate import data_of, predict_split
+from fer_lightning.evaluation.evaluate import data_of, predict_split
 from fer_lightning.runs.metrics_csv import read_metrics
 from fer_lightning.runs.predictions import read_predictions
 from fer_lightning.training.checkpoints import load_classifier, read_checkpoint

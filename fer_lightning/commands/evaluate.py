@@ -9,7 +9,7 @@ from typing import Any
 from fer_lightning.commands.arguments import parse_arguments, set_threads
 from fer_lightning.data.faces import SPLITS
 from fer_lightning.errors import ConfigError
-from fer_lightning.evaluate import Evaluation, evaluate
+from fer_lightning.evaluation.evaluate import Evaluation, evaluate
 from fer_lightning.runs.files import write_json
 from fer_lightning.runs.leakage import write_copies
 from fer_lightning.runs.predictions import write_predictions

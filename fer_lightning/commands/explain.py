@@ -15,7 +15,7 @@ from fer_lightning.data.datamodule import FaceDataModule
 from fer_lightning.data.faces import SPLITS
 from fer_lightning.data.pictures import Pictures, read_pictures
 from fer_lightning.errors import ConfigError, DataError, UserError
-from fer_lightning.evaluate import data_of
+from fer_lightning.evaluation.evaluate import data_of
 from fer_lightning.explain.layers import find_layer
 from fer_lightning.explain.lime import Lime
 from fer_lightning.explain.region_occlusion import RegionOcclusion

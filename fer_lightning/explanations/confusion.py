@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fer_lightning.evaluate import predict_split
+from fer_lightning.evaluation.evaluate import predict_split
 from fer_lightning.explain.class_table import class_cells, class_table
 from fer_lightning.explain.confusion import confused_pairs, confusion, counts_table
 from fer_lightning.explain.confusion_difference import confusion_difference

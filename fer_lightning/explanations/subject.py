@@ -14,7 +14,7 @@ from torch import Tensor
 from fer_lightning.data.datamodule import FaceDataModule
 from fer_lightning.data.pictures import Pictures
 from fer_lightning.errors import ConfigError, DataError
-from fer_lightning.evaluate import predict_split
+from fer_lightning.evaluation.evaluate import predict_split
 from fer_lightning.runs.predictions import Predictions
 from fer_lightning.training.module import ExpressionClassifier
 

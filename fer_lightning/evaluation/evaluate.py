@@ -14,13 +14,13 @@ from omegaconf import OmegaConf
 from fer_lightning.config.schema import nearest
 from fer_lightning.data.datamodule import FaceDataModule
 from fer_lightning.errors import ConfigError, DataError
+from fer_lightning.evaluation.test_time_augmentation import check_views, views
 from fer_lightning.models.size import require_any_size
 from fer_lightning.runs.predictions import Predictions, average
 from fer_lightning.training.build import build_data
 from fer_lightning.training.checkpoints import load_classifier
 from fer_lightning.training.metrics import classification_metrics, confusion_matrix
 from fer_lightning.training.module import ExpressionClassifier
-from fer_lightning.views import check_views, views
 
 
 @dataclass(frozen=True)
