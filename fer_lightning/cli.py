@@ -100,7 +100,7 @@ def _dispatch(arguments: list[str]) -> int:
 
     with stoppable():
         # Within, because the import takes seconds.
-        from fer_lightning.experiment import run_experiment
+        from fer_lightning.study.experiment import run_experiment
 
         return run_experiment(arguments)
 

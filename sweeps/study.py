@@ -14,8 +14,8 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
 
-from fer_lightning.earlier_verdicts import JUDGED_BY
 from fer_lightning.errors import ConfigError
+from fer_lightning.study.earlier_verdicts import JUDGED_BY
 from fer_lightning.sweeps.address import storage_file
 from fer_lightning.sweeps.algorithms import build_pruner, build_sampler
 from fer_lightning.sweeps.enqueue import enqueue

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import optuna
 import pytest
 
-from fer_lightning.code_notes import code_notes
 from fer_lightning.errors import ConfigError
+from fer_lightning.study.code_notes import code_notes
 from fer_lightning.sweeps.options import SweepOptions
 from fer_lightning.sweeps.records import TrialRecord, load_study, load_trials
 from fer_lightning.sweeps.space_config import parse_space

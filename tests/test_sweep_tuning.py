@@ -20,8 +20,8 @@ from sweep_runner import PLAN, epochs, finish, output, run_here, start
 from fer_lightning.errors import ConfigError, DataError
 from fer_lightning.objective import Objective
 from fer_lightning.report.text import to_text
-from fer_lightning.study_report import judge
-from fer_lightning.study_runs import arm_runs, tuned_runs
+from fer_lightning.study.arms import arm_runs, tuned_runs
+from fer_lightning.study.report import judge
 from fer_lightning.sweeps.plan import Plan
 from fer_lightning.sweeps.plan_config import parse_plan
 from fer_lightning.sweeps.records import TrialRecord, load_study, load_trials

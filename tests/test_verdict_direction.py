@@ -20,7 +20,7 @@ from optuna.trial import TrialState
 
 from fer_lightning.report.page.model import page_model
 from fer_lightning.runs.predictions import Predictions, write_predictions
-from fer_lightning.study_report import report_study
+from fer_lightning.study.report import report_study
 from fer_lightning.sweeps.address import storage_url
 from fer_lightning.sweeps.claim import Claim, Claims
 from fer_lightning.sweeps.job import Job

@@ -29,7 +29,7 @@ def run_job(config: DictConfig) -> float | None:
     from fer_lightning.training.train import run_folder, train
 
     if Job.current() is not None:
-        from fer_lightning.trial import run_trial
+        from fer_lightning.study.trial import run_trial
 
         return run_trial(config, run_folder())
     with stoppable():

@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING, Any
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
-from fer_lightning.code_notes import code_notes
-from fer_lightning.earlier_verdicts import earlier_note, earlier_objective
 from fer_lightning.errors import ConfigError, DataError, UserError
 from fer_lightning.objective import SHARE, VAL_ACC, Objective, study_objective
 from fer_lightning.report.ablation import AblationReport, ablation_report
@@ -26,8 +24,10 @@ from fer_lightning.report.text import to_text
 from fer_lightning.runs.leakage import WITHOUT
 from fer_lightning.stats.importance import objective_importance
 from fer_lightning.stats.rules import Rules
-from fer_lightning.study_copies import without_copies
-from fer_lightning.study_runs import arm_runs, tuned_runs
+from fer_lightning.study.arms import arm_runs, tuned_runs
+from fer_lightning.study.code_notes import code_notes
+from fer_lightning.study.earlier_verdicts import earlier_note, earlier_objective
+from fer_lightning.study.leakage import without_copies
 from fer_lightning.sweeps.cell import PLAIN
 from fer_lightning.sweeps.job import WORKER
 from fer_lightning.sweeps.records import TrialRecord, load_study, load_trials

@@ -1,0 +1,1 @@
+"""An experiment, a study's trial, and what a study found."""
