@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
+from fer_lightning.plots.forest import axis_limit, effects_data, plot_effects
 from fer_lightning.plots.style import figure_style, new_axes
 from fer_lightning.report.ablation import ablation_report
-from fer_lightning.report.effects import axis_limit, effects_data, plot_effects
 from fer_lightning.stats.records import ArmRun
 
 
@@ -132,6 +132,6 @@ def test_figures_need_no_window_system():
     with figure_style():
         assert isinstance(new_axes().get_figure(), Figure)
     source = [
-        sys.modules[name].__dict__ for name in ("fer_lightning.report.effects", "fer_lightning.plots.style")
+        sys.modules[name].__dict__ for name in ("fer_lightning.plots.forest", "fer_lightning.plots.style")
     ]
     assert not any("plt" in names or "pyplot" in names for names in source)

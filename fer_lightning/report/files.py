@@ -10,9 +10,9 @@ import math
 from pathlib import Path
 from typing import Any
 
+from fer_lightning.plots.forest import effects_data, plot_effects
 from fer_lightning.plots.style import save_figure
 from fer_lightning.report.ablation import AblationReport
-from fer_lightning.report.effects import effects_data, plot_effects
 from fer_lightning.report.markdown import to_markdown
 from fer_lightning.report.rows import ArmSummary
 from fer_lightning.report.text import to_text
