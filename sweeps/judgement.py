@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from fer_lightning.config.objective import UNNAMED, known_direction
 from fer_lightning.errors import ConfigError
-from fer_lightning.objective import UNNAMED, known_direction
 
 _MODES = {True: "max", False: "min"}
 _HIGHER = {"max": True, "maximize": True, "min": False, "minimize": False}

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from optuna.trial import FrozenTrial, TrialState
 
-from fer_lightning.objective import Objective
+from fer_lightning.config.objective import Objective
 from fer_lightning.sweeps.cell import TUNED, TUNING
 from fer_lightning.sweeps.claim import Claim
 from fer_lightning.sweeps.enqueue import cell_of

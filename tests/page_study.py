@@ -16,9 +16,9 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution, Floa
 from optuna.trial import TrialState, create_trial
 from PIL import Image
 
-from fer_lightning.objective import study_objective
-from fer_lightning.report.ablation import AblationReport
+from fer_lightning.config.objective import study_objective
 from fer_lightning.runs.predictions import Predictions, write_predictions
+from fer_lightning.stats.ablation import AblationReport
 from fer_lightning.study.earlier_verdicts import JUDGED_BY
 from fer_lightning.study.report import judge
 from fer_lightning.sweeps.records import load_study, load_trials

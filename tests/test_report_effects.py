@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from fer_lightning.plots.forest import axis_limit, effects_data, plot_effects
 from fer_lightning.plots.style import figure_style, new_axes
-from fer_lightning.report.ablation import ablation_report
+from fer_lightning.stats.ablation import ablation_report
 from fer_lightning.stats.records import ArmRun
 
 

@@ -12,8 +12,8 @@ import pytest
 from page_study import judged, make_study
 from PIL import Image
 
+from fer_lightning.config.objective import Objective
 from fer_lightning.explain.confusion import confusion
-from fer_lightning.objective import Objective
 from fer_lightning.report.page.columns import metric_columns, parameter_columns
 from fer_lightning.report.page.configs import split_configs
 from fer_lightning.report.page.model import page_model

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from fer_lightning.report.ablation import ablation_report
+from fer_lightning.stats.ablation import ablation_report
 from fer_lightning.stats.crossed import components, mean_squares, p_value
 from fer_lightning.stats.records import ArmRun
 from fer_lightning.stats.rules import Rules

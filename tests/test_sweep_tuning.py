@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from scipy.stats import qmc
 from sweep_runner import PLAN, epochs, finish, output, run_here, start
 
+from fer_lightning.config.objective import Objective
 from fer_lightning.errors import ConfigError, DataError
-from fer_lightning.objective import Objective
 from fer_lightning.report.text import to_text
 from fer_lightning.study.arms import arm_runs, tuned_runs
 from fer_lightning.study.report import judge

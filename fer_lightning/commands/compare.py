@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 
 from fer_lightning.commands.arguments import split_arguments
+from fer_lightning.config.objective import Objective
 from fer_lightning.errors import ConfigError, DataError
-from fer_lightning.objective import Objective
-from fer_lightning.report.ablation import ablation_report
 from fer_lightning.report.text import to_text
 from fer_lightning.runs.leakage import WITHOUT, check_faces, read_kept
 from fer_lightning.runs.predictions import Predictions, read_predictions, same_faces
+from fer_lightning.stats.ablation import ablation_report
 from fer_lightning.stats.records import ArmRun
 from fer_lightning.stats.rules import Rules
 

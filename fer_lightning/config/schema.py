@@ -16,9 +16,9 @@ from omegaconf.errors import OmegaConfBaseException
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.errors import PydanticSchemaGenerationError, PydanticUndefinedAnnotation, PydanticUserError
 
+from fer_lightning.config.objective import known_direction
 from fer_lightning.config.precision import check_precision
 from fer_lightning.errors import ConfigError
-from fer_lightning.objective import known_direction
 from fer_lightning.runs.code_fingerprint import CHOICES
 
 

@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from fer_lightning.plots.style import BLUE, GREY, VERMILION, figure_style, new_axes
-from fer_lightning.report.ablation import AblationReport
 from fer_lightning.report.cells import SYNTHETIC, difference
 from fer_lightning.report.text import wrap_name
+from fer_lightning.stats.ablation import AblationReport
 
 # Colour and shape both tell the verdict: no reader depends on colour alone.
 _MARKS = {

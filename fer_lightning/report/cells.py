@@ -6,8 +6,8 @@ import math
 import shlex
 from collections.abc import Iterable
 
-from fer_lightning.report.ablation import AblationReport
-from fer_lightning.report.rows import ArmSummary
+from fer_lightning.stats.ablation import AblationReport
+from fer_lightning.stats.arm_summary import ArmSummary
 from fer_lightning.stats.power import MAX_SEEDS
 
 NONE = "–"

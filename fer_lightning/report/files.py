@@ -12,12 +12,12 @@ from typing import Any
 
 from fer_lightning.plots.forest import effects_data, plot_effects
 from fer_lightning.plots.style import save_figure
-from fer_lightning.report.ablation import AblationReport
 from fer_lightning.report.markdown import to_markdown
-from fer_lightning.report.rows import ArmSummary
 from fer_lightning.report.text import to_text
-from fer_lightning.report.tuning import TuningPart
 from fer_lightning.runs.files import write_text
+from fer_lightning.stats.ablation import AblationReport
+from fer_lightning.stats.arm_summary import ArmSummary
+from fer_lightning.stats.tuning import TuningPart
 
 _FROM_EFFECT = {
     "difference": "mean",

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from fer_lightning.report import cells
-from fer_lightning.report.ablation import AblationReport
-from fer_lightning.report.factorial import EXPLANATION, HEADER, factorial_cells, importance_line
+from fer_lightning.report.factorial_cells import EXPLANATION, HEADER, factorial_cells, importance_line
 from fer_lightning.report.text import table_cells
 from fer_lightning.report.tuning_cells import tuning_lines, tuning_table
+from fer_lightning.stats.ablation import AblationReport
 
 
 def escaped(text: str) -> str:

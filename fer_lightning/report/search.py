@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fer_lightning.objective import Objective, study_objective
+from fer_lightning.config.objective import Objective, study_objective
 from fer_lightning.plots.search import history_data, plot_history, plot_importance, trial_records
 from fer_lightning.plots.search_space import plot_parallel, plot_slices, space_data
 from fer_lightning.plots.style import figure_style, save_figure

@@ -7,9 +7,9 @@ import textwrap
 from collections.abc import Sequence
 
 from fer_lightning.report import cells
-from fer_lightning.report.ablation import AblationReport
-from fer_lightning.report.factorial import EXPLANATION, HEADER, factorial_cells, importance_line
+from fer_lightning.report.factorial_cells import EXPLANATION, HEADER, factorial_cells, importance_line
 from fer_lightning.report.tuning_cells import tuning_lines, tuning_table
+from fer_lightning.stats.ablation import AblationReport
 
 WIDTH = 110
 _GAP = "  "

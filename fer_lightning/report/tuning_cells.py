@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from fer_lightning.report import cells
-from fer_lightning.report.ablation import AblationReport
-from fer_lightning.report.tuning import ArmTuning, TuningPart
+from fer_lightning.stats.ablation import AblationReport
+from fer_lightning.stats.tuning import ArmTuning, TuningPart
 
 
 def setting(value: Any) -> str:

@@ -12,6 +12,7 @@ from statsmodels.formula.api import ols
 from statsmodels.stats.anova import anova_lm
 
 from fer_lightning.errors import DataError
+from fer_lightning.stats.importance import factor_importance
 from fer_lightning.stats.records import ArmRun
 from fer_lightning.stats.verdict import holm
 
@@ -141,3 +142,22 @@ def _rows(
     ]
     missing = tuple(pair for pair in itertools.combinations(factors, 2) if pair not in pairs)
     return Anova(tuple(rows), n_runs, missing)
+
+
+@dataclass(frozen=True)
+class FactorialPart:
+    """Analysis of variance, and each factor's importance (fANOVA: share of the variance, the largest first)."""
+
+    anova: Anova
+    importance: dict[str, float]
+
+
+def factorial_part(runs: Sequence[ArmRun]) -> tuple[FactorialPart | None, str | None]:
+    """What a plan that crosses factors tells beyond its arms; None for other plans, with a note if it failed."""
+    names = {tuple(sorted(run.levels)) for run in runs if run.complete}
+    if len(names) != 1 or not crossed_pairs(runs):
+        return None, None
+    try:
+        return FactorialPart(anova_table(runs), factor_importance(runs)), None
+    except DataError as error:
+        return None, f"no analysis of variance: {error}"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from fer_lightning.config.objective import Objective
 from fer_lightning.errors import ConfigError
-from fer_lightning.objective import Objective
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from fer_lightning.report.tuning import ArmTuning, TuningPart
 from fer_lightning.stats.records import ArmRun
+from fer_lightning.stats.tuning import ArmTuning, TuningPart
 from fer_lightning.sweeps.cell import PLAIN, PREFIX, TUNED, TUNING
 from fer_lightning.sweeps.records import TrialRecord
 from fer_lightning.sweeps.tuning import choose

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fer_lightning.objective import VAL_ACC, Objective
+from fer_lightning.config.objective import VAL_ACC, Objective
 
 if TYPE_CHECKING:
     import optuna

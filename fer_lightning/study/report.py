@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
+from fer_lightning.config.objective import SHARE, VAL_ACC, Objective, study_objective
 from fer_lightning.errors import ConfigError, DataError, UserError
-from fer_lightning.objective import SHARE, VAL_ACC, Objective, study_objective
-from fer_lightning.report.ablation import AblationReport, ablation_report
 from fer_lightning.report.files import write_report
 from fer_lightning.report.page import write_page
 from fer_lightning.report.search import write_search_figures
 from fer_lightning.report.text import to_text
 from fer_lightning.runs.leakage import WITHOUT
+from fer_lightning.stats.ablation import AblationReport, ablation_report
 from fer_lightning.stats.importance import objective_importance
 from fer_lightning.stats.rules import Rules
 from fer_lightning.study.arms import arm_runs, tuned_runs

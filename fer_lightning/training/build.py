@@ -147,7 +147,8 @@ def build_module(
 ) -> ExpressionClassifier:
     """Return the module to train, its normalization fitted on the training faces.
 
-    ``targets``, float ``[N, C]``, take the place of the labels: see :func:`~fer_lightning.training.distillation.soft_targets`.
+    ``targets``, float ``[N, C]``, take the place of the labels: see
+    :func:`~fer_lightning.training.distillation.soft_targets`.
     """
     torch.manual_seed(config.seed)
     model = build_model(config.model, image_size=data.image_size, num_classes=data.num_classes)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from fer_lightning.objective import Objective
+from fer_lightning.config.objective import Objective
 from fer_lightning.report.page.run_files import rounded
 from fer_lightning.tracking.redact import MASK, redact
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from fer_lightning.objective import Objective
+from fer_lightning.config.objective import Objective
 from fer_lightning.plots.forest import effects_data
 from fer_lightning.plots.search import history_data, trial_records
 from fer_lightning.report import cells
-from fer_lightning.report.ablation import AblationReport
 from fer_lightning.report.page.run_files import rounded
+from fer_lightning.stats.ablation import AblationReport
 from fer_lightning.stats.importance import objective_importance
 
 if TYPE_CHECKING:

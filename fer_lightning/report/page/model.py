@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from scipy.stats import norm
 
-from fer_lightning.objective import Objective, study_objective
+from fer_lightning.config.objective import Objective, study_objective
 from fer_lightning.report import cells
-from fer_lightning.report.ablation import AblationReport
-from fer_lightning.report.factorial import EXPLANATION, HEADER, factorial_cells, importance_line
+from fer_lightning.report.factorial_cells import EXPLANATION, HEADER, factorial_cells, importance_line
 from fer_lightning.report.page import provenance, words
 from fer_lightning.report.page.columns import cost_columns, metric_columns, parameter_columns
 from fer_lightning.report.page.configs import split_configs
@@ -26,6 +25,7 @@ from fer_lightning.report.page.drawings import (
 from fer_lightning.report.page.run_entries import Pictures, embedded_sheets, run_entry
 from fer_lightning.report.page.run_files import RunFiles, read_run
 from fer_lightning.report.tuning_cells import tuning_lines, tuning_table
+from fer_lightning.stats.ablation import AblationReport
 from fer_lightning.tracking.redact import redact
 
 if TYPE_CHECKING:

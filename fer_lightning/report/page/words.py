@@ -6,10 +6,10 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from fer_lightning.objective import Objective
+from fer_lightning.config.objective import Objective
 from fer_lightning.report import cells
-from fer_lightning.report.ablation import AblationReport
-from fer_lightning.report.rows import ArmSummary
+from fer_lightning.stats.ablation import AblationReport
+from fer_lightning.stats.arm_summary import ArmSummary
 
 if TYPE_CHECKING:
     from fer_lightning.sweeps.records import TrialRecord

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from fer_lightning.config.objective import Objective
 from fer_lightning.errors import DataError
-from fer_lightning.objective import Objective
-from fer_lightning.report.factorial import FactorialPart, factorial_part
-from fer_lightning.report.rows import ArmSummary, seeds_to_call, smallest_called, summarize_arms
-from fer_lightning.report.tuning import TuningPart
+from fer_lightning.stats.arm_summary import ArmSummary, seeds_to_call, smallest_called, summarize_arms
+from fer_lightning.stats.factorial import FactorialPart, factorial_part
 from fer_lightning.stats.paired import (
     OTHER_ACCURACY,
     SAME_DIFFERENCE,
@@ -20,6 +19,7 @@ from fer_lightning.stats.paired import (
 from fer_lightning.stats.power import Spread, spread_of
 from fer_lightning.stats.records import ArmRun, complete_by_seed
 from fer_lightning.stats.rules import Rules
+from fer_lightning.stats.tuning import TuningPart
 
 
 @dataclass(frozen=True)
