@@ -15,8 +15,8 @@ from PIL import Image
 from fer_lightning.config.objective import Objective
 from fer_lightning.explain.confusion import confusion
 from fer_lightning.report.page.columns import metric_columns, parameter_columns
-from fer_lightning.report.page.configs import split_configs
-from fer_lightning.report.page.model import page_model
+from fer_lightning.report.page.config_diff import split_configs
+from fer_lightning.report.page.page_data import page_model
 from fer_lightning.report.page.pictures import LARGEST, TOTAL, embedded, picture_budget
 from fer_lightning.report.page.provenance import latest_command
 from fer_lightning.report.page.run_files import flatten, read_run

@@ -6,7 +6,7 @@ import pytest
 from browser import CHROMIUM, FLAGS
 from page_study import judged, make_study
 
-from fer_lightning.report.page.model import page_model
+from fer_lightning.report.page.page_data import page_model
 from fer_lightning.report.page.write import render, write_page
 from fer_lightning.sweeps.records import load_study, load_trials
 

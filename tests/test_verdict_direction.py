@@ -18,7 +18,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 from optuna.trial import TrialState
 
-from fer_lightning.report.page.model import page_model
+from fer_lightning.report.page.page_data import page_model
 from fer_lightning.runs.predictions import Predictions, write_predictions
 from fer_lightning.study.report import report_study
 from fer_lightning.sweeps.address import storage_url

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from fer_lightning.report.page import words
-from fer_lightning.report.page.drawings import curve_of
+from fer_lightning.report.page import sentences as words
+from fer_lightning.report.page.chart_data import curve_of
 from fer_lightning.report.page.pictures import embedded, picture_budget
 from fer_lightning.report.page.run_files import RunFiles
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import jinja2
 from markupsafe import Markup
 
-from fer_lightning.report.page.model import PageModel, page_model
+from fer_lightning.report.page.page_data import PageModel, page_model
 from fer_lightning.runs.files import write_text
 from fer_lightning.stats.ablation import AblationReport
 

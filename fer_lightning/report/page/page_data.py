@@ -12,16 +12,17 @@ from scipy.stats import norm
 from fer_lightning.config.objective import Objective, study_objective
 from fer_lightning.report import cells
 from fer_lightning.report.factorial_cells import EXPLANATION, HEADER, factorial_cells, importance_line
-from fer_lightning.report.page import provenance, words
-from fer_lightning.report.page.columns import cost_columns, metric_columns, parameter_columns
-from fer_lightning.report.page.configs import split_configs
-from fer_lightning.report.page.drawings import (
+from fer_lightning.report.page import provenance
+from fer_lightning.report.page import sentences as words
+from fer_lightning.report.page.chart_data import (
     forest,
     forest_cells,
     last_value,
     log_parameters,
     search_drawings,
 )
+from fer_lightning.report.page.columns import cost_columns, metric_columns, parameter_columns
+from fer_lightning.report.page.config_diff import split_configs
 from fer_lightning.report.page.run_entries import Pictures, embedded_sheets, run_entry
 from fer_lightning.report.page.run_files import RunFiles, read_run
 from fer_lightning.report.tuning_cells import tuning_lines, tuning_table
