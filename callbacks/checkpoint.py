@@ -9,7 +9,7 @@ from typing import Any
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import ModelCheckpoint
 
-from fer_lightning.sweeps.interrupts import shielded
+from fer_lightning.signals import shielded
 
 _PATHS = ("best_model_path", "last_model_path", "kth_best_model_path")
 

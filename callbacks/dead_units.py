@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from fer_lightning.errors import ConfigError
 from fer_lightning.explain.dead_units import ALERT, UnitWatch, dead_alert, dead_share
+from fer_lightning.messages import one_line
 from fer_lightning.plots.style import save_figure
-from fer_lightning.tracking.said import one_line
 from fer_lightning.tracking.wandb_run import log_media
 
 log = logging.getLogger(__name__)

@@ -23,8 +23,8 @@ from fer_lightning.callbacks.predictions import LOGITS_FILE, kept_predictions
 from fer_lightning.data.datamodule import FaceDataModule
 from fer_lightning.errors import ConfigError
 from fer_lightning.explain.undisturbed import undisturbed
+from fer_lightning.messages import one_line
 from fer_lightning.runs.predictions import Predictions, read_predictions
-from fer_lightning.tracking.said import one_line
 from fer_lightning.tracking.wandb_media import Picture, Table
 from fer_lightning.tracking.wandb_run import log_media
 from fer_lightning.training.checkpoints import read_checkpoint

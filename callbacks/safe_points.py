@@ -6,7 +6,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 
-from fer_lightning.sweeps.interrupts import raise_if_stopped
+from fer_lightning.signals import raise_if_stopped
 
 
 class SafePoints(pl.Callback):

@@ -58,7 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     if os.environ.get("FER_WORKER"):
-        from fer_lightning.tracking.redact_stream import redact_output
+        from fer_lightning.redact import redact_output
 
         redact_output()  # what a worker prints is kept in its log
     try:
@@ -77,7 +77,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _complain(error: UserError) -> int:
-    from fer_lightning.tracking.redact import redact_text
+    from fer_lightning.redact import redact_text
 
     print("fer_lightning: " + redact_text(" ".join(str(error).split())), file=sys.stderr)
     return error.exit_status
@@ -96,7 +96,7 @@ def _dispatch(arguments: list[str]) -> int:
         from fer_lightning.config.schema import nearest
 
         raise UserError(f"{first}: no such command; {nearest(first, COMMANDS)}")
-    from fer_lightning.sweeps.interrupts import stoppable
+    from fer_lightning.signals import stoppable
 
     with stoppable():
         # Within, because the import takes seconds.

@@ -34,7 +34,7 @@ class FerOptunaSweeper(Sweeper):
 
     def sweep(self, arguments: list[str]) -> Any:
         """Run the study to the end of its budget; return its name."""
-        from fer_lightning.sweeps.interrupts import stoppable
+        from fer_lightning.signals import stoppable
 
         assert self._sweep is not None
         with stoppable():

@@ -11,15 +11,15 @@ from hydra.core.utils import JobReturn, JobStatus
 from optuna import TrialPruned
 from optuna.trial import TrialState
 
+from fer_lightning.messages import reason_of
+from fer_lightning.redact import redact_text
+from fer_lightning.signals import interruption_behind, raise_if_stopped
 from fer_lightning.sweeps.claim import Claim, Claims
 from fer_lightning.sweeps.hold import StudyHaltedError
-from fer_lightning.sweeps.interrupts import interruption_behind, raise_if_stopped
 from fer_lightning.sweeps.job import THREADS, Job
 from fer_lightning.sweeps.objective import choose
 from fer_lightning.sweeps.override import override
-from fer_lightning.sweeps.reason import reason_of
 from fer_lightning.sweeps.study import StudySpec
-from fer_lightning.tracking.redact import redact_text
 
 
 class HydraLauncher(Protocol):

@@ -13,14 +13,14 @@ import sqlalchemy
 from filelock import FileLock, Timeout
 
 from fer_lightning.errors import ConfigError
-from fer_lightning.sweeps.address import missing_driver, storage_file
-from fer_lightning.sweeps.interrupts import (
+from fer_lightning.messages import reason_of
+from fer_lightning.signals import (
     PATIENCE_SECONDS,
     raise_if_stopped,
     shielded,
     stop_requested,
 )
-from fer_lightning.sweeps.reason import reason_of
+from fer_lightning.sweeps.address import missing_driver, storage_file
 
 _POLL_SECONDS = 0.05
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fer_lightning.errors import ConfigError
-from fer_lightning.tracking.redact import redact
+from fer_lightning.redact import redact
 
 # What may differ between two commands that work on the same study.
 FREE_KEYS = (

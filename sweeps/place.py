@@ -6,9 +6,9 @@ import json
 import os
 from pathlib import Path
 
+from fer_lightning.redact import redact_text
 from fer_lightning.runs.files import write_json
 from fer_lightning.sweeps.address import JOURNAL_PREFIX, storage_file
-from fer_lightning.tracking.redact import redact_text
 
 PLACE = "study.json"
 _OWN = ("study.db", "study.journal")

@@ -15,6 +15,7 @@ from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
 
 from fer_lightning.errors import ConfigError
+from fer_lightning.redact import redact, redact_text
 from fer_lightning.study.earlier_verdicts import JUDGED_BY
 from fer_lightning.sweeps.address import storage_file
 from fer_lightning.sweeps.algorithms import build_pruner, build_sampler
@@ -26,7 +27,6 @@ from fer_lightning.sweeps.plan import Plan
 from fer_lightning.sweeps.space import Lookup, SearchSpace
 from fer_lightning.sweeps.storage import open_storage
 from fer_lightning.sweeps.study_code import check_code, keep_code
-from fer_lightning.tracking.redact import redact, redact_text
 
 _STARTS = "fer:starts"
 

@@ -15,6 +15,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from fer_lightning.errors import ConfigError
+from fer_lightning.redact import redact_text
 from fer_lightning.runs.code_fingerprint import code_fingerprint, find_targets, task_target
 from fer_lightning.sweeps.address import storage_url
 from fer_lightning.sweeps.claim import Claim, Claims
@@ -38,7 +39,6 @@ from fer_lightning.sweeps.study import StudySpec, numbered_directory, open_study
 from fer_lightning.sweeps.study_code import searched_targets
 from fer_lightning.sweeps.task import TracedTask
 from fer_lightning.sweeps.workers import Workers, given_place, starter_lives
-from fer_lightning.tracking.redact import redact_text
 
 log = logging.getLogger(__name__)
 

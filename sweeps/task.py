@@ -12,10 +12,10 @@ from hydra.types import TaskFunction
 from omegaconf import DictConfig
 from optuna import TrialPruned
 
+from fer_lightning.redact import redact_text
+from fer_lightning.signals import stop_requested
 from fer_lightning.sweeps.hold import StudyHaltedError, TrialTakenError
-from fer_lightning.sweeps.interrupts import stop_requested
 from fer_lightning.sweeps.job import Job
-from fer_lightning.tracking.redact import redact_text
 
 ERROR_FILE = "error.txt"
 

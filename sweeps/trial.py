@@ -15,20 +15,20 @@ from optuna.exceptions import ExperimentalWarning, StorageInternalError, UpdateF
 from optuna.trial import TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
-from fer_lightning.sweeps.algorithms import build_pruner
-from fer_lightning.sweeps.heartbeat import Heartbeat
-from fer_lightning.sweeps.hold import Hold, StudyHaltedError, TrialTakenError
-from fer_lightning.sweeps.interrupts import (
+from fer_lightning.messages import disk_is_full, reason_of
+from fer_lightning.signals import (
     interruption_behind,
     raise_if_stopped,
     shielded,
     stop_requested,
     stoppable,
 )
+from fer_lightning.sweeps.algorithms import build_pruner
+from fer_lightning.sweeps.heartbeat import Heartbeat
+from fer_lightning.sweeps.hold import Hold, StudyHaltedError, TrialTakenError
 from fer_lightning.sweeps.job import Job
 from fer_lightning.sweeps.lock import claim_lock
 from fer_lightning.sweeps.objective import Values, choose, last_value
-from fer_lightning.sweeps.reason import disk_is_full, reason_of
 from fer_lightning.sweeps.resume import SPENT, seconds_since_start
 from fer_lightning.sweeps.storage import open_storage
 from fer_lightning.sweeps.task import keep_traceback

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from types import TracebackType
 
-from fer_lightning.sweeps.interrupts import raise_if_stopped, shielded
+from fer_lightning.signals import raise_if_stopped, shielded
 from fer_lightning.sweeps.job import THREADS, WORKER
 from fer_lightning.sweeps.study import StudySpec
 

@@ -12,7 +12,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from fer_lightning.callbacks.checkpoint import RunCheckpoint
-from fer_lightning.sweeps.interrupts import Terminated, stoppable
+from fer_lightning.signals import Terminated, stoppable
 
 SCORES = (0.3, 0.5, 0.4, 0.7, 0.6)
 

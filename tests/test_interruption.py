@@ -18,7 +18,7 @@ import pytorch_lightning as pl
 import torch
 
 from fer_lightning.config.compose import compose_config
-from fer_lightning.sweeps.interrupts import Terminated, interruption_behind, stoppable
+from fer_lightning.signals import Terminated, interruption_behind, stoppable
 from fer_lightning.training.train import train
 
 if TYPE_CHECKING:

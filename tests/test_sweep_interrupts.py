@@ -21,12 +21,8 @@ from optuna.trial import TrialState
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 from test_sweep_trial import Study
 
-from fer_lightning.sweeps import interrupts, lock
-from fer_lightning.sweeps.address import storage_file, storage_url
-from fer_lightning.sweeps.claim import Claim, Claims
-from fer_lightning.sweeps.engine import Engine
-from fer_lightning.sweeps.heartbeat import Heartbeat
-from fer_lightning.sweeps.interrupts import (
+from fer_lightning import signals as interrupts
+from fer_lightning.signals import (
     Terminated,
     interruption_behind,
     raise_if_stopped,
@@ -34,6 +30,11 @@ from fer_lightning.sweeps.interrupts import (
     stop_requested,
     stoppable,
 )
+from fer_lightning.sweeps import lock
+from fer_lightning.sweeps.address import storage_file, storage_url
+from fer_lightning.sweeps.claim import Claim, Claims
+from fer_lightning.sweeps.engine import Engine
+from fer_lightning.sweeps.heartbeat import Heartbeat
 from fer_lightning.sweeps.lock import claim_lock
 from fer_lightning.sweeps.storage import open_storage
 

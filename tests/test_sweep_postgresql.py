@@ -19,7 +19,7 @@ from sweep_runner import PLAN, SEARCH, output, start
 from test_sweep_resume import assert_whole, wait_until_running
 
 from fer_lightning.errors import ConfigError
-from fer_lightning.sweeps.interrupts import Terminated, stoppable
+from fer_lightning.signals import Terminated, stoppable
 from fer_lightning.sweeps.lock import claim_lock
 from fer_lightning.sweeps.records import load_trials
 

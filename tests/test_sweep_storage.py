@@ -12,11 +12,11 @@ import optuna
 import pytest
 
 from fer_lightning.errors import ConfigError
+from fer_lightning.messages import disk_is_full, reason_of
 from fer_lightning.sweeps.address import JOURNAL_PREFIX, storage_url
 from fer_lightning.sweeps.heartbeat import Heartbeat, record_beat, silent_trial_ids
 from fer_lightning.sweeps.lock import claim_lock
 from fer_lightning.sweeps.owner import Owner
-from fer_lightning.sweeps.reason import disk_is_full, reason_of
 from fer_lightning.sweeps.storage import open_storage
 
 

@@ -12,10 +12,10 @@ import optuna
 import pytest
 from optuna.trial import FrozenTrial, TrialState
 
+from fer_lightning.signals import Terminated, shielded, stoppable
 from fer_lightning.sweeps.address import storage_url
 from fer_lightning.sweeps.claim import Claim, Claims
 from fer_lightning.sweeps.hold import StudyHaltedError, TrialTakenError
-from fer_lightning.sweeps.interrupts import Terminated, shielded, stoppable
 from fer_lightning.sweeps.job import Job
 from fer_lightning.sweeps.objective import choose
 from fer_lightning.sweeps.options import SweepOptions

@@ -9,11 +9,10 @@ import pytest
 import yaml
 from omegaconf import OmegaConf
 
+from fer_lightning.redact import RedactingFormatter, RedactingStream, redact, redact_text
 from fer_lightning.runs.files import yaml_text
 from fer_lightning.runs.metrics_csv import MetricsCsv, read_metrics
 from fer_lightning.runs.provenance import git_state, versions
-from fer_lightning.tracking.redact import RedactingFormatter, redact, redact_text
-from fer_lightning.tracking.redact_stream import RedactingStream
 from fer_lightning.tracking.wandb_run import WandbRun
 
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from wandb_server import server
 
+from fer_lightning import messages2 as said
 from fer_lightning.errors import ConfigError
-from fer_lightning.tracking import said, wandb_mode
+from fer_lightning.tracking import wandb_mode
 from fer_lightning.tracking.wandb_log import read_wandb_log
 from fer_lightning.tracking.wandb_mode import choose_mode, find_key
 from fer_lightning.tracking.wandb_run import WandbRun

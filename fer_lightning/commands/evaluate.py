@@ -10,11 +10,11 @@ from fer_lightning.commands.arguments import parse_arguments, set_threads
 from fer_lightning.data.faces import SPLITS
 from fer_lightning.errors import ConfigError
 from fer_lightning.evaluation.evaluate import Evaluation, evaluate
+from fer_lightning.redact import redact_text
 from fer_lightning.runs.files import write_json
 from fer_lightning.runs.leakage import write_copies
 from fer_lightning.runs.predictions import write_predictions
 from fer_lightning.runs.provenance import command_line, versions
-from fer_lightning.tracking.redact import redact_text
 
 KEYS: dict[str, Any] = {
     "checkpoint": None,

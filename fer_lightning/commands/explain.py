@@ -26,7 +26,7 @@ from fer_lightning.explanations.page import write_page
 from fer_lightning.explanations.parts import chosen_parts, make_parts
 from fer_lightning.explanations.section import Section
 from fer_lightning.explanations.subject import Subject
-from fer_lightning.tracking.redact import redact_text
+from fer_lightning.redact import redact_text
 from fer_lightning.training.checkpoints import load_classifier
 from fer_lightning.training.module import ExpressionClassifier
 

@@ -15,9 +15,9 @@ from PIL import Image
 from fer_lightning.explanations.section import Picture, Section
 from fer_lightning.explanations.subject import Subject
 from fer_lightning.models.counting import count_parameters
+from fer_lightning.redact import redact_text
 from fer_lightning.runs.files import write_text
 from fer_lightning.runs.provenance import command_line, versions
-from fer_lightning.tracking.redact import redact_text
 
 
 def _asset(name: str) -> str:

@@ -14,7 +14,7 @@ from fer_lightning.explain.undisturbed import undisturbed
 from fer_lightning.explanations.options import Options
 from fer_lightning.explanations.section import Section
 from fer_lightning.explanations.subject import Subject
-from fer_lightning.tracking.redact import redact_text
+from fer_lightning.redact import redact_text
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fer_lightning.plots.style import figure_style
-from fer_lightning.tracking.redact import redact, redact_text
+from fer_lightning.redact import redact, redact_text
 
 
 @dataclass(frozen=True)

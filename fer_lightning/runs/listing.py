@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fer_lightning.config.factors import FACTORS
-from fer_lightning.tracking.redact import redact
+from fer_lightning.redact import redact
 from fer_lightning.runs.groups import DEVIATION
 from fer_lightning.runs.table import Row, columns
 

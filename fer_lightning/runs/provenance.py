@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from fer_lightning.tracking.redact import redact_text
+from fer_lightning.redact import redact_text
 
 PACKAGES = (
     "torch",

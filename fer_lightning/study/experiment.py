@@ -18,7 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 from fer_lightning.config.compose import compose_config, explain
 from fer_lightning.config.schema import check_config
 from fer_lightning.errors import ConfigError, UserError
-from fer_lightning.sweeps.interrupts import stoppable
+from fer_lightning.signals import stoppable
 from fer_lightning.sweeps.job import Job
 from fer_lightning.training.build import build_data, check_parts
 

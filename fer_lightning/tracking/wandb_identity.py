@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fer_lightning.config.factors import top_level
-from fer_lightning.tracking.redact import redact, redact_text
+from fer_lightning.redact import redact, redact_text
 
 # W&B refuses longer tags and job types.
 LONGEST_TAG = 64

@@ -15,7 +15,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from fer_lightning.errors import ConfigError
-from fer_lightning.tracking.said import say_once
+from fer_lightning.messages import say_once
 
 Mode = Literal["auto", "online", "offline", "disabled"]
 MODES = ("auto", "online", "offline", "disabled")

@@ -10,8 +10,8 @@ from typing import Any
 from pytorch_lightning.loggers.logger import Logger
 from pytorch_lightning.utilities import rank_zero_only
 
-from fer_lightning.tracking.redact import redact, redact_text
-from fer_lightning.tracking.said import first_line, say_once
+from fer_lightning.messages import first_line, say_once
+from fer_lightning.redact import redact, redact_text
 from fer_lightning.tracking.wandb_epochs import EpochRows
 from fer_lightning.tracking.wandb_folders import WandbFolders
 from fer_lightning.tracking.wandb_identity import LONGEST_TAG, run_configuration, run_summary, run_tags

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from fer_lightning.tracking.said import first_line
+from fer_lightning.messages import first_line
 from fer_lightning.tracking.wandb_mode import Mode, stay_offline
 
 FINISH_SECONDS = 60.0

@@ -17,16 +17,16 @@ from fer_lightning.config.precision import warn_of_precision
 from fer_lightning.config.schema import check_config
 from fer_lightning.data.datamodule import FaceDataModule
 from fer_lightning.errors import ConfigError
+from fer_lightning.messages import first_line
 from fer_lightning.models.counting import count_parameters
+from fer_lightning.redact import redact
 from fer_lightning.runs.code_fingerprint import code_fingerprint, find_targets
 from fer_lightning.runs.files import write_text, yaml_text
 from fer_lightning.runs.metrics_csv import MetricsCsv
 from fer_lightning.runs.record import RunRecord, describe_data, is_first_process
-from fer_lightning.sweeps.interrupts import interruption_behind
+from fer_lightning.signals import interruption_behind
 from fer_lightning.sweeps.job import Job
 from fer_lightning.sweeps.naming import FREE_KEYS
-from fer_lightning.tracking.redact import redact
-from fer_lightning.tracking.said import first_line
 from fer_lightning.tracking.wandb_run import WandbRun
 from fer_lightning.training.build import build, build_data, build_module
 from fer_lightning.training.distillation import fingerprint, read_teachers, soft_targets

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from scipy.stats import norm
 
 from fer_lightning.config.objective import Objective, study_objective
+from fer_lightning.redact import redact
 from fer_lightning.report import cells
 from fer_lightning.report.factorial_cells import EXPLANATION, HEADER, factorial_cells, importance_line
 from fer_lightning.report.page import provenance
@@ -27,7 +28,6 @@ from fer_lightning.report.page.run_entries import Pictures, embedded_sheets, run
 from fer_lightning.report.page.run_files import RunFiles, read_run
 from fer_lightning.report.tuning_cells import tuning_lines, tuning_table
 from fer_lightning.stats.ablation import AblationReport
-from fer_lightning.tracking.redact import redact
 
 if TYPE_CHECKING:
     import optuna

@@ -13,9 +13,9 @@ import yaml
 
 from fer_lightning.errors import UserError
 from fer_lightning.explain.confusion import Confusion, confusion
+from fer_lightning.redact import redact
 from fer_lightning.runs.metrics_csv import read_metrics
 from fer_lightning.runs.predictions import read_predictions
-from fer_lightning.tracking.redact import redact
 
 DIGITS = 5
 # The saliency grids of a run, by what their faces are.

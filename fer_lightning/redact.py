@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
 import re
+import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 MASK = "***"
 _SECRET_KEY = re.compile(r"(?i)(pass(word|wd|phrase)?|secret|token|api_?key|credential|private_?key)")
@@ -77,3 +79,51 @@ class RedactingFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Format ``record`` as usual, then redact the whole text."""
         return redact_text(super().format(record))
+
+
+class RedactingStream:
+    """Passes whole lines on to another stream, redacted; what is no write is the other stream's.
+
+    Parameters
+    ----------
+    stream
+        Where the lines go.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._begun = ""
+
+    def write(self, text: str) -> int:
+        """Take text; a secret may come in pieces, so nothing is passed on before its line is whole."""
+        *lines, self._begun = (self._begun + text).split("\n")
+        for line in lines:
+            self._stream.write(redact_text(line) + "\n")
+        return len(text)
+
+    def writelines(self, lines: Any) -> None:
+        """Take several pieces of text."""
+        for line in lines:
+            self.write(line)
+
+    def flush(self) -> None:
+        """Pass on the lines that are whole."""
+        self._stream.flush()
+
+    def close(self) -> None:
+        """Pass on what is left."""
+        if self._begun:
+            self._stream.write(redact_text(self._begun))
+            self._begun = ""
+        self._stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+def redact_output() -> None:
+    """Redact everything that this process prints from now on."""
+    for name in ("stdout", "stderr"):
+        stream = RedactingStream(getattr(sys, name))
+        setattr(sys, name, stream)
+        atexit.register(stream.close)

@@ -1,0 +1,49 @@
+"""What is said of an error in one line, and what a study of a hundred runs needs to hear once."""
+
+from __future__ import annotations
+
+import errno
+import logging
+
+from fer_lightning.redact import redact_text
+
+log = logging.getLogger(__name__)
+_said: set[str] = set()
+
+
+def say_once(text: str) -> None:
+    """Log ``text``, redacted, the first time only."""
+    if text not in _said:
+        _said.add(text)
+        log.info(redact_text(text))
+
+
+def first_line(error: BaseException) -> str:
+    """Return an error's class and the first line of its text, redacted."""
+    text = redact_text(str(error).strip())
+    return f"{type(error).__name__}: {text.splitlines()[0]}" if text else type(error).__name__
+
+
+def one_line(error: BaseException) -> str:
+    """Return an error's class and all of its text as one line, redacted."""
+    return " ".join(redact_text(f"{type(error).__name__}: {error}").split())
+
+
+def reason_of(error: BaseException) -> str:
+    """An exception as one line, without secrets: its class and the first line of its text.
+
+    Optuna's error of a storage says only that there was one; what it was is the error behind it, and behind
+    SQLAlchemy's is the database's own.
+    """
+    if type(error).__name__ == "StorageInternalError" and error.__cause__ is not None:
+        error = error.__cause__
+    return first_line(getattr(error, "orig", None) or error)
+
+
+def disk_is_full(error: BaseException | None) -> bool:
+    """Whether an error, or one that it came from, says that no space is left."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
