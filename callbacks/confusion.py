@@ -13,7 +13,7 @@ from fer_lightning.callbacks.predictions import kept_predictions
 from fer_lightning.explain.confusion import Confusion, confusion
 from fer_lightning.plots.confusion_sheet import confusion_sheet
 from fer_lightning.runs.files import write_json
-from fer_lightning.tracking.wandb_media import confusion_table
+from fer_lightning.tracking.media import confusion_table
 from fer_lightning.training.module import ExpressionClassifier
 
 

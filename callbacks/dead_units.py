@@ -14,7 +14,7 @@ from fer_lightning.errors import ConfigError
 from fer_lightning.explain.dead_units import ALERT, UnitWatch, dead_alert, dead_share
 from fer_lightning.messages import one_line
 from fer_lightning.plots.style import save_figure
-from fer_lightning.tracking.wandb_run import log_media
+from fer_lightning.tracking.logger import log_media
 
 log = logging.getLogger(__name__)
 

@@ -25,8 +25,8 @@ from fer_lightning.errors import ConfigError
 from fer_lightning.explain.undisturbed import undisturbed
 from fer_lightning.messages import one_line
 from fer_lightning.runs.predictions import Predictions, read_predictions
-from fer_lightning.tracking.wandb_media import Picture, Table
-from fer_lightning.tracking.wandb_run import log_media
+from fer_lightning.tracking.logger import log_media
+from fer_lightning.tracking.media import Picture, Table
 from fer_lightning.training.checkpoints import read_checkpoint
 from fer_lightning.training.module import ExpressionClassifier
 

@@ -15,8 +15,8 @@ from fer_lightning.commands.runs import main
 from fer_lightning.errors import ConfigError, DataError
 from fer_lightning.runs.table import collect, sort_rows
 from fer_lightning.sweeps.storage import open_storage
-from fer_lightning.tracking.wandb_log import read_wandb_log
-from fer_lightning.tracking.wandb_run import WandbRun
+from fer_lightning.tracking.log_reader import read_wandb_log
+from fer_lightning.tracking.logger import WandbRun
 
 CONFIG = {
     "seed": 0,

@@ -13,7 +13,7 @@ from fer_lightning.redact import RedactingFormatter, RedactingStream, redact, re
 from fer_lightning.runs.files import yaml_text
 from fer_lightning.runs.metrics_csv import MetricsCsv, read_metrics
 from fer_lightning.runs.provenance import git_state, versions
-from fer_lightning.tracking.wandb_run import WandbRun
+from fer_lightning.tracking.logger import WandbRun
 
 
 def test_secrets_and_the_home_path_do_not_get_through(monkeypatch):

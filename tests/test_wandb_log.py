@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from fer_lightning.errors import DataError
-from fer_lightning.tracking.wandb_log import frames, read_wandb_log
-from fer_lightning.tracking.wandb_run import WandbRun
+from fer_lightning.tracking.log_reader import frames, read_wandb_log
+from fer_lightning.tracking.logger import WandbRun
 
 RECORD = {
     "best": {"val/acc": 0.75, "epoch": 2},
@@ -216,7 +216,7 @@ def test_runs_that_are_open_at_once_do_not_mix(tmp_path, monkeypatch):
 
 KILLED = """
 import os, signal, sys
-from fer_lightning.tracking.wandb_run import WandbRun
+from fer_lightning.tracking.logger import WandbRun
 run = WandbRun(sys.argv[1], mode="offline", run_id="killed")
 for epoch in range(5):
     run.log_metrics({"epoch": epoch, "val/acc": epoch / 10, "train/acc": 0.5})

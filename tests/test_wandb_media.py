@@ -7,8 +7,8 @@ import pytest
 from PIL import Image
 from pytorch_lightning.loggers import CSVLogger
 
-from fer_lightning.tracking.wandb_media import as_image, confusion_table
-from fer_lightning.tracking.wandb_run import WandbRun, log_media
+from fer_lightning.tracking.logger import WandbRun, log_media
+from fer_lightning.tracking.media import as_image, confusion_table
 
 
 class Calls:

@@ -11,10 +11,10 @@ from wandb_server import server
 
 from fer_lightning import messages2 as said
 from fer_lightning.errors import ConfigError
-from fer_lightning.tracking import wandb_mode
-from fer_lightning.tracking.wandb_log import read_wandb_log
-from fer_lightning.tracking.wandb_mode import choose_mode, find_key
-from fer_lightning.tracking.wandb_run import WandbRun
+from fer_lightning.tracking import mode as wandb_mode
+from fer_lightning.tracking.log_reader import read_wandb_log
+from fer_lightning.tracking.logger import WandbRun
+from fer_lightning.tracking.mode import choose_mode, find_key
 
 KEY = "0123456789abcdef0123456789abcdef01234567"
 

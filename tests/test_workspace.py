@@ -10,8 +10,8 @@ from conftest import TINY
 from fer_lightning.commands.workspace import main
 from fer_lightning.config.compose import compose_config
 from fer_lightning.config.factors import FACTORS, factors
-from fer_lightning.tracking.wandb_identity import run_configuration, run_summary
-from fer_lightning.tracking.wandb_log import read_wandb_log
+from fer_lightning.tracking.log_reader import read_wandb_log
+from fer_lightning.tracking.run_metadata import run_configuration, run_summary
 from fer_lightning.tracking.workspace import build_workspace, workspace_spec
 from fer_lightning.training.train import train
 

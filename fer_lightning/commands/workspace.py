@@ -9,7 +9,7 @@ from fer_lightning.commands.arguments import parse_arguments
 from fer_lightning.errors import ConfigError
 from fer_lightning.messages import first_line
 from fer_lightning.runs.files import write_json
-from fer_lightning.tracking.wandb_mode import MODES, choose_mode
+from fer_lightning.tracking.mode import MODES, choose_mode
 from fer_lightning.training.train import shown
 
 KEYS: dict[str, Any] = {

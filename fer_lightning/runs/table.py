@@ -14,7 +14,7 @@ import yaml
 from fer_lightning.config.factors import factors
 from fer_lightning.errors import DataError
 from fer_lightning.runs.metrics_csv import read_metrics
-from fer_lightning.tracking.wandb_log import WandbLog, read_wandb_log
+from fer_lightning.tracking.log_reader import WandbLog, read_wandb_log
 
 Row: TypeAlias = dict[str, Any]
 FIRST = (

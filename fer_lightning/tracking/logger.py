@@ -12,12 +12,12 @@ from pytorch_lightning.utilities import rank_zero_only
 
 from fer_lightning.messages import first_line, say_once
 from fer_lightning.redact import redact, redact_text
-from fer_lightning.tracking.wandb_epochs import EpochRows
-from fer_lightning.tracking.wandb_folders import WandbFolders
-from fer_lightning.tracking.wandb_identity import LONGEST_TAG, run_configuration, run_summary, run_tags
-from fer_lightning.tracking.wandb_media import Picture, Table, as_image, as_wandb
-from fer_lightning.tracking.wandb_mode import Mode, choose_mode
-from fer_lightning.tracking.wandb_start import start_run
+from fer_lightning.tracking.epoch_rows import EpochRows
+from fer_lightning.tracking.folders import WandbFolders
+from fer_lightning.tracking.media import Picture, Table, as_image, as_wandb
+from fer_lightning.tracking.mode import Mode, choose_mode
+from fer_lightning.tracking.run_metadata import LONGEST_TAG, run_configuration, run_summary, run_tags
+from fer_lightning.tracking.start import start_run
 
 
 class WandbRun(Logger):

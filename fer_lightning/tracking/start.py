@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from fer_lightning.messages import first_line
-from fer_lightning.tracking.wandb_mode import Mode, stay_offline
+from fer_lightning.tracking.mode import Mode, stay_offline
 
 FINISH_SECONDS = 60.0
 """How long the end of a run waits for uploads; what is late stays on disk for ``wandb sync``."""
