@@ -19,8 +19,8 @@ from model_speed import build
 from torch import nn
 from torch.nn.functional import leaky_relu
 
-from fer_lightning.explain.climb import LEAK
-from fer_lightning.explain.gradient_ascent import gradient_ascent
+from fer_lightning.explain.activation_maximization import gradient_ascent
+from fer_lightning.explain.ascent import LEAK
 from fer_lightning.explain.layers import recorded
 from fer_lightning.explain.pre_activation import filter_layers, pre_activation
 

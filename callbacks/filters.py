@@ -8,9 +8,9 @@ from PIL import Image
 
 from fer_lightning.callbacks.look import Look, Seen, View
 from fer_lightning.errors import ConfigError
-from fer_lightning.explain.gradient_ascent import gradient_ascent
+from fer_lightning.explain.activation_maximization import gradient_ascent
+from fer_lightning.explain.duplicate_filters import repeated_filters
 from fer_lightning.explain.layers import convolutions
-from fer_lightning.explain.repeats import repeated_filters
 from fer_lightning.plots.filters import filter_sheet
 from fer_lightning.plots.style import save_figure
 

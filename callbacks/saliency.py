@@ -9,7 +9,12 @@ import numpy as np
 
 from fer_lightning.callbacks.look import Look, Seen, View
 from fer_lightning.errors import ConfigError
-from fer_lightning.explain.choice import balanced_correct, one_of_each_class, probabilities, worst_mistakes
+from fer_lightning.explain.face_selection import (
+    balanced_correct,
+    one_of_each_class,
+    probabilities,
+    worst_mistakes,
+)
 from fer_lightning.plots.saliency_sheet import saliency_sheet
 from fer_lightning.runs.files import write_json
 from fer_lightning.runs.predictions import Predictions

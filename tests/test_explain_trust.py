@@ -17,7 +17,7 @@ from torch import nn
 
 import fer_lightning.conf
 from fer_lightning.errors import ConfigError, DataError
-from fer_lightning.explain.choice import balanced_correct, one_of_each_class, worst_mistakes
+from fer_lightning.explain.face_selection import balanced_correct, one_of_each_class, worst_mistakes
 from fer_lightning.explain.saliency import attributions, make_method
 from fer_lightning.explain.trust import TrustRules, check_trust, insertion_deletion, methods_for
 from fer_lightning.explain.trust.discrimination import class_similarity, other_classes

@@ -10,9 +10,9 @@ import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from fer_lightning.errors import ConfigError, DataError
+from fer_lightning.explain.activation_maximization import Ascent
 from fer_lightning.explain.class_images import ClassImages
 from fer_lightning.explain.class_statistics import largest_logits, mean_faces
-from fer_lightning.explain.gradient_ascent import Ascent
 from fer_lightning.explain.top_faces import TopFaces
 from fer_lightning.models import Small
 from fer_lightning.plots.class_images import class_image_sheet, logit_texts, row_labels

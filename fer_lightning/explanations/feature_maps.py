@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fer_lightning.explain.choice import one_of_each_class
+from fer_lightning.explain.face_selection import one_of_each_class
 from fer_lightning.explain.feature_maps import block_layers, feature_maps
 from fer_lightning.explanations.options import Options
 from fer_lightning.explanations.section import Section

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from fer_lightning.errors import ConfigError
-from fer_lightning.explain.gradient_ascent import Ascent, gradient_ascent
+from fer_lightning.explain.activation_maximization import Ascent, gradient_ascent
+from fer_lightning.explain.duplicate_filters import repeated_filters
 from fer_lightning.explain.layers import convolutions
 from fer_lightning.explain.pre_activation import filter_layers, pre_activation
-from fer_lightning.explain.repeats import repeated_filters
 from fer_lightning.explain.top_faces import top_faces
 from fer_lightning.explanations.options import Options
 from fer_lightning.explanations.section import Section

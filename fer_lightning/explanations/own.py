@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from fer_lightning.errors import ConfigError
-from fer_lightning.explain.choice import probabilities
+from fer_lightning.explain.face_selection import probabilities
 from fer_lightning.explain.feature_maps import feature_maps
 from fer_lightning.explain.layers import convolutions
 from fer_lightning.explain.saliency import attributions

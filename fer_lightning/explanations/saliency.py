@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from fer_lightning.errors import ConfigError
-from fer_lightning.explain.choice import balanced_correct, one_of_each_class, worst_mistakes
+from fer_lightning.explain.face_selection import balanced_correct, one_of_each_class, worst_mistakes
 from fer_lightning.explain.saliency import Method, attributions
 from fer_lightning.explain.trust import TrustReport, check_trust, methods_for
 from fer_lightning.explanations.options import Options

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
-from fer_lightning.explain.gradient_ascent import Ascent
+from fer_lightning.explain.activation_maximization import Ascent
 from fer_lightning.plots.contact_sheet import tile
 from fer_lightning.plots.style import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION, figure_style, new_axes
 

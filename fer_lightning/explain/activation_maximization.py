@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from fer_lightning.errors import ConfigError
-from fer_lightning.explain.climb import MID_GREY, Climb, Objective, measure
+from fer_lightning.explain.ascent import MID_GREY, Climb, Objective, measure
 from fer_lightning.explain.layers import activation_of
 from fer_lightning.explain.pre_activation import as_maps, check_filters, pre_activation, response
 from fer_lightning.explain.undisturbed import undisturbed
