@@ -10,9 +10,9 @@ from PIL import Image
 
 from fer_lightning.callbacks.look import Look, Seen, View
 from fer_lightning.errors import ConfigError
-from fer_lightning.explanations.options import Options
-from fer_lightning.explanations.parts import PARTS, make_parts
-from fer_lightning.explanations.subject import Subject
+from fer_lightning.explain.page.options import Options
+from fer_lightning.explain.page.parts import PARTS, make_parts
+from fer_lightning.explain.page.subject import Subject
 
 log = logging.getLogger(__name__)
 

@@ -15,11 +15,11 @@ from test_predict import by_hand, save_untrained
 from fer_lightning.cli import main
 from fer_lightning.config.compose import compose_config
 from fer_lightning.explain.confusion import confusion
-from fer_lightning.explanations.page import render
-from fer_lightning.explanations.parts import PARTS, chosen_parts
-from fer_lightning.explanations.regions import balanced_rows
-from fer_lightning.explanations.section import Picture, Section
-from fer_lightning.explanations.subject import Subject
+from fer_lightning.explain.page.page import render
+from fer_lightning.explain.page.parts import PARTS, chosen_parts
+from fer_lightning.explain.page.regions import balanced_rows
+from fer_lightning.explain.page.section import Picture, Section
+from fer_lightning.explain.page.subject import Subject
 from fer_lightning.training.build import build_data, build_module
 from fer_lightning.training.module import CHECKPOINT_KEY, ExpressionClassifier
 from fer_lightning.training.train import _portable

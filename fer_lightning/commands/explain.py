@@ -18,14 +18,14 @@ from fer_lightning.errors import ConfigError, DataError, UserError
 from fer_lightning.evaluation.evaluate import data_of
 from fer_lightning.explain.layers import find_layer
 from fer_lightning.explain.lime import Lime
+from fer_lightning.explain.page.options import Options
+from fer_lightning.explain.page.page import write_page
+from fer_lightning.explain.page.parts import chosen_parts, make_parts
+from fer_lightning.explain.page.section import Section
+from fer_lightning.explain.page.subject import Subject
 from fer_lightning.explain.region_occlusion import RegionOcclusion
 from fer_lightning.explain.saliency import METHODS, make_method
 from fer_lightning.explain.trust import TrustRules
-from fer_lightning.explanations.options import Options
-from fer_lightning.explanations.page import write_page
-from fer_lightning.explanations.parts import chosen_parts, make_parts
-from fer_lightning.explanations.section import Section
-from fer_lightning.explanations.subject import Subject
 from fer_lightning.redact import redact_text
 from fer_lightning.training.checkpoints import load_classifier
 from fer_lightning.training.module import ExpressionClassifier

@@ -8,11 +8,11 @@ from fer_lightning.errors import ConfigError
 from fer_lightning.explain.activation_maximization import Ascent, gradient_ascent
 from fer_lightning.explain.duplicate_filters import repeated_filters
 from fer_lightning.explain.layers import convolutions
+from fer_lightning.explain.page.options import Options
+from fer_lightning.explain.page.section import Section
+from fer_lightning.explain.page.subject import Subject
 from fer_lightning.explain.pre_activation import filter_layers, pre_activation
 from fer_lightning.explain.top_faces import top_faces
-from fer_lightning.explanations.options import Options
-from fer_lightning.explanations.section import Section
-from fer_lightning.explanations.subject import Subject
 from fer_lightning.plots.filters import filter_sheet
 from fer_lightning.plots.top_faces import most_selective, top_faces_sheet
 

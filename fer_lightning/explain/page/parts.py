@@ -10,10 +10,10 @@ from pathlib import Path
 
 from fer_lightning.config.schema import nearest
 from fer_lightning.errors import ConfigError, UserError
+from fer_lightning.explain.page.options import Options
+from fer_lightning.explain.page.section import Section
+from fer_lightning.explain.page.subject import Subject
 from fer_lightning.explain.undisturbed import undisturbed
-from fer_lightning.explanations.options import Options
-from fer_lightning.explanations.section import Section
-from fer_lightning.explanations.subject import Subject
 from fer_lightning.redact import redact_text
 
 
@@ -69,7 +69,7 @@ def make_parts(
         else:
             try:
                 with undisturbed(subject.module):
-                    import_module(f"fer_lightning.explanations.{name}").make(subject, options, section)
+                    import_module(f"fer_lightning.explain.page.{name}").make(subject, options, section)
             except UserError as error:
                 section.left_out.append(redact_text(str(error)))
         seconds = time.perf_counter() - started

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from fer_lightning.explain.class_images import class_images
 from fer_lightning.explain.class_statistics import largest_logits, mean_faces
-from fer_lightning.explanations.options import Options
-from fer_lightning.explanations.section import Section
-from fer_lightning.explanations.subject import Subject
+from fer_lightning.explain.page.options import Options
+from fer_lightning.explain.page.section import Section
+from fer_lightning.explain.page.subject import Subject
 from fer_lightning.plots.class_images import class_image_sheet
 
 

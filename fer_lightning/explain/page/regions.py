@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from fer_lightning.explain.page.options import Options
+from fer_lightning.explain.page.section import Section
+from fer_lightning.explain.page.subject import Subject
 from fer_lightning.explain.region_effects import effect_cells, effect_sentence
-from fer_lightning.explanations.options import Options
-from fer_lightning.explanations.section import Section
-from fer_lightning.explanations.subject import Subject
 from fer_lightning.plots.regions import plot_regions
 
 
