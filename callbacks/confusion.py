@@ -8,7 +8,7 @@ from typing import Any
 import pytorch_lightning as pl
 
 from fer_lightning.callbacks.best import BestEpoch
-from fer_lightning.callbacks.look import Look, Seen, View
+from fer_lightning.callbacks.inspection import Look, Seen, View
 from fer_lightning.callbacks.predictions import kept_predictions
 from fer_lightning.explain.confusion import Confusion, confusion
 from fer_lightning.plots.confusion_sheet import confusion_sheet

@@ -8,7 +8,7 @@ from typing import Any
 
 from PIL import Image
 
-from fer_lightning.callbacks.look import Look, Seen, View
+from fer_lightning.callbacks.inspection import Look, Seen, View
 from fer_lightning.errors import ConfigError
 from fer_lightning.explain.page.options import Options
 from fer_lightning.explain.page.parts import PARTS, make_parts

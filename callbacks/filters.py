@@ -6,7 +6,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from fer_lightning.callbacks.look import Look, Seen, View
+from fer_lightning.callbacks.inspection import Look, Seen, View
 from fer_lightning.errors import ConfigError
 from fer_lightning.explain.activation_maximization import gradient_ascent
 from fer_lightning.explain.duplicate_filters import repeated_filters

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fer_lightning.callbacks.look import Look, Seen, View
+from fer_lightning.callbacks.inspection import Look, Seen, View
 from fer_lightning.errors import ConfigError
 from fer_lightning.explain.face_selection import (
     balanced_correct,

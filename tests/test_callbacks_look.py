@@ -9,7 +9,7 @@ import pytest
 import torch
 from conftest import TINY
 
-from fer_lightning.callbacks.look import Look, Seen, View
+from fer_lightning.callbacks.inspection import Look, Seen, View
 from fer_lightning.config.compose import compose_config
 from fer_lightning.errors import ConfigError
 from fer_lightning.runs.metrics_csv import read_metrics
