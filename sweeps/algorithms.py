@@ -11,7 +11,7 @@ from optuna.pruners import BasePruner, NopPruner
 from optuna.samplers import BaseSampler
 
 from fer_lightning.errors import ConfigError
-from fer_lightning.sweeps.space import SearchSpace
+from fer_lightning.sweeps.space.search_space import SearchSpace
 
 
 def build_pruner(config: dict[str, Any] | None) -> BasePruner:

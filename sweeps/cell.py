@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from fer_lightning.sweeps.override import key_of, override
+from fer_lightning.sweeps.space.override import key_of, override
 
 # What a plan's trial is run for, kept with it: the comparison at the command's settings, the search for an arm's
 # own, and the comparison at those.

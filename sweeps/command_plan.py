@@ -9,9 +9,9 @@ from fer_lightning.errors import ConfigError
 from fer_lightning.sweeps.cell import TUNING
 from fer_lightning.sweeps.composition import Composition, selected
 from fer_lightning.sweeps.options import SweepOptions
-from fer_lightning.sweeps.override import key_of, override
 from fer_lightning.sweeps.plan import Plan
 from fer_lightning.sweeps.plan_config import parse_plan
+from fer_lightning.sweeps.space.override import key_of, override
 from fer_lightning.sweeps.tuning import Tuning
 
 

@@ -14,8 +14,8 @@ from omegaconf.errors import OmegaConfBaseException
 from fer_lightning.errors import ConfigError
 from fer_lightning.sweeps.composer import TrialComposer
 from fer_lightning.sweeps.naming import flatten
-from fer_lightning.sweeps.override import key_of
-from fer_lightning.sweeps.space import SearchSpace
+from fer_lightning.sweeps.space.override import key_of
+from fer_lightning.sweeps.space.search_space import SearchSpace
 from fer_lightning.sweeps.study_code import job_targets
 
 

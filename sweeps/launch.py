@@ -18,7 +18,7 @@ from fer_lightning.sweeps.claim import Claim, Claims
 from fer_lightning.sweeps.hold import StudyHaltedError
 from fer_lightning.sweeps.job import THREADS, Job
 from fer_lightning.sweeps.objective import choose
-from fer_lightning.sweeps.override import override
+from fer_lightning.sweeps.space.override import override
 from fer_lightning.sweeps.study import StudySpec
 
 

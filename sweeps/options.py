@@ -9,7 +9,7 @@ from typing import Any
 
 from fer_lightning.errors import ConfigError
 from fer_lightning.runs.code_fingerprint import CHOICES
-from fer_lightning.sweeps.override import key_of
+from fer_lightning.sweeps.space.override import key_of
 
 DIRECTIONS = ("maximize", "minimize")
 _SHORT = {"max": "maximize", "min": "minimize"}  # as Lightning's callbacks say it

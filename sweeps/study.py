@@ -24,7 +24,7 @@ from fer_lightning.sweeps.lock import claim_lock
 from fer_lightning.sweeps.naming import require_same
 from fer_lightning.sweeps.options import SweepOptions
 from fer_lightning.sweeps.plan import Plan
-from fer_lightning.sweeps.space import Lookup, SearchSpace
+from fer_lightning.sweeps.space.search_space import Lookup, SearchSpace
 from fer_lightning.sweeps.storage import open_storage
 from fer_lightning.sweeps.study_code import check_code, keep_code
 

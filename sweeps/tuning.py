@@ -11,8 +11,8 @@ from typing import Any
 from optuna.distributions import FloatDistribution, IntDistribution
 
 from fer_lightning.errors import ConfigError
-from fer_lightning.sweeps.space import Parameter
-from fer_lightning.sweeps.space_config import parse_parameter
+from fer_lightning.sweeps.space.parse import parse_parameter
+from fer_lightning.sweeps.space.search_space import Parameter
 
 _WHERE = "ablation.tuning"
 _DIGITS = 3

@@ -14,7 +14,7 @@ from sweep_runner import SEARCH, epochs, run_here
 from fer_lightning.errors import ConfigError
 from fer_lightning.sweeps.algorithms import build_pruner, build_sampler
 from fer_lightning.sweeps.records import load_study
-from fer_lightning.sweeps.space_config import parse_space
+from fer_lightning.sweeps.space.parse import parse_space
 
 CONF = Path(__file__).parents[1] / "conf/hydra/sweeper"
 SAMPLERS = {

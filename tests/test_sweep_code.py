@@ -16,7 +16,7 @@ from fer_lightning.errors import ConfigError
 from fer_lightning.study.code_notes import code_notes
 from fer_lightning.sweeps.options import SweepOptions
 from fer_lightning.sweeps.records import TrialRecord, load_study, load_trials
-from fer_lightning.sweeps.space_config import parse_space
+from fer_lightning.sweeps.space.parse import parse_space
 from fer_lightning.sweeps.study_code import check_code, code_versions, keep_code, searched_targets
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from fer_lightning.sweeps.job import Job
 from fer_lightning.sweeps.objective import choose
 from fer_lightning.sweeps.options import SweepOptions
 from fer_lightning.sweeps.owner import OWNER
-from fer_lightning.sweeps.space_config import parse_space
+from fer_lightning.sweeps.space.parse import parse_space
 from fer_lightning.sweeps.study import StudySpec, open_study
 from fer_lightning.sweeps.trial import TrialSession, attach
 

@@ -25,7 +25,7 @@ from fer_lightning.study.report import judge
 from fer_lightning.sweeps.plan import Plan
 from fer_lightning.sweeps.plan_config import parse_plan
 from fer_lightning.sweeps.records import TrialRecord, load_study, load_trials
-from fer_lightning.sweeps.space_config import parse_parameter
+from fer_lightning.sweeps.space.parse import parse_parameter
 from fer_lightning.sweeps.tuning import choose, value_at
 
 FACTORS: dict[str, Any] = {

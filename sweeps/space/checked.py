@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from fer_lightning.errors import ConfigError
 from fer_lightning.sweeps.composition import Composition
 from fer_lightning.sweeps.options import SweepOptions
-from fer_lightning.sweeps.override import key_of, node_of, override
-from fer_lightning.sweeps.space import Parameter, SearchSpace
-from fer_lightning.sweeps.space_config import in_order, parse_space
+from fer_lightning.sweeps.space.override import key_of, node_of, override
+from fer_lightning.sweeps.space.parse import in_order, parse_space
+from fer_lightning.sweeps.space.search_space import Parameter, SearchSpace
 
 
 def read_space(options: SweepOptions, composition: Composition, swept: SearchSpace) -> SearchSpace:

@@ -15,7 +15,7 @@ from optuna.distributions import (
 )
 
 from fer_lightning.errors import ConfigError
-from fer_lightning.sweeps.override import key_of, node_of, override
+from fer_lightning.sweeps.space.override import key_of, node_of, override
 
 # Gives a key's value in the configuration, with the overrides that were given beside the command's.
 Lookup = Callable[..., Any]

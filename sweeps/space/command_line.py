@@ -15,9 +15,9 @@ from hydra.core.override_parser.types import (
 )
 
 from fer_lightning.errors import ConfigError
-from fer_lightning.sweeps.override import key_of
-from fer_lightning.sweeps.space import Parameter, SearchSpace
-from fer_lightning.sweeps.space_config import parse_parameter
+from fer_lightning.sweeps.space.override import key_of
+from fer_lightning.sweeps.space.parse import parse_parameter
+from fer_lightning.sweeps.space.search_space import Parameter, SearchSpace
 
 # What a tag on an interval or a range asks for.
 _TAGS = ("log", "int", "float")

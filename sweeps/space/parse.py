@@ -14,8 +14,8 @@ from optuna.distributions import (
 )
 
 from fer_lightning.errors import ConfigError
-from fer_lightning.sweeps.override import element
-from fer_lightning.sweeps.space import Parameter, SearchSpace
+from fer_lightning.sweeps.space.override import element
+from fer_lightning.sweeps.space.search_space import Parameter, SearchSpace
 
 _FIELDS = {
     "float": {"low", "high", "log", "step"},

@@ -1,0 +1,1 @@
+"""Search spaces, and the command line that writes them."""
