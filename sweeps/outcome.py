@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from optuna.trial import FrozenTrial, TrialState
 
 from fer_lightning.errors import RunsFailedError
-from fer_lightning.sweeps.cell import PLAIN
-from fer_lightning.sweeps.enqueue import cell_of
+from fer_lightning.sweeps.plan.enqueue import cell_of
+from fer_lightning.sweeps.plan.planned_trial import PLAIN
 from fer_lightning.sweeps.study import StudySpec
 
 _SHOWN = 3

@@ -19,11 +19,11 @@ from fer_lightning.redact import redact, redact_text
 from fer_lightning.study.earlier_verdicts import JUDGED_BY
 from fer_lightning.sweeps.address import storage_file
 from fer_lightning.sweeps.algorithms import build_pruner, build_sampler
-from fer_lightning.sweeps.enqueue import enqueue
 from fer_lightning.sweeps.lock import claim_lock
 from fer_lightning.sweeps.naming import require_same
 from fer_lightning.sweeps.options import SweepOptions
-from fer_lightning.sweeps.plan import Plan
+from fer_lightning.sweeps.plan.enqueue import enqueue
+from fer_lightning.sweeps.plan.plan import Plan
 from fer_lightning.sweeps.space.search_space import Lookup, SearchSpace
 from fer_lightning.sweeps.storage import open_storage
 from fer_lightning.sweeps.study_code import check_code, keep_code

@@ -19,7 +19,6 @@ from fer_lightning.redact import redact_text
 from fer_lightning.runs.code_fingerprint import code_fingerprint, find_targets, task_target
 from fer_lightning.sweeps.address import storage_url
 from fer_lightning.sweeps.claim import Claim, Claims
-from fer_lightning.sweeps.command_plan import read_plan, replaced_levels
 from fer_lightning.sweeps.composition import Composition
 from fer_lightning.sweeps.config_files import read_files_once
 from fer_lightning.sweeps.engine import Engine
@@ -31,6 +30,7 @@ from fer_lightning.sweeps.naming import fixed_part, study_name
 from fer_lightning.sweeps.options import SweepOptions
 from fer_lightning.sweeps.outcome import failure_of
 from fer_lightning.sweeps.place import leave_place
+from fer_lightning.sweeps.plan.checked import read_plan, replaced_levels
 from fer_lightning.sweeps.space.checked import read_space, replaced_values
 from fer_lightning.sweeps.space.command_line import split_overrides
 from fer_lightning.sweeps.space.override import key_of, node_of

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fer_lightning.errors import ConfigError
-from fer_lightning.sweeps.plan import Plan
-from fer_lightning.sweeps.plan_config import parse_plan
+from fer_lightning.sweeps.plan.parse import parse_plan
+from fer_lightning.sweeps.plan.plan import Plan
 
 FACTORS: dict[str, Any] = {
     "activation": {"key": "model.activation", "levels": ["selu", "leaky_relu"], "baseline": "relu"},

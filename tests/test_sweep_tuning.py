@@ -22,11 +22,11 @@ from fer_lightning.errors import ConfigError, DataError
 from fer_lightning.report.text import to_text
 from fer_lightning.study.arms import arm_runs, tuned_runs
 from fer_lightning.study.report import judge
-from fer_lightning.sweeps.plan import Plan
-from fer_lightning.sweeps.plan_config import parse_plan
+from fer_lightning.sweeps.plan.parse import parse_plan
+from fer_lightning.sweeps.plan.plan import Plan
+from fer_lightning.sweeps.plan.tuning import choose, value_at
 from fer_lightning.sweeps.records import TrialRecord, load_study, load_trials
 from fer_lightning.sweeps.space.parse import parse_parameter
-from fer_lightning.sweeps.tuning import choose, value_at
 
 FACTORS: dict[str, Any] = {
     "activation": {"key": "model.activation", "levels": ["selu"], "baseline": "relu"},

@@ -26,7 +26,7 @@ from fer_lightning.sweeps.claim import Claim, Claims
 from fer_lightning.sweeps.job import Job
 from fer_lightning.sweeps.options import SweepOptions
 from fer_lightning.sweeps.place import leave_place
-from fer_lightning.sweeps.plan_config import parse_plan
+from fer_lightning.sweeps.plan.parse import parse_plan
 from fer_lightning.sweeps.records import load_study, load_trials
 from fer_lightning.sweeps.space.parse import parse_space
 from fer_lightning.sweeps.study import StudySpec, open_study

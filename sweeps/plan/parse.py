@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from fer_lightning.errors import ConfigError
-from fer_lightning.sweeps.plan import KINDS, Factor, Plan, make_arms
+from fer_lightning.sweeps.plan.plan import KINDS, Factor, Plan, make_arms
+from fer_lightning.sweeps.plan.tuning import parse_tuning
 from fer_lightning.sweeps.space.override import element, key_of, override
-from fer_lightning.sweeps.tuning import parse_tuning
 
 
 def parse_plan(

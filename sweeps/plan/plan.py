@@ -10,10 +10,10 @@ from typing import Any
 from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
 
 from fer_lightning.errors import ConfigError
-from fer_lightning.sweeps.cell import PREFIX, TUNED, TUNING, Arm, Cell, CellKey
+from fer_lightning.sweeps.plan.planned_trial import PREFIX, TUNED, TUNING, Arm, Cell, CellKey
+from fer_lightning.sweeps.plan.tuning import Tuning
 from fer_lightning.sweeps.space.override import element, key_of
 from fer_lightning.sweeps.space.search_space import Parameter
-from fer_lightning.sweeps.tuning import Tuning
 
 KINDS = ("one_factor", "leave_one_out", "pairwise", "full_factorial")
 BASELINE = "baseline"

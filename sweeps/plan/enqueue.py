@@ -7,9 +7,9 @@ from collections.abc import Iterable
 import optuna
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
-from fer_lightning.sweeps.cell import PLAIN, TUNING, Cell, CellKey
-from fer_lightning.sweeps.plan import Plan
-from fer_lightning.sweeps.tuning import choose
+from fer_lightning.sweeps.plan.plan import Plan
+from fer_lightning.sweeps.plan.planned_trial import PLAIN, TUNING, Cell, CellKey
+from fer_lightning.sweeps.plan.tuning import choose
 
 
 def cell_of(trial: FrozenTrial) -> CellKey | None:

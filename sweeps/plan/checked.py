@@ -6,13 +6,13 @@ from dataclasses import replace
 from typing import Any
 
 from fer_lightning.errors import ConfigError
-from fer_lightning.sweeps.cell import TUNING
 from fer_lightning.sweeps.composition import Composition, selected
 from fer_lightning.sweeps.options import SweepOptions
-from fer_lightning.sweeps.plan import Plan
-from fer_lightning.sweeps.plan_config import parse_plan
+from fer_lightning.sweeps.plan.parse import parse_plan
+from fer_lightning.sweeps.plan.plan import Plan
+from fer_lightning.sweeps.plan.planned_trial import TUNING
+from fer_lightning.sweeps.plan.tuning import Tuning
 from fer_lightning.sweeps.space.override import key_of, override
-from fer_lightning.sweeps.tuning import Tuning
 
 
 def read_plan(options: SweepOptions, composition: Composition) -> Plan | None:

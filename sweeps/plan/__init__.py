@@ -1,0 +1,1 @@
+"""Ablation plans: planned trials, and the tuning of each arm."""
