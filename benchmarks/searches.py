@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fer_lightning.sweeps.records import TrialRecord, load_trials
+from fer_lightning.sweeps.study.results import TrialRecord, load_trials
 
 
 @dataclass(frozen=True)

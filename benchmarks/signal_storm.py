@@ -31,7 +31,7 @@ from pathlib import Path
 import psutil
 from optuna.trial import FrozenTrial, TrialState
 
-from fer_lightning.sweeps.records import load_study
+from fer_lightning.sweeps.study.results import load_study
 
 TOY = Path(__file__).parents[1] / "tests" / "sweep_app.py"
 STATUS = {"TERM": 143, "INT": 130, "KILL": -9}

@@ -12,12 +12,12 @@ from optuna.trial import FrozenTrial, TrialState
 
 from fer_lightning.errors import RunsFailedError
 from fer_lightning.sweeps.heartbeat import record_beat
-from fer_lightning.sweeps.lock import claim_lock
-from fer_lightning.sweeps.objective import last_value
 from fer_lightning.sweeps.owner import OWNER, Owner
 from fer_lightning.sweeps.plan.enqueue import enqueue, latest_by_cell
 from fer_lightning.sweeps.resume import ATTEMPTS, Recovery, requeue, seconds_since_start
-from fer_lightning.sweeps.study import StudySpec
+from fer_lightning.sweeps.study.lock import claim_lock
+from fer_lightning.sweeps.study.objective import last_value
+from fer_lightning.sweeps.study.open import StudySpec
 
 
 class TooManyFailuresError(RunsFailedError):

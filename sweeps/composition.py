@@ -13,10 +13,10 @@ from omegaconf.errors import OmegaConfBaseException
 
 from fer_lightning.errors import ConfigError
 from fer_lightning.sweeps.composer import TrialComposer
-from fer_lightning.sweeps.naming import flatten
 from fer_lightning.sweeps.space.override import key_of
 from fer_lightning.sweeps.space.search_space import SearchSpace
-from fer_lightning.sweeps.study_code import job_targets
+from fer_lightning.sweeps.study.code import job_targets
+from fer_lightning.sweeps.study.identity import flatten
 
 
 class Composition:

@@ -16,7 +16,7 @@ from fer_lightning.signals import raise_if_stopped, shielded, stop_requested, st
 from fer_lightning.sweeps.claim import Claim, Claims
 from fer_lightning.sweeps.heartbeat import Heartbeat, record_beat
 from fer_lightning.sweeps.progress import Progress
-from fer_lightning.sweeps.study import StudySpec
+from fer_lightning.sweeps.study.open import StudySpec
 
 log = logging.getLogger(__name__)
 

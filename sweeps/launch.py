@@ -17,9 +17,9 @@ from fer_lightning.signals import interruption_behind, raise_if_stopped
 from fer_lightning.sweeps.claim import Claim, Claims
 from fer_lightning.sweeps.hold import StudyHaltedError
 from fer_lightning.sweeps.job import THREADS, Job
-from fer_lightning.sweeps.objective import choose
 from fer_lightning.sweeps.space.override import override
-from fer_lightning.sweeps.study import StudySpec
+from fer_lightning.sweeps.study.objective import choose
+from fer_lightning.sweeps.study.open import StudySpec
 
 
 class HydraLauncher(Protocol):

@@ -26,7 +26,7 @@ class SweepOptions:
     label
         The first word of an automatic name.
     storage
-        See `fer_lightning.sweeps.storage.storage_url`.
+        See `fer_lightning.sweeps.study.storage.storage_url`.
     n_trials
         The study's total number of trials, over all commands that worked on it; None for a plan's or a grid's
         length.

@@ -17,26 +17,26 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from fer_lightning.errors import ConfigError
 from fer_lightning.redact import redact_text
 from fer_lightning.runs.code_fingerprint import code_fingerprint, find_targets, task_target
-from fer_lightning.sweeps.address import storage_url
 from fer_lightning.sweeps.claim import Claim, Claims
 from fer_lightning.sweeps.composition import Composition
 from fer_lightning.sweeps.config_files import read_files_once
 from fer_lightning.sweeps.engine import Engine
 from fer_lightning.sweeps.hold import storage_failures_halt
 from fer_lightning.sweeps.in_process import InProcess, is_basic
-from fer_lightning.sweeps.judgement import settle_judgement
 from fer_lightning.sweeps.launch import HydraLauncher, job_overrides, run_jobs, write_once
-from fer_lightning.sweeps.naming import fixed_part, study_name
 from fer_lightning.sweeps.options import SweepOptions
-from fer_lightning.sweeps.outcome import failure_of
-from fer_lightning.sweeps.place import leave_place
 from fer_lightning.sweeps.plan.checked import read_plan, replaced_levels
 from fer_lightning.sweeps.space.checked import read_space, replaced_values
 from fer_lightning.sweeps.space.command_line import split_overrides
 from fer_lightning.sweeps.space.override import key_of, node_of
 from fer_lightning.sweeps.space.search_space import SearchSpace
-from fer_lightning.sweeps.study import StudySpec, numbered_directory, open_study
-from fer_lightning.sweeps.study_code import searched_targets
+from fer_lightning.sweeps.study.address import storage_url
+from fer_lightning.sweeps.study.code import searched_targets
+from fer_lightning.sweeps.study.identity import fixed_part, study_name
+from fer_lightning.sweeps.study.judgement import settle_judgement
+from fer_lightning.sweeps.study.open import StudySpec, numbered_directory, open_study
+from fer_lightning.sweeps.study.outcome import failure_of
+from fer_lightning.sweeps.study.place import leave_place
 from fer_lightning.sweeps.task import TracedTask
 from fer_lightning.sweeps.workers import Workers, given_place, starter_lives
 

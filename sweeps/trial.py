@@ -23,14 +23,14 @@ from fer_lightning.signals import (
     stop_requested,
     stoppable,
 )
-from fer_lightning.sweeps.algorithms import build_pruner
 from fer_lightning.sweeps.heartbeat import Heartbeat
 from fer_lightning.sweeps.hold import Hold, StudyHaltedError, TrialTakenError
 from fer_lightning.sweeps.job import Job
-from fer_lightning.sweeps.lock import claim_lock
-from fer_lightning.sweeps.objective import Values, choose, last_value
 from fer_lightning.sweeps.resume import SPENT, seconds_since_start
-from fer_lightning.sweeps.storage import open_storage
+from fer_lightning.sweeps.study.algorithms import build_pruner
+from fer_lightning.sweeps.study.lock import claim_lock
+from fer_lightning.sweeps.study.objective import Values, choose, last_value
+from fer_lightning.sweeps.study.storage import open_storage
 from fer_lightning.sweeps.task import keep_traceback
 
 log = logging.getLogger(__name__)

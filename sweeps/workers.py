@@ -13,7 +13,7 @@ from types import TracebackType
 
 from fer_lightning.signals import raise_if_stopped, shielded
 from fer_lightning.sweeps.job import THREADS, WORKER
-from fer_lightning.sweeps.study import StudySpec
+from fer_lightning.sweeps.study.open import StudySpec
 
 log = logging.getLogger(__name__)
 

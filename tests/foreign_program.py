@@ -13,7 +13,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from fer_lightning.sweeps.records import TrialRecord, load_trials
+from fer_lightning.sweeps.study.results import TrialRecord, load_trials
 
 # What a program of one's own needs to use the sweeper, and logs kept out of a test's way.
 PRIMARY = """

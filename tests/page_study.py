@@ -21,7 +21,7 @@ from fer_lightning.runs.predictions import Predictions, write_predictions
 from fer_lightning.stats.ablation import AblationReport
 from fer_lightning.study.earlier_verdicts import JUDGED_BY
 from fer_lightning.study.report import judge
-from fer_lightning.sweeps.records import load_study, load_trials
+from fer_lightning.sweeps.study.results import load_study, load_trials
 
 CLASSES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 SPACE: dict[str, BaseDistribution] = {

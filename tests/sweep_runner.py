@@ -13,7 +13,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 
 from fer_lightning.errors import RunsFailedError
-from fer_lightning.sweeps.records import TrialRecord, load_trials
+from fer_lightning.sweeps.study.results import TrialRecord, load_trials
 
 APP = Path(__file__).with_name("sweep_app.py")
 QUIET = ["hydra/job_logging=none", "hydra/hydra_logging=none"]

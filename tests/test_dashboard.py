@@ -26,8 +26,8 @@ from fer_lightning.dashboard.read_only import host_name
 from fer_lightning.dashboard.server import application, open_server
 from fer_lightning.dashboard.storage import ReadOnlyStorage
 from fer_lightning.errors import ConfigError
-from fer_lightning.sweeps.records import load_study, study_folder
-from fer_lightning.sweeps.storage import open_storage
+from fer_lightning.sweeps.study.results import load_study, study_folder
+from fer_lightning.sweeps.study.storage import open_storage
 
 
 def add_trial(study: optuna.Study, folder: Path, number: int, state: TrialState, **attrs: object) -> None:

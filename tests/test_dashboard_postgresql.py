@@ -11,8 +11,8 @@ from optuna.trial import TrialState
 from test_dashboard import Served, add_trial
 from test_sweep_postgresql import BINARIES, server  # noqa: F401  (the fixture)
 
-from fer_lightning.sweeps.address import storage_url
-from fer_lightning.sweeps.storage import open_storage
+from fer_lightning.sweeps.study.address import storage_url
+from fer_lightning.sweeps.study.storage import open_storage
 
 pytestmark = [
     pytest.mark.skipif(BINARIES is None, reason="needs the PostgreSQL server (apt install postgresql)"),

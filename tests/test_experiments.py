@@ -8,7 +8,7 @@ import pytest
 
 import fer_lightning.conf
 from fer_lightning.cli import main
-from fer_lightning.sweeps.records import load_trials
+from fer_lightning.sweeps.study.results import load_trials
 
 EXPERIMENTS = sorted((Path(fer_lightning.conf.__file__).parent / "experiment").glob("*.yaml"))
 ONE_SEED = ["seeds=[0]", "study.workers=1"]

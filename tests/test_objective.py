@@ -17,7 +17,7 @@ from fer_lightning.config.objective import Objective, is_known_share, known_dire
 from fer_lightning.config.schema import check_config
 from fer_lightning.errors import ConfigError
 from fer_lightning.study.earlier_verdicts import JUDGED_BY, earlier_note, earlier_objective
-from fer_lightning.sweeps.judgement import settle_judgement
+from fer_lightning.sweeps.study.judgement import settle_judgement
 from fer_lightning.training.metrics import classification_metrics
 
 

@@ -23,7 +23,7 @@ from fer_lightning.report.page.run_files import flatten, read_run
 from fer_lightning.report.page.write import json_for_html, render, write_page
 from fer_lightning.runs.predictions import read_predictions
 from fer_lightning.study.report import report_study
-from fer_lightning.sweeps.records import load_study, load_trials
+from fer_lightning.sweeps.study.results import load_study, load_trials
 
 HOSTILE = "</script><img src=x onerror=alert(1)>\"&'`<b>{{7*7}}"
 

@@ -8,7 +8,7 @@ from page_study import judged, make_study
 
 from fer_lightning.report.page.page_data import page_model
 from fer_lightning.report.page.write import render, write_page
-from fer_lightning.sweeps.records import load_study, load_trials
+from fer_lightning.sweeps.study.results import load_study, load_trials
 
 PATIENCE = 120_000  # milliseconds: on a busy machine a page waits for its turn, which is no fault of its own
 playwright = pytest.importorskip("playwright.sync_api")

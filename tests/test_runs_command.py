@@ -14,7 +14,7 @@ from optuna.trial import TrialState, create_trial
 from fer_lightning.commands.runs import main
 from fer_lightning.errors import ConfigError, DataError
 from fer_lightning.runs.table import collect, sort_rows
-from fer_lightning.sweeps.storage import open_storage
+from fer_lightning.sweeps.study.storage import open_storage
 from fer_lightning.tracking.log_reader import read_wandb_log
 from fer_lightning.tracking.logger import WandbRun
 

@@ -10,7 +10,7 @@ import pytest
 import search_comparison as comparison
 import searches
 
-from fer_lightning.sweeps.records import TrialRecord
+from fer_lightning.sweeps.study.results import TrialRecord
 
 
 def trial(number: int, values: list[float], state: str = "COMPLETE") -> TrialRecord:

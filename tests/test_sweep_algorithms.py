@@ -12,9 +12,9 @@ from omegaconf import OmegaConf
 from sweep_runner import SEARCH, epochs, run_here
 
 from fer_lightning.errors import ConfigError
-from fer_lightning.sweeps.algorithms import build_pruner, build_sampler
-from fer_lightning.sweeps.records import load_study
 from fer_lightning.sweeps.space.parse import parse_space
+from fer_lightning.sweeps.study.algorithms import build_pruner, build_sampler
+from fer_lightning.sweeps.study.results import load_study
 
 CONF = Path(__file__).parents[1] / "conf/hydra/sweeper"
 SAMPLERS = {

@@ -11,7 +11,7 @@ import pytest
 from sweep_runner import SEARCH, epochs, output, start
 from test_sweep_resume import assert_whole, snapshot, wait_until_running
 
-from fer_lightning.sweeps.records import load_trials
+from fer_lightning.sweeps.study.results import load_trials
 
 pytestmark = pytest.mark.slow
 

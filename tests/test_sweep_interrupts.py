@@ -30,13 +30,13 @@ from fer_lightning.signals import (
     stop_requested,
     stoppable,
 )
-from fer_lightning.sweeps import lock
-from fer_lightning.sweeps.address import storage_file, storage_url
 from fer_lightning.sweeps.claim import Claim, Claims
 from fer_lightning.sweeps.engine import Engine
 from fer_lightning.sweeps.heartbeat import Heartbeat
-from fer_lightning.sweeps.lock import claim_lock
-from fer_lightning.sweeps.storage import open_storage
+from fer_lightning.sweeps.study import lock
+from fer_lightning.sweeps.study.address import storage_file, storage_url
+from fer_lightning.sweeps.study.lock import claim_lock
+from fer_lightning.sweeps.study.storage import open_storage
 
 STOPS = [(signal.SIGTERM, Terminated), (signal.SIGINT, KeyboardInterrupt)]
 drops_it = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sweep_runner import PLAN, SEARCH, epochs, finish, output, start
 
-from fer_lightning.sweeps.records import load_trials
+from fer_lightning.sweeps.study.results import load_trials
 
 pytestmark = pytest.mark.slow
 JOBLIB = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "hydra.sweeper.n_jobs=2"]

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from fer_lightning.errors import ConfigError
-from fer_lightning.sweeps.naming import fixed_part, require_same, study_name
 from fer_lightning.sweeps.options import SweepOptions
+from fer_lightning.sweeps.study.identity import fixed_part, require_same, study_name
 
 CONFIG = {
     "seed": 0,

@@ -20,8 +20,8 @@ from test_sweep_resume import assert_whole, wait_until_running
 
 from fer_lightning.errors import ConfigError
 from fer_lightning.signals import Terminated, stoppable
-from fer_lightning.sweeps.lock import claim_lock
-from fer_lightning.sweeps.records import load_trials
+from fer_lightning.sweeps.study.lock import claim_lock
+from fer_lightning.sweeps.study.results import load_trials
 
 BINARIES = max(Path("/usr/lib/postgresql").glob("*/bin"), default=None, key=lambda path: path.parent.name)
 PASSWORD = "throw-away-secret"

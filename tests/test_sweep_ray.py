@@ -12,7 +12,7 @@ from sweep_runner import SEARCH, epochs, finish, output, start
 from test_sweep_postgresql import BINARIES, PASSWORD, place, server
 from test_sweep_resume import assert_whole, wait_until_running
 
-from fer_lightning.sweeps.records import load_trials
+from fer_lightning.sweeps.study.results import load_trials
 
 pytestmark = [
     pytest.mark.skipif(

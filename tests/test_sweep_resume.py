@@ -14,7 +14,7 @@ import pytest
 from sweep_runner import PLAN, SEARCH, epochs, finish, output, start
 
 from fer_lightning.errors import DataError
-from fer_lightning.sweeps.records import TrialRecord, load_trials
+from fer_lightning.sweeps.study.results import TrialRecord, load_trials
 
 SLOW = ["trainer.seconds=0.15", "hydra.sweeper.max_deaths=50"]
 PLAN_RUN = [PLAN, "seeds=[0,1]", "hydra.sweeper.n_trials=null", *SLOW]

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from omegaconf import DictConfig
 
 from fer_lightning.errors import RunsFailedError
-from fer_lightning.sweeps.objective import choose
+from fer_lightning.sweeps.study.objective import choose
 
 FOUR = "x=1,2,3,4"
 

@@ -13,11 +13,11 @@ import pytest
 
 from fer_lightning.errors import ConfigError
 from fer_lightning.messages import disk_is_full, reason_of
-from fer_lightning.sweeps.address import JOURNAL_PREFIX, storage_url
 from fer_lightning.sweeps.heartbeat import Heartbeat, record_beat, silent_trial_ids
-from fer_lightning.sweeps.lock import claim_lock
 from fer_lightning.sweeps.owner import Owner
-from fer_lightning.sweeps.storage import open_storage
+from fer_lightning.sweeps.study.address import JOURNAL_PREFIX, storage_url
+from fer_lightning.sweeps.study.lock import claim_lock
+from fer_lightning.sweeps.study.storage import open_storage
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_a_torn_journal_line_is_dropped(tmp_path: Path) -> None:
 
 HOLD = """
 import sys, time
-from fer_lightning.sweeps.lock import claim_lock
+from fer_lightning.sweeps.study.lock import claim_lock
 print("tries", flush=True)
 with claim_lock(sys.argv[1], "s"):
     print("held", flush=True)

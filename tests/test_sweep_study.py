@@ -15,7 +15,7 @@ import pytest
 from sweep_runner import PLAN, SEARCH, epochs, run_here
 
 from fer_lightning.errors import ConfigError, DataError, UserError
-from fer_lightning.sweeps.records import load_study, load_trials
+from fer_lightning.sweeps.study.results import load_study, load_trials
 
 
 @pytest.fixture

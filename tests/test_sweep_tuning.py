@@ -25,8 +25,8 @@ from fer_lightning.study.report import judge
 from fer_lightning.sweeps.plan.parse import parse_plan
 from fer_lightning.sweeps.plan.plan import Plan
 from fer_lightning.sweeps.plan.tuning import choose, value_at
-from fer_lightning.sweeps.records import TrialRecord, load_study, load_trials
 from fer_lightning.sweeps.space.parse import parse_parameter
+from fer_lightning.sweeps.study.results import TrialRecord, load_study, load_trials
 
 FACTORS: dict[str, Any] = {
     "activation": {"key": "model.activation", "levels": ["selu"], "baseline": "relu"},

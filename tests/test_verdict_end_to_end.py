@@ -13,8 +13,8 @@ from sweep_runner import run_here
 
 from fer_lightning.cli import main
 from fer_lightning.errors import DataError
-from fer_lightning.sweeps.place import read_place
-from fer_lightning.sweeps.records import TrialRecord, load_study, study_folder
+from fer_lightning.sweeps.study.place import read_place
+from fer_lightning.sweeps.study.results import TrialRecord, load_study, study_folder
 
 PLAN = (
     "ablation={plan:one_factor,factors:{"
@@ -126,7 +126,7 @@ def test_a_unit_is_changed_at_any_time(sweep: Any, tmp_path: Path) -> None:
 def test_a_study_of_an_earlier_version_is_judged_rightly_and_says_so(
     sweep: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("fer_lightning.sweeps.study.JUDGED_BY", "unknown to earlier versions")
+    monkeypatch.setattr("fer_lightning.sweeps.study.open.JUDGED_BY", "unknown to earlier versions")
     sweep(PLAN, "seeds=[0,1,2,3]", "hydra.sweeper.direction=min")
     monkeypatch.undo()
     folder = tmp_path / "sweep"

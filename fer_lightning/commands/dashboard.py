@@ -10,7 +10,7 @@ from typing import Any
 from fer_lightning.commands.arguments import parse_arguments
 from fer_lightning.dashboard.server import HOST, application, open_server
 from fer_lightning.errors import ConfigError
-from fer_lightning.sweeps.records import load_study, study_folder
+from fer_lightning.sweeps.study.results import load_study, study_folder
 
 KEYS: dict[str, Any] = {"study_name": None, "port": 8080}
 

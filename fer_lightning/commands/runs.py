@@ -12,7 +12,7 @@ from fer_lightning.runs.files import write_text
 from fer_lightning.runs.groups import choose_columns, group_rows
 from fer_lightning.runs.listing import FORMATS, render, render_groups
 from fer_lightning.runs.table import Row, collect, sort_rows
-from fer_lightning.sweeps.records import TrialRecord, load_trials
+from fer_lightning.sweeps.study.results import TrialRecord, load_trials
 from fer_lightning.training.train import shown
 
 KEYS: dict[str, Any] = {"format": None, "output": None, "sort": None, "columns": None, "by": None}

@@ -9,7 +9,7 @@ from fer_lightning.stats.records import ArmRun
 from fer_lightning.stats.tuning import ArmTuning, TuningPart
 from fer_lightning.sweeps.plan.planned_trial import PLAIN, PREFIX, TUNED, TUNING
 from fer_lightning.sweeps.plan.tuning import choose
-from fer_lightning.sweeps.records import TrialRecord
+from fer_lightning.sweeps.study.results import TrialRecord
 
 
 def arm_runs(trials: Sequence[TrialRecord], stage: str = PLAIN) -> list[ArmRun]:

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from fer_lightning.runs.code_fingerprint import differences, listed
-from fer_lightning.sweeps.records import TrialRecord, load_study
-from fer_lightning.sweeps.study_code import code_versions
+from fer_lightning.sweeps.study.code import code_versions
+from fer_lightning.sweeps.study.results import TrialRecord, load_study
 
 _FINISHED = ("COMPLETE", "PRUNED", "FAIL")
 

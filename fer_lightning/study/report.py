@@ -30,7 +30,7 @@ from fer_lightning.study.earlier_verdicts import earlier_note, earlier_objective
 from fer_lightning.study.leakage import without_copies
 from fer_lightning.sweeps.job import WORKER
 from fer_lightning.sweeps.plan.planned_trial import PLAIN
-from fer_lightning.sweeps.records import TrialRecord, load_study, load_trials
+from fer_lightning.sweeps.study.results import TrialRecord, load_study, load_trials
 from fer_lightning.training.train import shown
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from fer_lightning.stats.importance import objective_importance
 if TYPE_CHECKING:
     import optuna
 
-    from fer_lightning.sweeps.records import TrialRecord
+    from fer_lightning.sweeps.study.results import TrialRecord
 
 
 def forest(report: AblationReport) -> dict[str, Any]:

@@ -32,7 +32,7 @@ from fer_lightning.stats.ablation import AblationReport
 if TYPE_CHECKING:
     import optuna
 
-    from fer_lightning.sweeps.records import TrialRecord
+    from fer_lightning.sweeps.study.results import TrialRecord
 
 _CONFIDENCE = 0.95
 

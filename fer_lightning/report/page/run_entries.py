@@ -11,7 +11,7 @@ from fer_lightning.report.page.pictures import embedded, picture_budget
 from fer_lightning.report.page.run_files import RunFiles
 
 if TYPE_CHECKING:
-    from fer_lightning.sweeps.records import TrialRecord
+    from fer_lightning.sweeps.study.results import TrialRecord
 
 # "<run number>-<kind of faces>" → ``data:`` address, width and height
 Pictures = dict[str, tuple[str, int, int]]

@@ -12,7 +12,7 @@ from fer_lightning.stats.ablation import AblationReport
 from fer_lightning.stats.arm_summary import ArmSummary
 
 if TYPE_CHECKING:
-    from fer_lightning.sweeps.records import TrialRecord
+    from fer_lightning.sweeps.study.results import TrialRecord
 
 STATES = {
     "COMPLETE": "complete",

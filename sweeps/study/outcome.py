@@ -9,7 +9,7 @@ from optuna.trial import FrozenTrial, TrialState
 from fer_lightning.errors import RunsFailedError
 from fer_lightning.sweeps.plan.enqueue import cell_of
 from fer_lightning.sweeps.plan.planned_trial import PLAIN
-from fer_lightning.sweeps.study import StudySpec
+from fer_lightning.sweeps.study.open import StudySpec
 
 _SHOWN = 3
 

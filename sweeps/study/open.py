@@ -17,16 +17,16 @@ from optuna.study import StudyDirection
 from fer_lightning.errors import ConfigError
 from fer_lightning.redact import redact, redact_text
 from fer_lightning.study.earlier_verdicts import JUDGED_BY
-from fer_lightning.sweeps.address import storage_file
-from fer_lightning.sweeps.algorithms import build_pruner, build_sampler
-from fer_lightning.sweeps.lock import claim_lock
-from fer_lightning.sweeps.naming import require_same
 from fer_lightning.sweeps.options import SweepOptions
 from fer_lightning.sweeps.plan.enqueue import enqueue
 from fer_lightning.sweeps.plan.plan import Plan
 from fer_lightning.sweeps.space.search_space import Lookup, SearchSpace
-from fer_lightning.sweeps.storage import open_storage
-from fer_lightning.sweeps.study_code import check_code, keep_code
+from fer_lightning.sweeps.study.address import storage_file
+from fer_lightning.sweeps.study.algorithms import build_pruner, build_sampler
+from fer_lightning.sweeps.study.code import check_code, keep_code
+from fer_lightning.sweeps.study.identity import require_same
+from fer_lightning.sweeps.study.lock import claim_lock
+from fer_lightning.sweeps.study.storage import open_storage
 
 _STARTS = "fer:starts"
 

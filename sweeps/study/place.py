@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fer_lightning.redact import redact_text
 from fer_lightning.runs.files import write_json
-from fer_lightning.sweeps.address import JOURNAL_PREFIX, storage_file
+from fer_lightning.sweeps.study.address import JOURNAL_PREFIX, storage_file
 
 PLACE = "study.json"
 _OWN = ("study.db", "study.journal")

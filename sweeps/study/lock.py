@@ -20,7 +20,7 @@ from fer_lightning.signals import (
     shielded,
     stop_requested,
 )
-from fer_lightning.sweeps.address import missing_driver, storage_file
+from fer_lightning.sweeps.study.address import missing_driver, storage_file
 
 _POLL_SECONDS = 0.05
 

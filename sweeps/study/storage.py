@@ -24,8 +24,8 @@ from optuna.storages.journal._file import BaseJournalFileLock
 from fer_lightning.errors import ConfigError
 from fer_lightning.messages import reason_of
 from fer_lightning.signals import shielded
-from fer_lightning.sweeps.address import JOURNAL_PREFIX, missing_driver, storage_file
-from fer_lightning.sweeps.lock import attempts, take_file_lock
+from fer_lightning.sweeps.study.address import JOURNAL_PREFIX, missing_driver, storage_file
+from fer_lightning.sweeps.study.lock import attempts, take_file_lock
 
 S = TypeVar("S", bound=BaseStorage)
 SQLITE_PATIENCE_SECONDS = 60

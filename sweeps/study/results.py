@@ -11,11 +11,11 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from fer_lightning.errors import DataError
-from fer_lightning.sweeps.address import storage_file, storage_url
-from fer_lightning.sweeps.place import own_storage, read_place
 from fer_lightning.sweeps.plan.enqueue import cell_of, latest_by_cell
 from fer_lightning.sweeps.plan.planned_trial import PLAIN, CellKey
-from fer_lightning.sweeps.storage import open_storage
+from fer_lightning.sweeps.study.address import storage_file, storage_url
+from fer_lightning.sweeps.study.place import own_storage, read_place
+from fer_lightning.sweeps.study.storage import open_storage
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from omegaconf.errors import OmegaConfBaseException
 
 from fer_lightning.errors import ConfigError
 from fer_lightning.runs.code_fingerprint import differences, find_targets, in_words
-from fer_lightning.sweeps.naming import FREE_KEYS
 from fer_lightning.sweeps.space.search_space import SearchSpace
+from fer_lightning.sweeps.study.identity import FREE_KEYS
 
 log = logging.getLogger(__name__)
 

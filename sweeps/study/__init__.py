@@ -1,0 +1,1 @@
+"""A study: opened, identified, stored, locked and read."""
