@@ -13,9 +13,9 @@ from optuna.trial import FrozenTrial
 from sqlalchemy.exc import SQLAlchemyError
 
 from fer_lightning.signals import raise_if_stopped, shielded, stop_requested, stoppable
-from fer_lightning.sweeps.claim import Claim, Claims
-from fer_lightning.sweeps.heartbeat import Heartbeat, record_beat
 from fer_lightning.sweeps.progress import Progress
+from fer_lightning.sweeps.queue.heartbeat import Heartbeat, record_beat
+from fer_lightning.sweeps.queue.trial_queue import Claim, Claims
 from fer_lightning.sweeps.study.open import StudySpec
 
 log = logging.getLogger(__name__)

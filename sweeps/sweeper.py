@@ -17,15 +17,15 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from fer_lightning.errors import ConfigError
 from fer_lightning.redact import redact_text
 from fer_lightning.runs.code_fingerprint import code_fingerprint, find_targets, task_target
-from fer_lightning.sweeps.claim import Claim, Claims
 from fer_lightning.sweeps.composition import Composition
 from fer_lightning.sweeps.config_files import read_files_once
 from fer_lightning.sweeps.engine import Engine
-from fer_lightning.sweeps.hold import storage_failures_halt
 from fer_lightning.sweeps.in_process import InProcess, is_basic
 from fer_lightning.sweeps.launch import HydraLauncher, job_overrides, run_jobs, write_once
 from fer_lightning.sweeps.options import SweepOptions
 from fer_lightning.sweeps.plan.checked import read_plan, replaced_levels
+from fer_lightning.sweeps.queue.lease import storage_failures_halt
+from fer_lightning.sweeps.queue.trial_queue import Claim, Claims
 from fer_lightning.sweeps.space.checked import read_space, replaced_values
 from fer_lightning.sweeps.space.command_line import split_overrides
 from fer_lightning.sweeps.space.override import key_of, node_of

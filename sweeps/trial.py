@@ -23,10 +23,10 @@ from fer_lightning.signals import (
     stop_requested,
     stoppable,
 )
-from fer_lightning.sweeps.heartbeat import Heartbeat
-from fer_lightning.sweeps.hold import Hold, StudyHaltedError, TrialTakenError
 from fer_lightning.sweeps.job import Job
-from fer_lightning.sweeps.resume import SPENT, seconds_since_start
+from fer_lightning.sweeps.queue.heartbeat import Heartbeat
+from fer_lightning.sweeps.queue.lease import Hold, StudyHaltedError, TrialTakenError
+from fer_lightning.sweeps.queue.recovery import SPENT, seconds_since_start
 from fer_lightning.sweeps.study.algorithms import build_pruner
 from fer_lightning.sweeps.study.lock import claim_lock
 from fer_lightning.sweeps.study.objective import Values, choose, last_value

@@ -30,9 +30,9 @@ from fer_lightning.signals import (
     stop_requested,
     stoppable,
 )
-from fer_lightning.sweeps.claim import Claim, Claims
 from fer_lightning.sweeps.engine import Engine
-from fer_lightning.sweeps.heartbeat import Heartbeat
+from fer_lightning.sweeps.queue.heartbeat import Heartbeat
+from fer_lightning.sweeps.queue.trial_queue import Claim, Claims
 from fer_lightning.sweeps.study import lock
 from fer_lightning.sweeps.study.address import storage_file, storage_url
 from fer_lightning.sweeps.study.lock import claim_lock

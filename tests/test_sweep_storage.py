@@ -13,8 +13,8 @@ import pytest
 
 from fer_lightning.errors import ConfigError
 from fer_lightning.messages import disk_is_full, reason_of
-from fer_lightning.sweeps.heartbeat import Heartbeat, record_beat, silent_trial_ids
-from fer_lightning.sweeps.owner import Owner
+from fer_lightning.sweeps.queue.heartbeat import Heartbeat, record_beat, silent_trial_ids
+from fer_lightning.sweeps.queue.owner import Owner
 from fer_lightning.sweeps.study.address import JOURNAL_PREFIX, storage_url
 from fer_lightning.sweeps.study.lock import claim_lock
 from fer_lightning.sweeps.study.storage import open_storage

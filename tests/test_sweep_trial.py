@@ -13,11 +13,11 @@ import pytest
 from optuna.trial import FrozenTrial, TrialState
 
 from fer_lightning.signals import Terminated, shielded, stoppable
-from fer_lightning.sweeps.claim import Claim, Claims
-from fer_lightning.sweeps.hold import StudyHaltedError, TrialTakenError
 from fer_lightning.sweeps.job import Job
 from fer_lightning.sweeps.options import SweepOptions
-from fer_lightning.sweeps.owner import OWNER
+from fer_lightning.sweeps.queue.lease import StudyHaltedError, TrialTakenError
+from fer_lightning.sweeps.queue.owner import OWNER
+from fer_lightning.sweeps.queue.trial_queue import Claim, Claims
 from fer_lightning.sweeps.space.parse import parse_space
 from fer_lightning.sweeps.study.address import storage_url
 from fer_lightning.sweeps.study.objective import choose

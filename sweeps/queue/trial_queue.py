@@ -11,10 +11,10 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.trial import FrozenTrial, TrialState
 
 from fer_lightning.errors import RunsFailedError
-from fer_lightning.sweeps.heartbeat import record_beat
-from fer_lightning.sweeps.owner import OWNER, Owner
 from fer_lightning.sweeps.plan.enqueue import enqueue, latest_by_cell
-from fer_lightning.sweeps.resume import ATTEMPTS, Recovery, requeue, seconds_since_start
+from fer_lightning.sweeps.queue.heartbeat import record_beat
+from fer_lightning.sweeps.queue.owner import OWNER, Owner
+from fer_lightning.sweeps.queue.recovery import ATTEMPTS, Recovery, requeue, seconds_since_start
 from fer_lightning.sweeps.study.lock import claim_lock
 from fer_lightning.sweeps.study.objective import last_value
 from fer_lightning.sweeps.study.open import StudySpec

@@ -11,8 +11,8 @@ from typing import Any
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
-from fer_lightning.sweeps.heartbeat import silent_trial_ids
-from fer_lightning.sweeps.owner import OWNER, Owner
+from fer_lightning.sweeps.queue.heartbeat import silent_trial_ids
+from fer_lightning.sweeps.queue.owner import OWNER, Owner
 
 log = logging.getLogger(__name__)
 

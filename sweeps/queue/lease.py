@@ -13,10 +13,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from fer_lightning.errors import UserError
 from fer_lightning.messages import disk_is_full, reason_of
-from fer_lightning.sweeps.heartbeat import record_beat
 from fer_lightning.sweeps.job import Job
-from fer_lightning.sweeps.owner import OWNER, Owner
-from fer_lightning.sweeps.resume import LAST_TOKEN, requeue, seconds_since_start
+from fer_lightning.sweeps.queue.heartbeat import record_beat
+from fer_lightning.sweeps.queue.owner import OWNER, Owner
+from fer_lightning.sweeps.queue.recovery import LAST_TOKEN, requeue, seconds_since_start
 from fer_lightning.sweeps.study.lock import claim_lock
 
 
