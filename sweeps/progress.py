@@ -11,11 +11,11 @@ from collections.abc import Callable
 from optuna.trial import FrozenTrial, TrialState
 
 from fer_lightning.config.objective import Objective
+from fer_lightning.sweeps.jobs.task import ERROR_FILE
 from fer_lightning.sweeps.plan.enqueue import cell_of
 from fer_lightning.sweeps.plan.planned_trial import TUNED, TUNING
 from fer_lightning.sweeps.queue.trial_queue import Claim
 from fer_lightning.sweeps.study.open import StudySpec
-from fer_lightning.sweeps.task import ERROR_FILE
 
 log = logging.getLogger(__name__)
 

@@ -19,9 +19,11 @@ from fer_lightning.redact import redact_text
 from fer_lightning.runs.code_fingerprint import code_fingerprint, find_targets, task_target
 from fer_lightning.sweeps.composition import Composition
 from fer_lightning.sweeps.config_files import read_files_once
-from fer_lightning.sweeps.engine import Engine
+from fer_lightning.sweeps.controller import Engine
 from fer_lightning.sweeps.in_process import InProcess, is_basic
-from fer_lightning.sweeps.launch import HydraLauncher, job_overrides, run_jobs, write_once
+from fer_lightning.sweeps.jobs.launch import HydraLauncher, job_overrides, run_jobs, write_once
+from fer_lightning.sweeps.jobs.task import TracedTask
+from fer_lightning.sweeps.jobs.workers import Workers, given_place, starter_lives
 from fer_lightning.sweeps.options import SweepOptions
 from fer_lightning.sweeps.plan.checked import read_plan, replaced_levels
 from fer_lightning.sweeps.queue.lease import storage_failures_halt
@@ -37,8 +39,6 @@ from fer_lightning.sweeps.study.judgement import settle_judgement
 from fer_lightning.sweeps.study.open import StudySpec, numbered_directory, open_study
 from fer_lightning.sweeps.study.outcome import failure_of
 from fer_lightning.sweeps.study.place import leave_place
-from fer_lightning.sweeps.task import TracedTask
-from fer_lightning.sweeps.workers import Workers, given_place, starter_lives
 
 log = logging.getLogger(__name__)
 

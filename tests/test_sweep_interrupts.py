@@ -30,7 +30,7 @@ from fer_lightning.signals import (
     stop_requested,
     stoppable,
 )
-from fer_lightning.sweeps.engine import Engine
+from fer_lightning.sweeps.controller import Engine
 from fer_lightning.sweeps.queue.heartbeat import Heartbeat
 from fer_lightning.sweeps.queue.trial_queue import Claim, Claims
 from fer_lightning.sweeps.study import lock

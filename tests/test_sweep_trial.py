@@ -13,7 +13,8 @@ import pytest
 from optuna.trial import FrozenTrial, TrialState
 
 from fer_lightning.signals import Terminated, shielded, stoppable
-from fer_lightning.sweeps.job import Job
+from fer_lightning.sweeps.jobs.environment import Job
+from fer_lightning.sweeps.jobs.session import TrialSession, attach
 from fer_lightning.sweeps.options import SweepOptions
 from fer_lightning.sweeps.queue.lease import StudyHaltedError, TrialTakenError
 from fer_lightning.sweeps.queue.owner import OWNER
@@ -22,7 +23,6 @@ from fer_lightning.sweeps.space.parse import parse_space
 from fer_lightning.sweeps.study.address import storage_url
 from fer_lightning.sweeps.study.objective import choose
 from fer_lightning.sweeps.study.open import StudySpec, open_study
-from fer_lightning.sweeps.trial import TrialSession, attach
 
 
 class Study:

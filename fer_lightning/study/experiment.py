@@ -19,7 +19,7 @@ from fer_lightning.config.compose import compose_config, explain
 from fer_lightning.config.schema import check_config
 from fer_lightning.errors import ConfigError, UserError
 from fer_lightning.signals import stoppable
-from fer_lightning.sweeps.job import Job
+from fer_lightning.sweeps.jobs.environment import Job
 from fer_lightning.training.build import build_data, check_parts
 
 

@@ -28,7 +28,7 @@ from fer_lightning.study.arms import arm_runs, tuned_runs
 from fer_lightning.study.code_notes import code_notes
 from fer_lightning.study.earlier_verdicts import earlier_note, earlier_objective
 from fer_lightning.study.leakage import without_copies
-from fer_lightning.sweeps.job import WORKER
+from fer_lightning.sweeps.jobs.environment import WORKER
 from fer_lightning.sweeps.plan.planned_trial import PLAIN
 from fer_lightning.sweeps.study.results import TrialRecord, load_study, load_trials
 from fer_lightning.training.train import shown

@@ -12,8 +12,8 @@ import optuna
 from omegaconf import DictConfig, OmegaConf
 
 from fer_lightning.callbacks.pruning import TrialPruning
-from fer_lightning.sweeps.job import THREADS
-from fer_lightning.sweeps.trial import TrialSession, attach
+from fer_lightning.sweeps.jobs.environment import THREADS
+from fer_lightning.sweeps.jobs.session import TrialSession, attach
 from fer_lightning.training.train import RunResult, train
 
 

@@ -25,7 +25,7 @@ from fer_lightning.runs.files import write_text, yaml_text
 from fer_lightning.runs.metrics_csv import MetricsCsv
 from fer_lightning.runs.record import RunRecord, describe_data, is_first_process
 from fer_lightning.signals import interruption_behind
-from fer_lightning.sweeps.job import Job
+from fer_lightning.sweeps.jobs.environment import Job
 from fer_lightning.sweeps.study.identity import FREE_KEYS
 from fer_lightning.tracking.logger import WandbRun
 from fer_lightning.training.build import build, build_data, build_module

@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from fer_lightning.errors import UserError
 from fer_lightning.messages import disk_is_full, reason_of
-from fer_lightning.sweeps.job import Job
+from fer_lightning.sweeps.jobs.environment import Job
 from fer_lightning.sweeps.queue.heartbeat import record_beat
 from fer_lightning.sweeps.queue.owner import OWNER, Owner
 from fer_lightning.sweeps.queue.recovery import LAST_TOKEN, requeue, seconds_since_start

@@ -14,7 +14,7 @@ from optuna.trial import TrialState
 from fer_lightning.messages import reason_of
 from fer_lightning.redact import redact_text
 from fer_lightning.signals import interruption_behind, raise_if_stopped
-from fer_lightning.sweeps.job import THREADS, Job
+from fer_lightning.sweeps.jobs.environment import THREADS, Job
 from fer_lightning.sweeps.queue.lease import StudyHaltedError
 from fer_lightning.sweeps.queue.trial_queue import Claim, Claims
 from fer_lightning.sweeps.space.override import override

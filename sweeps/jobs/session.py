@@ -23,7 +23,8 @@ from fer_lightning.signals import (
     stop_requested,
     stoppable,
 )
-from fer_lightning.sweeps.job import Job
+from fer_lightning.sweeps.jobs.environment import Job
+from fer_lightning.sweeps.jobs.task import keep_traceback
 from fer_lightning.sweeps.queue.heartbeat import Heartbeat
 from fer_lightning.sweeps.queue.lease import Hold, StudyHaltedError, TrialTakenError
 from fer_lightning.sweeps.queue.recovery import SPENT, seconds_since_start
@@ -31,7 +32,6 @@ from fer_lightning.sweeps.study.algorithms import build_pruner
 from fer_lightning.sweeps.study.lock import claim_lock
 from fer_lightning.sweeps.study.objective import Values, choose, last_value
 from fer_lightning.sweeps.study.storage import open_storage
-from fer_lightning.sweeps.task import keep_traceback
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 
 from fer_lightning.signals import raise_if_stopped, shielded
-from fer_lightning.sweeps.job import THREADS, WORKER
+from fer_lightning.sweeps.jobs.environment import THREADS, WORKER
 from fer_lightning.sweeps.study.open import StudySpec
 
 log = logging.getLogger(__name__)

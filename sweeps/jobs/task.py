@@ -14,7 +14,7 @@ from optuna import TrialPruned
 
 from fer_lightning.redact import redact_text
 from fer_lightning.signals import stop_requested
-from fer_lightning.sweeps.job import Job
+from fer_lightning.sweeps.jobs.environment import Job
 from fer_lightning.sweeps.queue.lease import StudyHaltedError, TrialTakenError
 
 ERROR_FILE = "error.txt"

@@ -1,0 +1,1 @@
+"""Jobs: what a process that runs a trial is told, tells and leaves."""
