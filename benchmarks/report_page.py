@@ -21,11 +21,11 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
-from page_study import make_study  # noqa: E402
 from playwright.sync_api import sync_playwright  # noqa: E402
 
 from fer_lightning.report.page import write_page  # noqa: E402
 from fer_lightning.sweeps.study.results import load_study, load_trials  # noqa: E402
+from page_study import make_study  # noqa: E402
 
 CHROMIUM = "/usr/bin/chromium"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]

@@ -15,6 +15,8 @@ os.environ["WANDB_MODE"] = "offline"
 import pytest
 import torch
 
+from postgresql_server import server  # noqa: F401  (a fixture of several rooms)
+
 # Few enough faces for a run of a second, enough that a small net learns something from them.
 TINY = [
     "data.drawing.n_train=96",
