@@ -87,14 +87,18 @@ class Storm:
     def begin(self) -> None:
         """Take up a new study."""
         self.studies += 1
-        self.folder = self.root / f"{self.program}_{self.studies}"
-        self.folder.mkdir()
+        self.folder = self.root / str(self.studies)
+        self.folder.mkdir(parents=True)
         self.done: dict[int, tuple[object, ...]] = {}
 
     def start(self, deaths: int) -> subprocess.Popen[bytes]:
         """Start the study's command; its output is kept in `output.txt`."""
         words = [f"hydra.sweeper.storage={self.storage}", f"hydra.sweeper.max_deaths={deaths}"]
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "FER_LIGHTNING_CACHE": str(self.root / "faces")}
+        environment = {
+            **os.environ,
+            "OMP_NUM_THREADS": "1",
+            "FER_LIGHTNING_CACHE": str(self.root.parent / "faces"),
+        }
         with (self.folder / "output.txt").open("ab") as output:
             return subprocess.Popen(
                 [sys.executable, *COMMANDS[self.program], *words],
@@ -153,7 +157,7 @@ class Storm:
         faults["finished trial changed"] += not self.done.items() <= now.items()
         self.done = now
         if faults.total() > before:
-            kept = self.root / f"fault_{kind}_{count.sent}"
+            kept = self.root / f"fault_{count.sent}"
             shutil.copytree(self.folder, kept)
             print(f"{kind} {count.sent}: {+faults}; kept in {kept}", flush=True)
 
@@ -219,7 +223,10 @@ def main() -> None:
     for program in arguments.program:
         for kind in arguments.signals:
             storm = Storm(
-                program, arguments.storage, root, random.Random(f"{arguments.seed} {program} {kind}")
+                program,
+                arguments.storage,
+                root / f"{program}_{kind}",
+                random.Random(f"{arguments.seed} {program} {kind}"),
             )
             count = Count()
             try:
