@@ -39,7 +39,6 @@ from fer_lightning.sweeps.study.lock import claim_lock
 from fer_lightning.sweeps.study.storage import open_storage
 
 STOPS = [(signal.SIGTERM, Terminated), (signal.SIGINT, KeyboardInterrupt)]
-drops_it = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 
 @pytest.fixture(autouse=True)
@@ -89,20 +88,23 @@ def test_nested_shields_deliver_once_at_the_end_of_the_outermost(
         interrupts._process.came = None
 
 
-@drops_it
 @pytest.mark.parametrize(("number", "error"), STOPS)
+@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
 def test_a_signal_that_python_dropped_is_raised_at_the_next_safe_point(
-    number: int, error: type[BaseException]
+    number: int, error: type[BaseException], caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("DEBUG")
+    hook = sys.unraisablehook
     reached = False
     with pytest.raises(error), stoppable():  # noqa: PT012
         lose(number)
         reached = True
         raise_if_stopped()
     assert reached
+    assert caplog.messages == ["Python dropped the exception of a signal; it is raised again"]
+    assert sys.unraisablehook is hook
 
 
-@drops_it
 def test_a_signal_that_was_dropped_in_a_finalizer_ends_the_region_at_the_latest() -> None:
     reached = False
     with pytest.raises(Terminated), stoppable():  # noqa: PT012
@@ -371,7 +373,6 @@ def test_a_heartbeat_ends_even_if_a_signal_keeps_it_from_being_left() -> None:
 
 
 @pytest.mark.slow
-@drops_it
 @pytest.mark.parametrize("kind", ["sqlite", "journal"])
 def test_signals_at_random_moments_of_short_trials_lose_nothing(tmp_path: Path, kind: str) -> None:
     """With trials of a hundredth of a second most signals fall on the lock, the storage and the claims."""
