@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -177,7 +178,8 @@ def test_the_status_of_a_foreign_program_and_its_one_line(
     )
     (tmp_path / "program.py").write_text(PROGRAM)
     command = [sys.executable, "program.py", "x=1,2,3", *words]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    environment = {key: value for key, value in os.environ.items() if key != "HYDRA_FULL_ERROR"}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
     assert done.returncode == status, done.stderr
     assert last in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr
