@@ -320,6 +320,18 @@ def test_the_study_is_named_by_what_is_fixed(sweep, tmp_path: Path) -> None:  # 
     assert name("model.slope=0.3") != plain
 
 
+@pytest.mark.parametrize("storage", ["sqlite", "journal", "all.db"])
+def test_two_studies_never_share_a_folder(sweep, tmp_path: Path, storage: str) -> None:  # type: ignore[no-untyped-def]
+    place = f"hydra.sweeper.storage={storage}"
+    first = sweep(*SEARCH, place, "hydra.sweeper.n_trials=1", "hydra.sweeper.study_name=one")
+    message = r"hydra\.sweep\.dir=.*sweep: holds the study one; expected a folder for two alone"
+    with pytest.raises(ConfigError, match=message):
+        sweep(*SEARCH, place, "hydra.sweeper.n_trials=1", "hydra.sweeper.study_name=two", "model.dropout=0.9")
+    assert load_trials(tmp_path / "sweep") == first
+    more = sweep(*SEARCH, place, "hydra.sweeper.n_trials=2", "hydra.sweeper.study_name=one")
+    assert len(more) == 2
+
+
 def test_reading_a_place_without_a_study(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="holds no study"):
         load_trials(tmp_path)
