@@ -19,7 +19,8 @@ from pydantic.errors import PydanticSchemaGenerationError, PydanticUndefinedAnno
 from fer_lightning.config.objective import known_direction
 from fer_lightning.config.precision import check_precision
 from fer_lightning.errors import ConfigError
-from fer_lightning.runs.code_fingerprint import CHOICES
+
+CHANGED_CODE = ("refuse", "accept")
 
 
 @dataclass
@@ -210,8 +211,8 @@ def _check_combinations(config: Mapping[str, Any]) -> None:
         )
     if config["mode"] not in ("max", "min"):
         raise ConfigError(f"mode={config['mode']}: expected max or min")
-    if config.get("changed_code", "refuse") not in CHOICES:
-        raise ConfigError(f"changed_code={config['changed_code']}: expected {' or '.join(CHOICES)}")
+    if config.get("changed_code", "refuse") not in CHANGED_CODE:
+        raise ConfigError(f"changed_code={config['changed_code']}: expected {' or '.join(CHANGED_CODE)}")
     metric = config["metric"]
     higher = known_direction(metric)
     if higher is not None and higher != (config["mode"] == "max"):

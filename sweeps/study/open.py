@@ -16,7 +16,6 @@ from optuna.study import StudyDirection
 
 from fer_lightning.errors import ConfigError
 from fer_lightning.redact import redact, redact_text
-from fer_lightning.study.earlier_verdicts import JUDGED_BY
 from fer_lightning.sweeps.options import SweepOptions
 from fer_lightning.sweeps.plan.enqueue import enqueue
 from fer_lightning.sweeps.plan.plan import Plan
@@ -25,6 +24,7 @@ from fer_lightning.sweeps.study.address import storage_file
 from fer_lightning.sweeps.study.algorithms import build_pruner, build_sampler
 from fer_lightning.sweeps.study.code import check_code, keep_code
 from fer_lightning.sweeps.study.identity import require_same
+from fer_lightning.sweeps.study.judgement import JUDGED_BY
 from fer_lightning.sweeps.study.lock import claim_lock
 from fer_lightning.sweeps.study.place import read_place
 from fer_lightning.sweeps.study.storage import open_storage
