@@ -10,11 +10,10 @@ from typing import Any
 import torch
 
 from fer_lightning.commands.arguments import parse_arguments, set_threads
-from fer_lightning.config.schema import nearest
 from fer_lightning.data.datamodule import FaceDataModule
 from fer_lightning.data.faces import SPLITS
 from fer_lightning.data.pictures import Pictures, read_pictures
-from fer_lightning.errors import ConfigError, DataError, UserError
+from fer_lightning.errors import ConfigError, DataError, UserError, nearest
 from fer_lightning.evaluation.evaluate import data_of
 from fer_lightning.explain.layers import find_layer
 from fer_lightning.explain.lime import Lime

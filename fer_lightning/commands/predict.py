@@ -13,9 +13,8 @@ import numpy as np
 import torch
 
 from fer_lightning.commands.arguments import parse_arguments
-from fer_lightning.config.schema import nearest
 from fer_lightning.data.pictures import Pictures, read_pictures
-from fer_lightning.errors import ConfigError, DataError
+from fer_lightning.errors import ConfigError, DataError, nearest
 from fer_lightning.redact import redact, redact_text
 from fer_lightning.runs.files import json_text, write_text
 from fer_lightning.training.checkpoints import load_classifier
