@@ -21,9 +21,9 @@ from fer_lightning.explain.page.options import Options
 from fer_lightning.explain.page.page import write_page
 from fer_lightning.explain.page.parts import chosen_parts, make_parts
 from fer_lightning.explain.page.section import Section
-from fer_lightning.explain.page.subject import Subject
 from fer_lightning.explain.region_occlusion import RegionOcclusion
 from fer_lightning.explain.saliency import METHODS, make_method
+from fer_lightning.explain.subject import Subject
 from fer_lightning.explain.trust import TrustRules
 from fer_lightning.redact import redact_text
 from fer_lightning.training.checkpoints import load_classifier

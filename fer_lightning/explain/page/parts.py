@@ -11,7 +11,7 @@ from pathlib import Path
 from fer_lightning.errors import ConfigError, UserError, nearest
 from fer_lightning.explain.page.options import Options
 from fer_lightning.explain.page.section import Section
-from fer_lightning.explain.page.subject import Subject
+from fer_lightning.explain.subject import Subject
 from fer_lightning.explain.undisturbed import undisturbed
 from fer_lightning.redact import redact_text
 
