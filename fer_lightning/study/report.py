@@ -29,7 +29,7 @@ from fer_lightning.study.code_notes import code_notes
 from fer_lightning.study.earlier_verdicts import earlier_note, earlier_objective
 from fer_lightning.study.leakage import without_copies
 from fer_lightning.sweeps.jobs.environment import WORKER
-from fer_lightning.sweeps.plan.planned_trial import PLAIN
+from fer_lightning.sweeps.plan.planned_trial import Stage
 from fer_lightning.sweeps.study.results import TrialRecord, load_study, load_trials
 from fer_lightning.training.train import shown
 
@@ -51,7 +51,7 @@ def _any_record(trials: Sequence[TrialRecord]) -> dict[str, Any]:
 
 def _command(trials: Sequence[TrialRecord], record: dict[str, Any]) -> str | None:
     """Return the command that goes on with the study; where tuning was added later, the first one does not."""
-    tuning = [trial for trial in trials if trial.stage != PLAIN]
+    tuning = [trial for trial in trials if trial.stage != Stage.PLAIN]
     found: str | None = _any_record(tuning).get("command", record.get("command"))
     return found
 

@@ -11,7 +11,7 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.trial import FrozenTrial, TrialState
 
 from fer_lightning.errors import RunsFailedError
-from fer_lightning.sweeps.plan.enqueue import enqueue, latest_by_cell
+from fer_lightning.sweeps.plan.enqueue import enqueue, latest_by_key
 from fer_lightning.sweeps.queue.heartbeat import record_beat
 from fer_lightning.sweeps.queue.owner import OWNER, Owner
 from fer_lightning.sweeps.queue.recovery import ATTEMPTS, Recovery, requeue, seconds_since_start
@@ -48,7 +48,7 @@ class Claims:
         self._spec = spec
         self._budget = spec.budget
         self._recovery = Recovery(grace=spec.options.grace, max_deaths=spec.options.max_deaths)
-        self._cells = None if spec.plan is None else spec.plan.keys_of_cells
+        self._keys = None if spec.plan is None else spec.plan.trial_keys
         self._exhausted = False
         self._taken: list[Claim] = []
         with claim_lock(spec.url, spec.name):
@@ -99,12 +99,12 @@ class Claims:
             self._budget = min(size, wanted or size)
 
     def trials(self) -> list[FrozenTrial]:
-        """The study's trials that belong to this command: of a plan, the latest of each cell."""
+        """The study's trials that belong to this command: of a plan, the latest of each key."""
         trials = self._storage.get_all_trials(self._study._study_id, deepcopy=False)
-        if self._cells is None:
+        if self._keys is None:
             return trials
-        latest = latest_by_cell(trials)
-        ours = (trial for cell, trial in latest.items() if cell in self._cells)
+        latest = latest_by_key(trials)
+        ours = (trial for key, trial in latest.items() if key in self._keys)
         return sorted(ours, key=lambda trial: trial.number)
 
     def _next(self, trials: list[FrozenTrial]) -> optuna.Trial | None:
