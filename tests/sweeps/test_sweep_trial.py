@@ -18,7 +18,7 @@ from fer_lightning.sweeps.jobs.session import TrialSession, attach
 from fer_lightning.sweeps.options import SweepOptions
 from fer_lightning.sweeps.queue.lease import StudyHaltedError, TrialTakenError
 from fer_lightning.sweeps.queue.owner import OWNER
-from fer_lightning.sweeps.queue.trial_queue import Claim, Claims
+from fer_lightning.sweeps.queue.trial_queue import Claim, TrialQueue
 from fer_lightning.sweeps.space.parse import parse_space
 from fer_lightning.sweeps.study.address import storage_url
 from fer_lightning.sweeps.study.objective import choose
@@ -42,10 +42,10 @@ class Study:
             lookup=lambda key: None,
         )
         self.study = open_study(self.spec)
-        self.claims = Claims(self.study, self.spec)
+        self.queue = TrialQueue(self.study, self.spec)
 
     def claim(self) -> Claim:
-        (claim,) = self.claims.take(1)
+        (claim,) = self.queue.claim(1)
         return claim
 
     def job(self, claim: Claim) -> Job:
@@ -321,7 +321,7 @@ def test_a_trial_that_kills_its_process_again_and_again_fails_at_last(tmp_path: 
         claim = study.claim()
         assert (claim.number, claim.resume) == (0, attempt > 0)
         dead_owner(study, claim)
-    assert study.claims.take(1) == []
+    assert study.queue.claim(1) == []
     assert study.trials[0].state == TrialState.FAIL
     reason = study.trials[0].user_attrs["reason"]
     assert reason == "its process died 3 times without getting any further (out of memory?)"
@@ -342,7 +342,7 @@ def test_a_trial_on_another_host_is_taken_up_only_when_it_is_silent(tmp_path: Pa
     storage = study.study._storage
     attr = storage.get_trial(claim.trial_id).system_attrs[OWNER]
     storage.set_trial_system_attr(claim.trial_id, OWNER, {**attr, "host": "elsewhere", "pid": 2**22 + 1})
-    assert study.claims.take(1) == []
+    assert study.queue.claim(1) == []
     storage.set_trial_system_attr(claim.trial_id, "fer:beat", time.time() - 10)
     assert study.claim().number == 0
 
@@ -352,19 +352,19 @@ def test_the_budget_counts_every_trial_once(study: Study) -> None:
     for _ in range(3):
         claim = study.claim()
         numbers.append(claim.number)
-        study.claims.release([claim])
+        study.queue.requeue([claim])
         with study.session() as session:
             assert session.number == claim.number
             session.complete(1.0)
     assert numbers == [0, 1, 2]
-    assert study.claims.take(5) == []
+    assert study.queue.claim(5) == []
 
 
 def test_an_attempt_of_another_process_is_not_settled_here(study: Study) -> None:
     claim = study.claim()
     other = dataclasses.replace(claim, token="another")
-    study.claims.settle(other, TrialState.FAIL, reason="not mine")
-    study.claims.release([other])
+    study.queue.tell(other, TrialState.FAIL, reason="not mine")
+    study.queue.requeue([other])
     assert study.trials[0].state == TrialState.RUNNING
 
 
