@@ -14,7 +14,7 @@ from optuna.trial import TrialState
 from fer_lightning.messages import reason_of
 from fer_lightning.redact import redact_text
 from fer_lightning.signals import interruption_behind, raise_if_stopped
-from fer_lightning.sweeps.jobs.environment import THREADS, Job
+from fer_lightning.sweeps.jobs.environment import THREADS, TRIAL, Job
 from fer_lightning.sweeps.queue.lease import StudyHaltedError
 from fer_lightning.sweeps.queue.trial_queue import Claim, TrialQueue
 from fer_lightning.sweeps.space.override import override
@@ -43,7 +43,7 @@ def job_overrides(spec: StudySpec, fixed: Sequence[str], claim: Claim) -> list[s
         resume=claim.resume,
         heartbeat=options.heartbeat,
     )
-    variables = {**job.variables(), THREADS: str(options.threads)}
+    variables = {TRIAL: job.as_variable(), THREADS: str(options.threads)}
     return [
         *fixed,
         *claim.overrides,

@@ -19,6 +19,7 @@ from fer_lightning.sweeps.options import SweepOptions
 from fer_lightning.sweeps.queue.lease import StudyHaltedError, TrialTakenError
 from fer_lightning.sweeps.queue.owner import OWNER
 from fer_lightning.sweeps.queue.trial_queue import Claim, TrialQueue
+from fer_lightning.sweeps.space.override import override
 from fer_lightning.sweeps.space.parse import parse_space
 from fer_lightning.sweeps.study.address import storage_url
 from fer_lightning.sweeps.study.objective import choose
@@ -74,30 +75,44 @@ def study(tmp_path: Path) -> Study:
 
 
 def test_outside_of_a_sweep_there_is_no_trial(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("FER_TRIAL_ID", raising=False)
+    monkeypatch.delenv("FER_TRIAL", raising=False)
     assert attach() is None
     # As in a single run under the sweeper's configuration, where nobody filled them in.
-    monkeypatch.setenv("FER_TRIAL_ID", "")
+    monkeypatch.setenv("FER_TRIAL", "")
     assert attach() is None
 
 
 def test_a_job_travels_through_the_environment(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
     job = study.job(study.claim())
-    assert Job.current(job.variables()) == job
-    for name, value in job.variables().items():
-        monkeypatch.setenv(name, value)
+    assert Job.current({"FER_TRIAL": job.as_variable()}) == job
+    monkeypatch.setenv("FER_TRIAL", job.as_variable())
     session = attach()
     assert session is not None
     assert session.params.keys() == {"x"}
     assert session.directory == study.spec.sweep_dir / "trial_0000"
 
 
-def test_the_configuration_declares_every_variable_of_a_job(study: Study) -> None:
+@pytest.mark.parametrize(
+    "folder",
+    ["it's", 'a "b"', "x=1,y=[2]", "${oc.env:HOME}", r"back\slash\'", "${lr}'", "trailing\\", "ü 表 {}"],
+)
+def test_a_job_passes_hydras_overrides_unchanged(tmp_path: Path, folder: str) -> None:
+    from hydra import compose, initialize_config_dir
+
+    job = Job("s", f"sqlite:///{folder}/study.db", 1, 7, "token", Path("/") / folder, True, 60)
+    (tmp_path / "config.yaml").write_text("hydra: {job: {env_set: {FER_TRIAL: ''}}}")
+    with initialize_config_dir(str(tmp_path), version_base="1.3"):
+        words = [override("hydra.job.env_set.FER_TRIAL", job.as_variable())]
+        config = compose("config", overrides=words, return_hydra_config=True)
+        assert Job.current(dict(config.hydra.job.env_set)) == job
+
+
+def test_the_configuration_declares_every_variable_of_a_job() -> None:
     from omegaconf import OmegaConf
 
     path = Path(__file__).parents[2] / "conf/hydra/study/default.yaml"
     declared = OmegaConf.load(path).hydra.job.env_set
-    assert set(declared) == {*study.job(study.claim()).variables(), "FER_THREADS"}
+    assert set(declared) == {"FER_TRIAL", "FER_THREADS"}
 
 
 def test_a_result_is_told_with_its_attributes(study: Study) -> None:
