@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from fer_lightning.commands.arguments import parse_arguments
+from fer_lightning.data.label import SYNTHETIC
 from fer_lightning.data.pictures import Pictures, read_pictures
 from fer_lightning.errors import ConfigError, DataError, nearest
 from fer_lightning.redact import redact, redact_text
@@ -141,7 +142,7 @@ def as_table(pictures: Pictures, probable: np.ndarray, modules: Sequence[Express
         for line in [header, *rows]
     ]
     if trained_on_synthetic(modules):
-        lines.append("(by a model trained on synthetic faces, drawn by a program)")
+        lines.append(f"(by a model trained on {SYNTHETIC})")
     return "\n".join(lines) + "\n"
 
 
