@@ -10,6 +10,7 @@ import pytorch_lightning as pl
 from PIL import Image
 from torch import Tensor, nn
 
+from fer_lightning.data.label import data_label
 from fer_lightning.errors import ConfigError
 from fer_lightning.explain.dead_units import ALERT, UnitWatch, dead_alert, dead_share
 from fer_lightning.messages import one_line
@@ -103,9 +104,7 @@ class DeadUnits(pl.Callback):
 
             curves = {name: [epoch[name] for epoch in self.history] for name in self.history[0]}
             faces = trainer.datamodule.faces  # type: ignore[attr-defined]
-            title = (
-                f"Units that never activate: {faces.name}{' (drawn by a program)' if faces.synthetic else ''}"
-            )
+            title = f"Units that never activate: {data_label(faces.name, faces.synthetic)}"
             first = trainer.current_epoch - len(self.history) + 1
             ax = plot_dead_history(curves, first_epoch=first, title=title)
             with Image.open(save_figure(ax, self.folder / "dead_units.png")) as picture:

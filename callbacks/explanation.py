@@ -8,22 +8,22 @@ from typing import Any
 
 from PIL import Image
 
-from fer_lightning.callbacks.inspection import Look, Seen, View
+from fer_lightning.callbacks.inspection import Findings, InspectionCallback
 from fer_lightning.errors import ConfigError
 from fer_lightning.explain.page.options import Options
 from fer_lightning.explain.page.parts import PARTS, make_parts
-from fer_lightning.explain.page.subject import Subject
+from fer_lightning.explain.subject import Subject
 
 log = logging.getLogger(__name__)
 
 
-class ExplanationPart(Look):
+class ExplanationPart(InspectionCallback):
     """Writes a part's figures into a folder of its name, and shows them in W&B.
 
     Parameters
     ----------
     folder, when
-        See :class:`Look`.
+        See :class:`InspectionCallback`.
     part
         As for ``only=…`` of the command ``explain``: ``class_images``, ``lime``, ``regions``, ``feature_maps`` and
         the others, but for ``own``.
@@ -48,15 +48,13 @@ class ExplanationPart(Look):
         """Tell several of these callbacks apart."""
         return f"{type(self).__name__}-{self.part}-{self.when}"
 
-    def look(self, view: View) -> Seen:
+    def inspect(self, subject: Subject, folder: Path) -> Findings:
         """Make the part; what a network or its data have no use for is said and left out."""
-        subject = Subject(view.module, view.data, view.split)
-        vars(subject)["predictions"] = view.predictions  # known: validation has run
-        (section,) = make_parts(subject, self.options, view.folder, [self.part], log.debug)
+        (section,) = make_parts(subject, self.options, folder, [self.part], log.debug)
         for reason in section.left_out:
             log.warning("%s: %s", self.part, reason)
         images = {}
         for picture in section.pictures:
             with Image.open(picture.path) as drawn:
                 images[f"{self.part}/{picture.path.stem}"] = drawn.convert("RGB")
-        return Seen(images=images)
+        return Findings(images=images)

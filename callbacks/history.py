@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytorch_lightning as pl
 
+from fer_lightning.data.label import data_label
 from fer_lightning.plots.history_sheet import history_sheet
 from fer_lightning.runs.metrics_csv import read_metrics
 
@@ -27,6 +28,5 @@ class HistoryFigure(pl.Callback):
         table = self.folder / "metrics.csv"
         if trainer.is_global_zero and table.exists():
             faces = trainer.datamodule.faces  # type: ignore[attr-defined]
-            title = f"{faces.name} data, drawn by a program" if faces.synthetic else faces.name
-            picture = history_sheet(read_metrics(table), title)
+            picture = history_sheet(read_metrics(table), data_label(faces.name, faces.synthetic))
             picture.save(self.folder / "history.png", compress_level=1)

@@ -13,9 +13,9 @@ import numpy as np
 import torch
 
 from fer_lightning.commands.arguments import parse_arguments
-from fer_lightning.config.schema import nearest
+from fer_lightning.data.label import SYNTHETIC
 from fer_lightning.data.pictures import Pictures, read_pictures
-from fer_lightning.errors import ConfigError, DataError
+from fer_lightning.errors import ConfigError, DataError, nearest
 from fer_lightning.redact import redact, redact_text
 from fer_lightning.runs.files import json_text, write_text
 from fer_lightning.training.checkpoints import load_classifier
@@ -142,7 +142,7 @@ def as_table(pictures: Pictures, probable: np.ndarray, modules: Sequence[Express
         for line in [header, *rows]
     ]
     if trained_on_synthetic(modules):
-        lines.append("(by a model trained on synthetic faces, drawn by a program)")
+        lines.append(f"(by a model trained on {SYNTHETIC})")
     return "\n".join(lines) + "\n"
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import copy
-import difflib
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from functools import cache
 from typing import Any, get_args, get_type_hints
@@ -18,7 +17,7 @@ from pydantic.errors import PydanticSchemaGenerationError, PydanticUndefinedAnno
 
 from fer_lightning.config.objective import known_direction
 from fer_lightning.config.precision import check_precision
-from fer_lightning.errors import ConfigError
+from fer_lightning.errors import ConfigError, nearest
 
 CHANGED_CODE = ("refuse", "accept")
 
@@ -69,13 +68,6 @@ class RunConfig:
     resume: bool | str = False
     changed_code: str = "refuse"
     output_dir: str | None = None
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Return the hint that ends a message about an unknown name: the nearest known one, or all of them."""
-    names = sorted(map(str, known))
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    return f"did you mean {close[0]}?" if close else f"expected one of {', '.join(names)}"
 
 
 def check_config(config: DictConfig) -> None:

@@ -11,9 +11,8 @@ import numpy as np
 import torch
 from omegaconf import OmegaConf
 
-from fer_lightning.config.schema import nearest
 from fer_lightning.data.datamodule import FaceDataModule
-from fer_lightning.errors import ConfigError, DataError
+from fer_lightning.errors import ConfigError, DataError, nearest
 from fer_lightning.evaluation.test_time_augmentation import check_views, views
 from fer_lightning.models.size import require_any_size
 from fer_lightning.runs.predictions import Predictions, average

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fer_lightning.config.objective import Objective, study_objective
+from fer_lightning.data.label import data_label
 from fer_lightning.plots.search import history_data, plot_history, plot_importance, trial_records
 from fer_lightning.plots.search_space import plot_parallel, plot_slices, space_data
 from fer_lightning.plots.style import figure_style, save_figure
-from fer_lightning.report.cells import SYNTHETIC
 from fer_lightning.stats.importance import objective_importance
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def write_search_figures(
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    data = f"{SYNTHETIC} ({data_name})" if synthetic else data_name
+    data = data_label(data_name, synthetic)
     ending = f" · {data}" if data else ""
     trials = trial_records(study, place)
     objective = objective or study_objective(study, place)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fer_lightning.config.factors import FACTORS
+from fer_lightning.data.label import SYNTHETIC
 from fer_lightning.redact import redact
 from fer_lightning.runs.groups import DEVIATION
 from fer_lightning.runs.table import Row, columns
@@ -55,7 +56,7 @@ def render_groups(groups: Sequence[Row], form: str, by: str, names: Sequence[str
     lines = _layout(shown, [by, "runs", *names])
     said = "mean ± standard deviation over a group's complete runs; values are of each run's best epoch"
     if any(group["synthetic"] for group in groups):
-        said += "; on SYNTHETIC faces, drawn by a program"
+        said += f"; on {SYNTHETIC}"
     return "\n".join([*lines, "", said])
 
 
@@ -85,7 +86,7 @@ def _summary(rows: Sequence[Row]) -> str:
     states = {state: sum(row.get("state") == state for row in rows) for state in _in_order(rows)}
     counted = ", ".join(f"{count} {state}" for state, count in states.items())
     synthetic = sum(bool(row.get("synthetic")) for row in rows)
-    kind = f"; {synthetic} on SYNTHETIC faces, drawn by a program" if synthetic else ""
+    kind = f"; {synthetic} on {SYNTHETIC}" if synthetic else ""
     return f"{len(rows)} runs: {counted}{kind}; values are of each run's best epoch"
 
 

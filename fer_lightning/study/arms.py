@@ -7,12 +7,12 @@ from collections.abc import Sequence
 
 from fer_lightning.stats.records import ArmRun
 from fer_lightning.stats.tuning import ArmTuning, TuningPart
-from fer_lightning.sweeps.plan.planned_trial import PLAIN, PREFIX, TUNED, TUNING
+from fer_lightning.sweeps.plan.planned_trial import PREFIX, Stage
 from fer_lightning.sweeps.plan.tuning import choose
 from fer_lightning.sweeps.study.results import TrialRecord
 
 
-def arm_runs(trials: Sequence[TrialRecord], stage: str = PLAIN) -> list[ArmRun]:
+def arm_runs(trials: Sequence[TrialRecord], stage: str = Stage.PLAIN) -> list[ArmRun]:
     """Return the trials of an ablation plan as the runs that the statistics compare.
 
     Parameters
@@ -56,11 +56,11 @@ def tuned_runs(
     maximize
         Whether more of the first objective is better.
     """
-    tries = [trial for trial in trials if trial.stage == TUNING and not trial.superseded]
+    tries = [trial for trial in trials if trial.stage == Stage.TUNING and not trial.superseded]
     if not tries:
         return None
     plain = arm_runs(trials)
-    made = {(run.arm, run.seed): run for run in arm_runs(trials, TUNED)}
+    made = {(run.arm, run.seed): run for run in arm_runs(trials, Stage.TUNED)}
     names = dict.fromkeys(run.arm for run in plain)
     found = {name: _search([t for t in tries if t.arm == name], name, maximize=maximize) for name in names}
     runs = [

@@ -15,6 +15,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
 from fer_lightning.config.objective import SHARE, VAL_ACC, Objective, study_objective
+from fer_lightning.data.label import data_label
 from fer_lightning.errors import ConfigError, DataError, UserError
 from fer_lightning.report.files import write_report
 from fer_lightning.report.page import write_page
@@ -29,7 +30,7 @@ from fer_lightning.study.code_notes import code_notes
 from fer_lightning.study.earlier_verdicts import earlier_note, earlier_objective
 from fer_lightning.study.leakage import without_copies
 from fer_lightning.sweeps.jobs.environment import WORKER
-from fer_lightning.sweeps.plan.planned_trial import PLAIN
+from fer_lightning.sweeps.plan.planned_trial import Stage
 from fer_lightning.sweeps.study.results import TrialRecord, load_study, load_trials
 from fer_lightning.training.train import shown
 
@@ -51,7 +52,7 @@ def _any_record(trials: Sequence[TrialRecord]) -> dict[str, Any]:
 
 def _command(trials: Sequence[TrialRecord], record: dict[str, Any]) -> str | None:
     """Return the command that goes on with the study; where tuning was added later, the first one does not."""
-    tuning = [trial for trial in trials if trial.stage != PLAIN]
+    tuning = [trial for trial in trials if trial.stage != Stage.PLAIN]
     found: str | None = _any_record(tuning).get("command", record.get("command"))
     return found
 
@@ -124,12 +125,10 @@ def _search_text(trials: Sequence[TrialRecord], objective: Objective, data: dict
     counts = {
         state: sum(trial.state == state for trial in trials) for state in ("COMPLETE", "PRUNED", "FAIL")
     }
-    kind = (
-        "SYNTHETIC DATA, faces drawn by a program" if data.get("synthetic") else data.get("name", "not named")
-    )
+    label = data_label(data.get("name", "not named"), bool(data.get("synthetic")))
     epochs = sum(len(trial.intermediate) for trial in trials)
     lines = [
-        f"Search · Data: {kind}.",
+        f"Search · Data: {label}.",
         f"{counts['COMPLETE']} trials complete, {counts['PRUNED']} pruned, {counts['FAIL']} failed; "
         f"{epochs} epochs, {sum(trial.seconds or 0.0 for trial in trials):.0f} s in all.",
         "",

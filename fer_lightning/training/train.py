@@ -16,6 +16,7 @@ from fer_lightning.callbacks.safe_points import SafePoints
 from fer_lightning.config.precision import warn_of_precision
 from fer_lightning.config.schema import check_config
 from fer_lightning.data.datamodule import FaceDataModule
+from fer_lightning.data.label import data_label
 from fer_lightning.errors import ConfigError
 from fer_lightning.messages import first_line
 from fer_lightning.models.counting import count_parameters
@@ -66,10 +67,8 @@ class RunResult:
             found = (
                 f"best {self.record['metric']} {self.value:.4f} in epoch {best['epoch'] + 1} of {self.epochs}"
             )
-        kind = ", synthetic faces drawn by a program" if data["synthetic"] else ""
-        return (
-            f"{found} on {data['name']}{kind}; {self.record['seconds']:.1f} s; kept in {shown(self.folder)}"
-        )
+        label = data_label(data["name"], data["synthetic"])
+        return f"{found} on {label}; {self.record['seconds']:.1f} s; kept in {shown(self.folder)}"
 
 
 def _loggers(
@@ -202,9 +201,9 @@ def _announce(module: ExpressionClassifier, data: FaceDataModule) -> None:
     """Say what is trained on what, except in a study, whose trials are announced by their number."""
     if Job.current() is None and is_first_process():
         faces = data.faces
-        kind = "SYNTHETIC faces, drawn by a program" if faces.synthetic else f"faces of {faces.name}"
+        label = data_label(faces.name, faces.synthetic)
         model = f"{type(module.model).__name__}, {count_parameters(module.model).total:,} parameters"
-        log.info("%s, on %s %s", model, f"{len(data.train_indices):,}", kind)
+        log.info("%s, on %s faces of %s", model, f"{len(data.train_indices):,}", label)
 
 
 def _fit(

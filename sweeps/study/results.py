@@ -11,8 +11,8 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from fer_lightning.errors import DataError
-from fer_lightning.sweeps.plan.enqueue import cell_of, latest_by_cell
-from fer_lightning.sweeps.plan.planned_trial import PLAIN, CellKey
+from fer_lightning.sweeps.plan.enqueue import key_of_trial, latest_by_key
+from fer_lightning.sweeps.plan.planned_trial import Stage, TrialKey
 from fer_lightning.sweeps.study.address import storage_file, storage_url
 from fer_lightning.sweeps.study.place import own_storage, read_place
 from fer_lightning.sweeps.study.storage import open_storage
@@ -63,7 +63,7 @@ class TrialRecord:
     @property
     def stage(self) -> str:
         """What a plan's trial is run for: "plain", "tuning" or "tuned"; "plain" in a search."""
-        return str(self.attrs.get("stage", PLAIN))
+        return str(self.attrs.get("stage", Stage.PLAIN))
 
 
 def find_storage(place: str | Path) -> str:
@@ -122,7 +122,7 @@ def load_trials(place: str | Path, study_name: str | None = None) -> list[TrialR
     study = load_study(place, study_name)
     folder = study_folder(study, place)
     trials = study.get_trials(deepcopy=False)
-    latest = {cell: trial.number for cell, trial in latest_by_cell(trials).items()}
+    latest = {key: trial.number for key, trial in latest_by_key(trials).items()}
     return [_record(trial, folder, latest) for trial in trials]
 
 
@@ -137,9 +137,9 @@ def study_folder(study: optuna.Study, place: str | Path) -> Path:
     return stored if path is None else path.parent
 
 
-def _record(trial: FrozenTrial, folder: Path, latest: Mapping[CellKey, int]) -> TrialRecord:
+def _record(trial: FrozenTrial, folder: Path, latest: Mapping[TrialKey, int]) -> TrialRecord:
     attrs = trial.user_attrs
-    cell = cell_of(trial)
+    key = key_of_trial(trial)
     return TrialRecord(
         number=trial.number,
         state=trial.state.name,
@@ -150,7 +150,7 @@ def _record(trial: FrozenTrial, folder: Path, latest: Mapping[CellKey, int]) -> 
         reason=attrs.get("reason"),
         seconds=attrs.get("seconds"),
         directory=folder / attrs["directory"] if "directory" in attrs else None,
-        superseded=cell is not None and trial.state == TrialState.FAIL and latest[cell] != trial.number,
+        superseded=key is not None and trial.state == TrialState.FAIL and latest[key] != trial.number,
         intermediate=dict(trial.intermediate_values),
         attrs={
             key: value

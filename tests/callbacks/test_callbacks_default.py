@@ -83,7 +83,7 @@ def test_the_saliency_is_of_right_faces_by_the_best_weights(run):
     images = np.asarray(faces.images[rows])[:, None]
     maps = attributions(module, images, [faces.class_names.index(name) for name in names], "gradient").maps
     title = f"{found['caption']}. Correctly classified faces, one of each class; "
-    title += f"synthetic (drawn by a program), val, best epoch {found['epoch']}."
+    title += f"SYNTHETIC DATA (synthetic), val, best epoch {found['epoch']}."
     with Image.open(run / "saliency.png") as picture:
         expected = np.asarray(saliency_sheet(images[:, 0], maps, names, title), int)
         # channels-last convolutions add up in another order

@@ -19,7 +19,7 @@ from fer_lightning.explain.page.page import render
 from fer_lightning.explain.page.parts import PARTS, chosen_parts
 from fer_lightning.explain.page.regions import balanced_rows
 from fer_lightning.explain.page.section import Picture, Section
-from fer_lightning.explain.page.subject import Subject
+from fer_lightning.explain.subject import Subject
 from fer_lightning.training.build import build_data
 from fer_lightning.training.module import CHECKPOINT_KEY
 from training_runs import save

@@ -209,4 +209,4 @@ def test_training_leaves_a_checkpoint_that_predicts_its_own_faces(tmp_path, tiny
     }
     torch.save({CHECKPOINT_KEY: stored, "state_dict": module.state_dict()}, tmp_path / "net.ckpt")
     assert main(["predict", f"checkpoint={tmp_path}/net.ckpt", str(tmp_path / "face.png")]) == 0
-    assert "synthetic faces, drawn by a program" in capsys.readouterr().out
+    assert "by a model trained on SYNTHETIC DATA" in capsys.readouterr().out

@@ -9,6 +9,7 @@ import shlex
 import numpy as np
 import pytest
 from scipy import stats
+from study_simulation import StudyModel, simulate_correct
 
 from fer_lightning.config.objective import Objective
 from fer_lightning.errors import DataError
@@ -19,7 +20,6 @@ from fer_lightning.report.text import WIDTH, to_text, wrap_name
 from fer_lightning.stats.ablation import ablation_report
 from fer_lightning.stats.records import ArmRun
 from fer_lightning.stats.rules import Rules
-from fer_lightning.stats.simulation import StudyModel, simulate_correct
 from fer_lightning.stats.tuning import ArmTuning, TuningPart
 from fer_lightning.stats.verdict import mcnemar_p
 

@@ -125,7 +125,7 @@ def test_the_table_says_what_differs_and_what_is_synthetic(tree, capsys):
     assert lines[0].split()[:3] == ["run", "state", "arm"]
     assert lines[1].startswith("runs/one")
     assert "0.7000" in lines[1]
-    assert "4 runs: 2 complete, 2 failed; 3 on SYNTHETIC faces" in lines[-1]
+    assert "4 runs: 2 complete, 2 failed; 3 on SYNTHETIC DATA" in lines[-1]
 
 
 def test_csv_and_files(tree, capsys, tmp_path):

@@ -19,7 +19,7 @@ from fer_lightning.sweeps.config_files import read_files_once
 from fer_lightning.sweeps.same_config import same_config
 from fer_lightning.sweeps.space.override import override
 
-PLACES = ["hydra.sweep.subdir=trial_0007", "hydra.job.env_set.FER_TRIAL_ID='7'", "hydra.sweeper.study_name=s"]
+PLACES = ["hydra.sweep.subdir=trial_0007", "hydra.job.env_set.FER_TRIAL='7'", "hydra.sweeper.study_name=s"]
 
 
 class Watched(TrialComposer):

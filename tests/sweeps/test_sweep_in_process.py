@@ -29,7 +29,7 @@ twice: {lr: "${lr}"}
 hydra:
   output_subdir: null
   sweep: {dir: sweep, subdir: "trial_${hydra.job.num}"}
-  job: {env_set: {FER_TRIAL_ID: ""}}
+  job: {env_set: {FER_TRIAL: ""}}
   job_logging:
     version: 1
     handlers: {file: {class: logging.FileHandler, filename: "${hydra.runtime.output_dir}/run.log"}}
@@ -87,13 +87,13 @@ def test_a_job_sees_what_hydra_shows(context: HydraContext, tmp_path: Path, more
     def task(config: DictConfig) -> float:
         shown = HydraConfig.get()
         logging.getLogger("job").info("runs in %s", shown.runtime.output_dir)
-        place = (Path.cwd(), os.environ["FER_TRIAL_ID"], shown.job.num, shown.job.id, config.where)
+        place = (Path.cwd(), os.environ["FER_TRIAL"], shown.job.num, shown.job.id, config.where)
         seen.append((place, config, OmegaConf.to_container(shown, resolve=True), HydraConfig.instance().cfg))
         config.lr = 7.0  # reaches neither Hydra's part nor the next job
         return float(config.twice.lr)
 
     for launcher in launchers(context, task):
-        jobs = [["lr=0.3", "hydra.job.env_set.FER_TRIAL_ID='4'", *more], ["hydra.sweep.subdir=other", *more]]
+        jobs = [["lr=0.3", "hydra.job.env_set.FER_TRIAL='4'", *more], ["hydra.sweep.subdir=other", *more]]
         returns = launcher.launch(jobs, initial_job_idx=4)
         assert [result.return_value for result in returns] == [7.0, 7.0]
         assert [list(result.overrides) for result in returns] == [["lr=0.3"], []]
@@ -101,7 +101,7 @@ def test_a_job_sees_what_hydra_shows(context: HydraContext, tmp_path: Path, more
         places = [tmp_path / str(result.working_dir) for result in returns]
         assert places == [place for (place, *_), *_ in seen[-2:]]
         assert HydraConfig.instance().cfg is None
-        assert "FER_TRIAL_ID" not in os.environ
+        assert "FER_TRIAL" not in os.environ
         assert Path.cwd() == tmp_path
         assert (tmp_path / "sweep" / "trial_4" / ".hydra" / "config.yaml").exists() == (".hydra" in str(more))
     logs = (tmp_path / "sweep" / "trial_4" / "run.log").read_text().splitlines()
@@ -138,9 +138,9 @@ def test_what_stops_the_process_leaves_hydra_as_it_was(
 
     for launcher in launchers(context, task):
         with pytest.raises(stops):
-            launcher.launch([["hydra.job.env_set.FER_TRIAL_ID='4'"]], initial_job_idx=0)
+            launcher.launch([["hydra.job.env_set.FER_TRIAL='4'"]], initial_job_idx=0)
         assert HydraConfig.instance().cfg is None
-        assert "FER_TRIAL_ID" not in os.environ
+        assert "FER_TRIAL" not in os.environ
 
 
 def test_only_hydras_own_launcher_is_replaced() -> None:

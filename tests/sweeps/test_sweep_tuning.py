@@ -59,7 +59,7 @@ def test_every_arm_tries_the_same_points_beside_its_own_settings() -> None:
     tuning = made.tuning
     assert tuning is not None
     by_arm: dict[str, list[Any]] = {}
-    for cell in made.tuning_cells:
+    for cell in made.tuning_trials:
         assert (cell.seed, cell.stage) == (1000, "tuning")
         by_arm.setdefault(cell.arm.name, []).append(cell)
     assert {name: len(cells) for name, cells in by_arm.items()} == dict.fromkeys(
@@ -81,7 +81,7 @@ def test_every_arm_tries_the_same_points_beside_its_own_settings() -> None:
 def test_a_tuned_arm_runs_under_every_seed_and_one_with_its_own_settings_not_again() -> None:
     made = plan()
     arm = made.arms[1]
-    cells = made.tuned_cells(arm, 3)
+    cells = made.tuned_trials(arm, 3)
     assert [(c.seed, c.stage, c.overrides[-1]) for c in cells] == [
         (0, "tuned", "seed=0"), (1, "tuned", "seed=1"),
     ]  # fmt: skip
@@ -91,15 +91,15 @@ def test_a_tuned_arm_runs_under_every_seed_and_one_with_its_own_settings_not_aga
         "activation": "selu", "dropout": 0.2, "net": "flat", "seed": 0,
         "tuning.lr": made.tuning.points[2]["lr"], "tuning.dropout": made.tuning.points[2]["dropout"],
     }  # fmt: skip
-    assert made.tuned_cells(arm, 0) == []
+    assert made.tuned_trials(arm, 0) == []
     assert made.size == 4 * 2 + 4 * 4 + 4 * 2
-    assert len({cell.key for cell in (*made.cells, *made.tuning_cells, *cells)}) == 8 + 16 + 2
+    assert len({cell.key for cell in (*made.plain_trials, *made.tuning_trials, *cells)}) == 8 + 16 + 2
 
 
 def test_an_arm_that_sets_every_tuned_key_is_not_tuned_and_equal_points_run_once() -> None:
     made = plan({**NODE, "parameters": {"dropout": {"key": "model.dropout", "choices": [0.1, 0.4]}}})
-    assert not [cell for cell in made.tuning_cells if cell.arm.name == "dropout=0.0"]
-    found = [dict(c.settings) for c in made.tuning_cells if c.arm.name == "baseline"]
+    assert not [cell for cell in made.tuning_trials if cell.arm.name == "dropout=0.0"]
+    found = [dict(c.settings) for c in made.tuning_trials if c.arm.name == "baseline"]
     assert sorted(found[1:], key=repr) == [{"dropout": 0.1}, {"dropout": 0.4}]
     assert made.size == 8 + 3 * 3 + 3 * 2
 

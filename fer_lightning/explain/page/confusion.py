@@ -11,7 +11,7 @@ from fer_lightning.explain.confusion_difference import confusion_difference
 from fer_lightning.explain.mistakes import mistakes
 from fer_lightning.explain.page.options import Options
 from fer_lightning.explain.page.section import Section
-from fer_lightning.explain.page.subject import Subject
+from fer_lightning.explain.subject import Subject
 from fer_lightning.plots.confusion import plot_confusion, plot_confusion_difference
 from fer_lightning.plots.mistakes import plot_confused_pairs, plot_mistakes
 from fer_lightning.runs.files import write_json
@@ -58,7 +58,7 @@ def make(subject: Subject, options: Options, section: Section) -> None:
             "runner-up: often faces that are labelled wrongly, or cannot be told.",
         )
     if subject.compared is not None:
-        other = predict_split(subject.compared, subject.known_data, subject.split)
+        other = predict_split(subject.compared, subject.datamodule, subject.split)
         section.draw(
             plot_confusion_difference(confusion_difference(other, predictions)),
             "confusion_difference",

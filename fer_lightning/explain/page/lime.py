@@ -6,7 +6,7 @@ from fer_lightning.explain.confusion import confusion
 from fer_lightning.explain.face_selection import one_of_each_class
 from fer_lightning.explain.page.options import Options
 from fer_lightning.explain.page.section import Section
-from fer_lightning.explain.page.subject import Subject
+from fer_lightning.explain.subject import Subject
 from fer_lightning.plots.lime import plot_lime
 
 

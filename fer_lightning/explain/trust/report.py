@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from fer_lightning.data.label import data_label
 from fer_lightning.explain.fill import fill_words
 from fer_lightning.explain.trust.estimate import Estimate
 from fer_lightning.explain.trust.rules import TrustRules
@@ -106,10 +107,10 @@ class TrustReport:
     def settings(self) -> str:
         """Return how it was checked, in one line."""
         rules = self.rules
-        where = f" of {self.data}" if self.data else ""
-        kind = " (synthetic, drawn by a program)" if self.synthetic else ""
+        data = data_label(self.data, self.synthetic)
+        where = f" of {data}" if data else ""
         return (
-            f"{self.faces} correctly classified faces{where}{kind}; {100 * rules.confidence:g} % bootstrap intervals "
+            f"{self.faces} correctly classified faces{where}; {100 * rules.confidence:g} % bootstrap intervals "
             f"over faces; {rules.score} followed, pixels replaced by {fill_words(rules.fill)}; "
             f"similarity: {rules.similarity}"
         )
