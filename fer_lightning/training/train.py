@@ -29,8 +29,9 @@ from fer_lightning.sweeps.jobs.environment import Job
 from fer_lightning.sweeps.study.identity import FREE_KEYS
 from fer_lightning.tracking.logger import WandbRun
 from fer_lightning.training.build import build, build_data, build_module
-from fer_lightning.training.distillation import fingerprint, read_teachers, soft_targets
+from fer_lightning.training.distillation import fingerprint, read_teachers
 from fer_lightning.training.library_warnings import quiet_libraries
+from fer_lightning.training.loss import build_loss
 from fer_lightning.training.module import ExpressionClassifier
 from fer_lightning.training.resume import check_continuation, code_changes, find_checkpoint
 
@@ -148,12 +149,7 @@ def train(
     stored["code_changed"] = code_changes(checkpoint, stored["code"], accept=accept) if checkpoint else []
     teachers = read_teachers(config.loss.teacher)
     stored["teacher"] = fingerprint(teachers)
-    targets = (
-        soft_targets(data.faces, data.train_indices, teachers, config.loss.teacher_share)
-        if teachers
-        else None
-    )
-    module = build_module(config, data, stored, targets)
+    module = build_module(config, data, build_loss(config.loss, data, teachers), stored)
     done = check_continuation(checkpoint, stored) if checkpoint else 0
     _announce(module, data)
 
