@@ -126,9 +126,19 @@ def check_sizes(augmentation: nn.Module, model: nn.Module, size: int) -> None:
 
 
 def build_module(
-    config: DictConfig, data: FaceDataModule, loss: TrainingLoss, record: dict[str, Any]
+    config: DictConfig, data: FaceDataModule, record: dict[str, Any], loss: TrainingLoss | None = None
 ) -> ExpressionClassifier:
-    """Return the module to train with ``loss``, its normalization fitted on the training faces."""
+    """Return the module to train, its normalization fitted on the training faces.
+
+    Parameters
+    ----------
+    config, data
+        The composed configuration and its data.
+    record
+        Plain values stored in every checkpoint.
+    loss
+        Of :func:`~fer_lightning.training.loss.build_loss`; ``None`` is plain cross-entropy.
+    """
     torch.manual_seed(config.seed)
     model = build_model(config.model, image_size=data.image_size, num_classes=data.num_classes)
     if config.channels_last:
