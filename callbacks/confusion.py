@@ -33,7 +33,7 @@ class ConfusionMatrix(Look):
 
     def __init__(
         self,
-        folder: str | Path,
+        folder: str | Path | None = None,
         when: int | str = "best",
         *,
         monitor: str = "val/acc",
@@ -56,7 +56,7 @@ class ConfusionMatrix(Look):
             with self._guard(pl_module):
                 assert isinstance(pl_module, ExpressionClassifier)
                 found = confusion(kept_predictions(trainer.datamodule, pl_module))  # type: ignore[attr-defined]
-                _write(found, self.folder)
+                _write(found, self.run_folder)
         super().on_train_epoch_end(trainer, pl_module)
 
     def look(self, view: View) -> Seen:

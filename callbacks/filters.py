@@ -38,7 +38,7 @@ class FilterImages(Look):
 
     def __init__(
         self,
-        folder: str | Path,
+        folder: str | Path | None = None,
         when: int | str = "best",
         *,
         layer: str | None = None,

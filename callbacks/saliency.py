@@ -48,7 +48,7 @@ class SaliencyMaps(Look):
 
     def __init__(
         self,
-        folder: str | Path,
+        folder: str | Path | None = None,
         when: int | str = "best",
         *,
         method: str = "gradient",

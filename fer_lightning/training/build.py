@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from hydra.utils import instantiate
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from torch import nn
 
 from fer_lightning.data.datamodule import FaceDataModule
@@ -100,10 +100,7 @@ def check_parts(config: DictConfig) -> None:
         if config.get("scheduler"):
             build(config.scheduler)(optimizer, total_steps=10)
     read_teachers(config.loss.teacher)
-    # The run's folder is known when the run starts; until then any will do.
-    anywhere = OmegaConf.merge(config, {"output_dir": "."})
-    assert isinstance(anywhere, DictConfig)
-    for node in (anywhere.get("callbacks") or {}).values():
+    for node in (config.get("callbacks") or {}).values():
         if node and node.get("_target_"):
             build(node)
 

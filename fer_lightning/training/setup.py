@@ -77,7 +77,6 @@ class RunSetup:
         UserError
             Something in the configuration or the data is not as expected.
         """
-        OmegaConf.update(config, "output_dir", str(folder), force_add=True)
         check_config(config)
         if config.get("threads"):
             torch.set_num_threads(config.threads)
@@ -119,13 +118,8 @@ class RunSetup:
 
 
 def portable_config(config: DictConfig) -> dict[str, Any]:
-    """Return the resolved configuration as plain values, free of secrets and of this run's place."""
-    place = config.output_dir
-    config.output_dir = "."
-    try:
-        plain: dict[str, Any] = redact(OmegaConf.to_container(config, resolve=True))
-    finally:
-        config.output_dir = place
+    """Return the resolved configuration as plain values, free of secrets."""
+    plain: dict[str, Any] = redact(OmegaConf.to_container(config, resolve=True))
     return plain
 
 
