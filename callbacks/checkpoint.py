@@ -23,7 +23,7 @@ class RunCheckpoint(ModelCheckpoint):
     Parameters
     ----------
     folder
-        The run's folder.
+        The run's folder; ``None`` takes the trainer's ``default_root_dir``.
     name
         Of the file, without ``.ckpt``.
     monitor, mode
@@ -31,10 +31,14 @@ class RunCheckpoint(ModelCheckpoint):
     """
 
     def __init__(
-        self, folder: str | Path, name: str = "last", monitor: str | None = None, mode: str = "max"
+        self,
+        folder: str | Path | None = None,
+        name: str = "last",
+        monitor: str | None = None,
+        mode: str = "max",
     ) -> None:
         super().__init__(
-            dirpath=Path(folder) / "checkpoints",
+            dirpath=None if folder is None else Path(folder) / "checkpoints",
             filename=name,
             monitor=monitor,
             mode=mode,
@@ -43,6 +47,11 @@ class RunCheckpoint(ModelCheckpoint):
             save_on_train_epoch_end=True,
             enable_version_counter=False,
         )
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Take the run's folder from the trainer, unless one was given."""
+        self.dirpath = self.dirpath or str(Path(trainer.default_root_dir) / "checkpoints")
+        super().setup(trainer, pl_module, stage)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Write the epoch, unless what decides has never been measured, as before the first validation."""

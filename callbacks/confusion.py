@@ -34,7 +34,7 @@ class ConfusionMatrix(InspectionCallback):
 
     def __init__(
         self,
-        folder: str | Path,
+        folder: str | Path | None = None,
         when: int | str = "best",
         *,
         monitor: str = "val/acc",
@@ -57,7 +57,7 @@ class ConfusionMatrix(InspectionCallback):
             with self._guard(pl_module):
                 assert isinstance(pl_module, ExpressionClassifier)
                 found = confusion(kept_predictions(trainer.datamodule, pl_module))  # type: ignore[attr-defined]
-                _write(found, self.folder)
+                _write(found, self.run_folder)
         super().on_train_epoch_end(trainer, pl_module)
 
     def inspect(self, subject: Subject, folder: Path) -> Findings:

@@ -36,7 +36,9 @@ class ExplanationPart(InspectionCallback):
         There is no such part, or an option is out of range.
     """
 
-    def __init__(self, folder: str | Path, when: int | str = "best", *, part: str, **options: Any) -> None:
+    def __init__(
+        self, folder: str | Path | None = None, when: int | str = "best", *, part: str, **options: Any
+    ) -> None:
         super().__init__(folder, when)
         known = [name for name in PARTS if name != "own"]
         if part not in known:

@@ -39,7 +39,7 @@ class FilterImages(InspectionCallback):
 
     def __init__(
         self,
-        folder: str | Path,
+        folder: str | Path | None = None,
         when: int | str = "best",
         *,
         layer: str | None = None,

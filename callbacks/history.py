@@ -17,16 +17,17 @@ class HistoryFigure(pl.Callback):
     Parameters
     ----------
     folder
-        The run's folder.
+        The run's folder; ``None`` takes the trainer's ``default_root_dir``.
     """
 
-    def __init__(self, folder: str | Path) -> None:
-        self.folder = Path(folder)
+    def __init__(self, folder: str | Path | None = None) -> None:
+        self.folder = folder
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Draw the figure."""
-        table = self.folder / "metrics.csv"
+        folder = Path(self.folder or trainer.default_root_dir)
+        table = folder / "metrics.csv"
         if trainer.is_global_zero and table.exists():
             faces = trainer.datamodule.faces  # type: ignore[attr-defined]
             picture = history_sheet(read_metrics(table), data_label(faces.name, faces.synthetic))
-            picture.save(self.folder / "history.png", compress_level=1)
+            picture.save(folder / "history.png", compress_level=1)

@@ -119,7 +119,7 @@ class InspectionCallback(pl.Callback, ABC):
     Parameters
     ----------
     folder
-        The run's folder.
+        The run's folder; ``None`` takes the trainer's ``default_root_dir``.
     when
         ``best``: after training, at the best epoch (the last, where none is known to be best); ``end``: after
         training, at the last epoch; a number n: after every n-th epoch, at that epoch.
@@ -130,12 +130,21 @@ class InspectionCallback(pl.Callback, ABC):
         ``when`` is none of these.
     """
 
-    def __init__(self, folder: str | Path, when: int | str = "best") -> None:
+    def __init__(self, folder: str | Path | None = None, when: int | str = "best") -> None:
         whole = isinstance(when, int) and not isinstance(when, bool) and when >= 1
         if not whole and when not in ("best", "end"):
             raise ConfigError(f"when={when}: expected best, end, or every how many epochs")
-        self.folder, self.when = Path(folder), when
+        self.folder, self.when = folder, when
         self.failed = False
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Take the run's folder from the trainer, unless one was given."""
+        self.folder = self.folder or trainer.default_root_dir
+
+    @property
+    def run_folder(self) -> Path:
+        """The run's folder, from the callback's set-up on."""
+        return Path(self.folder or "")
 
     @abstractmethod
     def inspect(self, subject: Subject, folder: Path) -> Findings | None:
@@ -147,7 +156,7 @@ class InspectionCallback(pl.Callback, ABC):
         if isinstance(self.when, int) and epoch % self.when == 0 and trainer.is_global_zero:
             with self._guard(pl_module):
                 assert isinstance(pl_module, ExpressionClassifier)
-                folder = self.folder / "epochs" / f"{epoch:03d}"
+                folder = self.run_folder / "epochs" / f"{epoch:03d}"
                 data, average = trainer.datamodule, averaged_weights(trainer)  # type: ignore[attr-defined]
                 subject = epoch_subject(pl_module, data, folder, epoch, average=average)
                 findings = self.inspect(subject, folder)
@@ -165,8 +174,8 @@ class InspectionCallback(pl.Callback, ABC):
                 stored = None if best is None else _contents(trainer, best)
                 data, epoch = trainer.datamodule, trainer.current_epoch  # type: ignore[attr-defined]
                 average = averaged_weights(trainer)
-                subject = epoch_subject(pl_module, data, self.folder, epoch, best, stored, average)
-                findings = self.inspect(subject, self.folder)
+                subject = epoch_subject(pl_module, data, self.run_folder, epoch, best, stored, average)
+                findings = self.inspect(subject, self.run_folder)
                 if findings is not None:
                     log_media(trainer.loggers, findings.images, findings.tables)
 

@@ -49,7 +49,7 @@ class SaliencyMaps(InspectionCallback):
 
     def __init__(
         self,
-        folder: str | Path,
+        folder: str | Path | None = None,
         when: int | str = "best",
         *,
         method: str = "gradient",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
@@ -67,7 +66,6 @@ class RunConfig:
     threads: int | None = None
     resume: bool | str = False
     changed_code: str = "refuse"
-    output_dir: str | None = None
 
 
 def check_config(config: DictConfig) -> None:
@@ -78,10 +76,6 @@ def check_config(config: DictConfig) -> None:
     ConfigError
         A key is unknown, a value has the wrong type, or values do not go together; the message names the key.
     """
-    if config.get("output_dir") is None:
-        # Known when the run starts; until then any folder will do.
-        config = copy.deepcopy(config)
-        OmegaConf.update(config, "output_dir", ".", force_add=True)
     try:
         plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,13 +31,14 @@ def described(value: Any) -> Any:
 
 
 def test_every_part_is_what_hydra_builds() -> None:
-    config = compose_config(["callbacks=[default,explain]", "output_dir=somewhere", "normalization=standard"])
+    config = compose_config(["callbacks=[default,explain]", "normalization=standard"])
     nodes = [config.data, config.normalization, config.augmentation, config.logger, config.model]
     nodes += [node for node in config.callbacks.values() if node.get("_target_")]
     more = {"image_size": 48, "num_classes": 7}
     own = 0
     for node in nodes:
-        options = more if node is config.model else {}
+        options: dict[str, Any] = more if node is config.model else {}
+        options |= {"folder": "runs/x"} if node is config.logger else {}
         plain = plain_node(node)
         own += plain is not None
         torch.manual_seed(3)
@@ -73,10 +73,10 @@ def test_whatever_else_is_left_to_hydra(node: dict[str, Any]) -> None:
 
 
 def test_interpolations_are_resolved_and_nested_nodes_built() -> None:
-    config = compose_config(["callbacks=[default,explain]", "output_dir=runs/x", "metric=val/f1"])
+    config = compose_config(["callbacks=[default,explain]", "metric=val/f1"])
     assert build(config.callbacks.confusion).best.monitor == "val/f1"
-    lime = build(config.callbacks.lime, when=3)
-    assert (lime.folder, lime.when) == (Path("runs/x"), 3)
+    lime = build(config.callbacks.lime, when=3, folder="runs/x")
+    assert (lime.folder, lime.when) == ("runs/x", 3)
     assert lime.options.lime.samples_per_superpixel == 10
 
 
