@@ -19,7 +19,7 @@ from fer_lightning.training.train import RunResult, train
 def run(
     folder: Path, tiny: list[str], *overrides: str, callbacks: list[pl.Callback] | None = None
 ) -> RunResult:
-    return train(compose_config([*tiny, *overrides]), folder, extra_callbacks=callbacks)
+    return train(compose_config([*tiny, *overrides]), folder, extra_callbacks=callbacks or ())
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
