@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from fer_lightning.config.objective import Objective
-from fer_lightning.explain.confusion import confusion
+from fer_lightning.runs.confusion_counts import confusion
 from fer_lightning.report.page.columns import metric_columns, parameter_columns
 from fer_lightning.report.page.config_diff import split_configs
 from fer_lightning.report.page.page_data import page_model

@@ -12,7 +12,7 @@ import numpy as np
 import yaml
 
 from fer_lightning.errors import UserError
-from fer_lightning.explain.confusion import Confusion, confusion
+from fer_lightning.runs.confusion_counts import Confusion, confusion
 from fer_lightning.redact import redact
 from fer_lightning.runs.metrics_csv import read_metrics
 from fer_lightning.runs.predictions import read_predictions
