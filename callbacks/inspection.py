@@ -19,12 +19,13 @@ import torch
 from pytorch_lightning.callbacks import ModelCheckpoint
 
 from fer_lightning.callbacks.averaging import averaged_weights
-from fer_lightning.callbacks.predictions import LOGITS_FILE, kept_predictions
+from fer_lightning.callbacks.predictions import kept_predictions
 from fer_lightning.data.datamodule import FaceDataModule
 from fer_lightning.errors import ConfigError
 from fer_lightning.explain.undisturbed import undisturbed
 from fer_lightning.messages import one_line
-from fer_lightning.runs.predictions import Predictions, read_predictions
+from fer_lightning.runs.predictions import Predictions
+from fer_lightning.runs.run import Run
 from fer_lightning.tracking.logger import log_media
 from fer_lightning.tracking.media import Picture, Table
 from fer_lightning.training.checkpoints import read_checkpoint
@@ -101,9 +102,10 @@ class View:
         """Logits of the split's first faces, in their order: of all of them wherever they were validated."""
         if self.split == "val" and self.checkpoint is None and self._module.predictions:
             return kept_predictions(self.data, self._module)
-        kept = self.folder / LOGITS_FILE
-        if self.split == "val" and self.checkpoint is not None and kept.is_file():
-            return read_predictions(kept)
+        if self.split == "val" and self.checkpoint is not None:
+            kept = Run(self.folder).predictions
+            if kept is not None:
+                return kept
         faces = self.data.faces
         chosen = faces.indices(self.split)[:_UNKNOWN]
         with torch.no_grad():

@@ -193,7 +193,7 @@ def train(
         reason = first_line(error)
         raise
     finally:
-        record.finish(status, loggers[0].rows if isinstance(loggers[0], MetricsCsv) else {})
+        record.finish(status, loggers[0].rows if isinstance(loggers[0], MetricsCsv) else {}, reason)
         _close(loggers, record.values, status, reason)
     return RunResult(folder, record.value, trainer.current_epoch, record.values)
 
