@@ -7,7 +7,7 @@ from pathlib import Path
 import pytorch_lightning as pl
 
 from fer_lightning.plots.history_sheet import history_sheet
-from fer_lightning.runs.metrics_csv import read_metrics
+from fer_lightning.runs.run import Run
 
 
 class HistoryFigure(pl.Callback):
@@ -24,9 +24,9 @@ class HistoryFigure(pl.Callback):
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Draw the figure."""
-        table = self.folder / "metrics.csv"
-        if trainer.is_global_zero and table.exists():
+        rows = Run(self.folder).metrics
+        if trainer.is_global_zero and rows:
             faces = trainer.datamodule.faces  # type: ignore[attr-defined]
             title = f"{faces.name} data, drawn by a program" if faces.synthetic else faces.name
-            picture = history_sheet(read_metrics(table), title)
+            picture = history_sheet(rows, title)
             picture.save(self.folder / "history.png", compress_level=1)
