@@ -10,9 +10,9 @@ import pytorch_lightning as pl
 from fer_lightning.callbacks.best import BestEpoch
 from fer_lightning.callbacks.inspection import Findings, InspectionCallback
 from fer_lightning.callbacks.predictions import kept_predictions
-from fer_lightning.explain.confusion import Confusion, confusion
 from fer_lightning.explain.subject import Subject
 from fer_lightning.plots.confusion_sheet import confusion_sheet
+from fer_lightning.runs.confusion_counts import Confusion, confusion
 from fer_lightning.runs.files import write_json
 from fer_lightning.tracking.media import confusion_table
 from fer_lightning.training.module import ExpressionClassifier

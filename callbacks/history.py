@@ -8,7 +8,7 @@ import pytorch_lightning as pl
 
 from fer_lightning.data.label import data_label
 from fer_lightning.plots.history_sheet import history_sheet
-from fer_lightning.runs.metrics_csv import read_metrics
+from fer_lightning.runs.run import Run
 
 
 class HistoryFigure(pl.Callback):
@@ -26,8 +26,8 @@ class HistoryFigure(pl.Callback):
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Draw the figure."""
         folder = Path(self.folder or trainer.default_root_dir)
-        table = folder / "metrics.csv"
-        if trainer.is_global_zero and table.exists():
+        rows = Run(folder).metrics
+        if trainer.is_global_zero and rows:
             faces = trainer.datamodule.faces  # type: ignore[attr-defined]
-            picture = history_sheet(read_metrics(table), data_label(faces.name, faces.synthetic))
+            picture = history_sheet(rows, data_label(faces.name, faces.synthetic))
             picture.save(folder / "history.png", compress_level=1)

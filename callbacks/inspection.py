@@ -18,13 +18,14 @@ import torch
 from pytorch_lightning.callbacks import ModelCheckpoint
 
 from fer_lightning.callbacks.averaging import averaged_weights
-from fer_lightning.callbacks.predictions import LOGITS_FILE, kept_predictions
+from fer_lightning.callbacks.predictions import kept_predictions
 from fer_lightning.data.datamodule import FaceDataModule
 from fer_lightning.errors import ConfigError
 from fer_lightning.explain.subject import Subject
 from fer_lightning.explain.undisturbed import undisturbed
 from fer_lightning.messages import one_line
-from fer_lightning.runs.predictions import Predictions, read_predictions
+from fer_lightning.runs.predictions import Predictions
+from fer_lightning.runs.run import Run
 from fer_lightning.tracking.logger import log_media
 from fer_lightning.tracking.media import Picture, Table
 from fer_lightning.training.checkpoints import read_checkpoint
@@ -62,8 +63,9 @@ def epoch_subject(
     def predictions(subject: Subject) -> Predictions:
         if split == "val" and checkpoint is None and module.predictions:
             return kept_predictions(data, module)
-        if split == "val" and checkpoint is not None and (folder / LOGITS_FILE).is_file():
-            return read_predictions(folder / LOGITS_FILE)
+        kept = Run(folder).predictions if split == "val" and checkpoint is not None else None
+        if kept is not None:
+            return kept
         return _predict_first(subject)
 
     weights = average if stored is None else stored["state_dict"]

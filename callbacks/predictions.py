@@ -10,10 +10,8 @@ import pytorch_lightning as pl
 
 from fer_lightning.callbacks.best import BestEpoch
 from fer_lightning.data.datamodule import FaceDataModule
-from fer_lightning.runs.predictions import Predictions, write_predictions
+from fer_lightning.runs.predictions import LOGITS_FILE, Predictions, write_predictions
 from fer_lightning.training.module import ExpressionClassifier
-
-LOGITS_FILE = "val_logits.npz"
 
 
 class BestPredictions(pl.Callback):

@@ -9,7 +9,7 @@ import numpy as np
 from statsmodels.stats.proportion import proportion_confint
 
 from fer_lightning.errors import ConfigError
-from fer_lightning.explain.confusion import Confusion
+from fer_lightning.runs.confusion_counts import Confusion
 
 WEAK = 0.6  # R3 names the classes with a recall under 60 %
 

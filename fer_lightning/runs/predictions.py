@@ -12,6 +12,9 @@ import numpy as np
 from fer_lightning.errors import DataError
 from fer_lightning.runs.files import write_arrays
 
+# The predictions of a run on its validation faces at the best epoch.
+LOGITS_FILE = "val_logits.npz"
+
 
 @dataclass(frozen=True, eq=False)
 class Predictions:

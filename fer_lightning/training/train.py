@@ -96,7 +96,7 @@ def train(
         reason = first_line(error)
         raise
     finally:
-        record.finish(status, setup.metrics.rows)
+        record.finish(status, setup.metrics.rows, reason)
         _close(setup.loggers, record.values, status, reason)
     return RunResult(folder, record.value, setup.trainer.current_epoch, record.values)
 

@@ -18,7 +18,7 @@ from fer_lightning.callbacks.saliency import SaliencyMaps
 from fer_lightning.config.compose import compose_config
 from fer_lightning.errors import ConfigError
 from fer_lightning.evaluation.evaluate import data_of
-from fer_lightning.explain.confusion import confusion
+from fer_lightning.runs.confusion_counts import confusion
 from fer_lightning.runs.metrics_csv import read_metrics
 from fer_lightning.runs.predictions import read_predictions
 from fer_lightning.training.checkpoints import load_classifier, read_checkpoint

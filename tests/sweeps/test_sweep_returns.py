@@ -128,16 +128,16 @@ def test_a_failing_job_leaves_its_traceback_in_its_folder_and_its_log(
     program.write("x: 0", job_logging="default")
     records = program.run(fails_at_two, "x=1,2")
     (failed,) = [r for r in records if r.state == "FAIL"]
-    assert failed.directory is not None
-    text = (failed.directory / "error.txt").read_text()
+    assert failed.run.folder is not None
+    text = (failed.run.folder / "error.txt").read_text()
     assert "in fails_at_two" in text
     assert text.rstrip().endswith("RuntimeError: no x of 2: token=***")
-    logged = "".join(path.read_text() for path in failed.directory.glob("*.log"))
+    logged = "".join(path.read_text() for path in failed.run.folder.glob("*.log"))
     assert f"trial {failed.number} failed\n" in logged
     assert "in fails_at_two" in logged
     assert "abc123" not in logged
     (line,) = [line for line in "".join(capfd.readouterr()).splitlines() if "failed: RuntimeError" in line]
-    assert f"(traceback: {failed.directory.name}/error.txt)" in line
+    assert f"(traceback: {failed.run.folder.name}/error.txt)" in line
 
 
 PROGRAM = """

@@ -31,7 +31,7 @@ def test_a_search_runs_its_budget_once(sweep, tmp_path: Path) -> None:  # type: 
             0.8 - (record.params["optimizer.lr"] - 0.3) ** 2 - 0.05 - 0.2 / 8
         )
         assert epochs(record) == [0, 1, 2, 3]
-        assert record.directory == tmp_path / "sweep" / f"trial_{record.number:04d}"
+        assert record.run.folder == tmp_path / "sweep" / f"trial_{record.number:04d}"
         assert record.attrs["epochs"] == 4
         assert list(record.intermediate) == [0, 1, 2, 3]
     # The same command again runs nothing, and a larger budget only what is missing.

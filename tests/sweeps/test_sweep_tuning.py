@@ -19,13 +19,15 @@ from scipy.stats import qmc
 from fer_lightning.config.objective import Objective
 from fer_lightning.errors import ConfigError, DataError
 from fer_lightning.report.text import to_text
+from fer_lightning.runs.run import Run
 from fer_lightning.study.arms import arm_runs, tuned_runs
 from fer_lightning.study.report import judge
 from fer_lightning.sweeps.plan.parse import parse_plan
 from fer_lightning.sweeps.plan.plan import Plan
 from fer_lightning.sweeps.plan.tuning import choose, value_at
 from fer_lightning.sweeps.space.parse import parse_parameter
-from fer_lightning.sweeps.study.results import TrialRecord, load_study, load_trials
+from fer_lightning.sweeps.study.results import Trial, load_study, load_trials
+from frozen_trials import frozen_trial
 from sweep_runner import PLAN, epochs, finish, output, run_here, start
 
 FACTORS: dict[str, Any] = {
@@ -177,11 +179,11 @@ def loss_of(settings: Any) -> float:
     return (settings["lr"] - 0.3) ** 2 + 0.1 * settings["drop"]
 
 
-def by_stage(records: list[TrialRecord], stage: str) -> list[TrialRecord]:
+def by_stage(records: list[Trial], stage: str) -> list[Trial]:
     return [record for record in records if record.stage == stage]
 
 
-def assert_tuned(records: list[TrialRecord], seeds: list[int]) -> None:
+def assert_tuned(records: list[Trial], seeds: list[int]) -> None:
     """Every cell once and complete, each arm compared at the best of its points."""
     assert {record.state for record in records} == {"COMPLETE"}
     tries = by_stage(records, "tuning")
@@ -291,14 +293,13 @@ def test_a_budget_ends_in_the_middle_and_the_rest_is_unfinished(sweep) -> None: 
 
 
 def test_the_command_to_add_seeds_is_the_one_that_tunes(tmp_path: Path) -> None:
-    def record(number: int, arm: str, seed: int, value: float, command: str, **attrs: Any) -> TrialRecord:
+    def record(number: int, arm: str, seed: int, value: float, command: str, **attrs: Any) -> Trial:
         folder = tmp_path / str(number)
         folder.mkdir()
         (folder / "run.json").write_text(json.dumps({"command": command, "metric": "val/acc", "mode": "max"}))
-        return TrialRecord(
-            number, "COMPLETE", {"activation": arm, "seed": seed}, arm, seed, (value,), None, 1.0, folder, False,
-            attrs=attrs,
-        )  # fmt: skip
+        attrs |= {"arm": arm, "seed": seed, "seconds": 1.0}
+        frozen = frozen_trial(number, value=value, params={"activation": arm, "seed": seed}, **attrs)
+        return Trial(frozen, Run(folder))
 
     plain = [record(n, arm, 0, 0.5, "run seeds=[0]") for n, arm in enumerate(("relu", "selu"))]
     assert judge(plain, Objective()).command == "run seeds=[0]"

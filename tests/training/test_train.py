@@ -199,7 +199,9 @@ def test_training_on_validation_faces_validates_nothing(tmp_path, tiny):
 def test_a_loss_that_is_no_number_ends_the_run_with_the_reason(tmp_path, tiny):
     with pytest.raises(TrainingDivergedError, match=r"training loss is .* in epoch 1: .*optimizer\.lr"):
         run(tmp_path, tiny, "optimizer=sgd", "optimizer.lr=1e30", "scheduler=constant", "model.norm=none")
-    assert json.loads((tmp_path / "run.json").read_text())["status"] == "failed"
+    record = json.loads((tmp_path / "run.json").read_text())
+    assert record["status"] == "failed"
+    assert "loss" in record["reason"]
 
 
 def test_fitted_statistics_travel_with_the_checkpoint(tmp_path, tiny):

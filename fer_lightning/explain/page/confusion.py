@@ -6,7 +6,7 @@ import numpy as np
 
 from fer_lightning.evaluation.evaluate import predict_split
 from fer_lightning.explain.class_table import class_cells, class_table
-from fer_lightning.explain.confusion import confused_pairs, confusion, counts_table
+from fer_lightning.explain.confusion import confused_pairs, counts_table
 from fer_lightning.explain.confusion_difference import confusion_difference
 from fer_lightning.explain.mistakes import mistakes
 from fer_lightning.explain.page.options import Options
@@ -14,6 +14,7 @@ from fer_lightning.explain.page.section import Section
 from fer_lightning.explain.subject import Subject
 from fer_lightning.plots.confusion import plot_confusion, plot_confusion_difference
 from fer_lightning.plots.mistakes import plot_confused_pairs, plot_mistakes
+from fer_lightning.runs.confusion_counts import confusion
 from fer_lightning.runs.files import write_json
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from fer_lightning.config.objective import Objective
 from fer_lightning.redact import MASK, redact
-from fer_lightning.report.page.run_files import rounded
+from fer_lightning.report.page.chart_data import rounded
 
 MEASURED = ("val/acc", "val/f1", "val/ece", "val/loss")
 
