@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import yaml
 
+from fer_lightning.config.flatten import flatten
 from fer_lightning.errors import UserError
 from fer_lightning.explain.confusion import Confusion, confusion
 from fer_lightning.redact import redact
@@ -69,16 +70,6 @@ def read_run(folder: Path | None) -> RunFiles:
         confusion=_confusion(folder),
         sheets={kind: Sheet(pictures[kind], about) for kind, about in found["about"].items()},
     )
-
-
-def flatten(node: Any, prefix: str = "") -> dict[str, Any]:
-    """Nested mappings as one with dotted keys; lists stay as they are."""
-    if not isinstance(node, dict) or not node:
-        return {prefix.removesuffix("."): node} if prefix else {}
-    flat: dict[str, Any] = {}
-    for key, value in node.items():
-        flat |= flatten(value, f"{prefix}{key}.")
-    return flat
 
 
 def _json(path: Path) -> dict[str, Any]:
