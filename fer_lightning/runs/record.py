@@ -15,9 +15,9 @@ from torch import nn
 from fer_lightning.data.datamodule import FaceDataModule
 from fer_lightning.data.faces import SPLITS
 from fer_lightning.models.counting import count_parameters
+from fer_lightning.redact import redact_text
 from fer_lightning.runs.files import write_json
 from fer_lightning.runs.provenance import command_line, git_state, machine, versions
-from fer_lightning.redact import redact_text
 
 
 def describe_data(data: FaceDataModule) -> dict[str, Any]:
