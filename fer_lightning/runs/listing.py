@@ -9,9 +9,9 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from fer_lightning.messages import aligned
-from fer_lightning.data.label import SYNTHETIC
 from fer_lightning.config.factors import FACTORS
+from fer_lightning.data.label import SYNTHETIC
+from fer_lightning.messages import aligned
 from fer_lightning.redact import redact
 from fer_lightning.runs.groups import DEVIATION
 from fer_lightning.runs.table import Row, columns
