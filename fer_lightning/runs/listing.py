@@ -55,10 +55,10 @@ def render_groups(groups: Sequence[Row], form: str, by: str, names: Sequence[str
                 row[name] = text + (f" ± {deviation:.2g}" if deviation else "")
         shown.append(row)
     lines = _layout(shown, [by, "runs", *names])
-    said = "mean ± standard deviation over a group's complete runs; values are of each run's best epoch"
+    note = "mean ± standard deviation over a group's complete runs; values are of each run's best epoch"
     if any(group["synthetic"] for group in groups):
-        said += f"; on {SYNTHETIC}"
-    return "\n".join([*lines, "", said])
+        note += f"; on {SYNTHETIC}"
+    return "\n".join([*lines, "", note])
 
 
 def _finite(value: Any) -> Any:
