@@ -1,4 +1,4 @@
-"""Units that never activate over a validation: a curve of every epoch, and a warning (R1's stuck network)."""
+"""Units that never activate over a validation: a curve of every epoch, and a warning where a network is stuck."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ class ExplanationPart(InspectionCallback):
         return f"{type(self).__name__}-{self.part}-{self.when}"
 
     def inspect(self, subject: Subject, folder: Path) -> Findings:
-        """Make the part; what a network or its data have no use for is said and left out."""
+        """Make the part; log what does not apply to the network or its data, and leave it out."""
         (section,) = make_parts(subject, self.options, folder, [self.part], log.debug)
         for reason in section.left_out:
             log.warning("%s: %s", self.part, reason)

@@ -1,4 +1,4 @@
-"""Draw loss and accuracy of every epoch, for training and validation (R0, R2, R3)."""
+"""Draw loss and accuracy of every epoch, for training and validation."""
 
 from __future__ import annotations
 

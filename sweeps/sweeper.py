@@ -17,11 +17,12 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from fer_lightning.errors import ConfigError
 from fer_lightning.redact import redact_text
 from fer_lightning.runs.code_fingerprint import code_fingerprint, find_targets, task_target
+from fer_lightning.runs.files import write_text
 from fer_lightning.sweeps.composition import Composition
 from fer_lightning.sweeps.config_files import read_files_once
 from fer_lightning.sweeps.controller import Controller
 from fer_lightning.sweeps.in_process import InProcess, is_basic
-from fer_lightning.sweeps.jobs.launch import HydraLauncher, job_overrides, run_jobs, write_once
+from fer_lightning.sweeps.jobs.launch import HydraLauncher, job_overrides, run_jobs
 from fer_lightning.sweeps.jobs.task import TracedTask
 from fer_lightning.sweeps.jobs.workers import Workers, given_place, starter_lives
 from fer_lightning.sweeps.options import SweepOptions
@@ -165,7 +166,7 @@ class StudySweep:
         with storage_failures_halt(spec.url):
             study = open_study(spec)
         spec.sweep_dir.mkdir(parents=True, exist_ok=True)
-        write_once(spec.sweep_dir / "multirun.yaml", redact_text(OmegaConf.to_yaml(self._config)))
+        write_text(spec.sweep_dir / "multirun.yaml", redact_text(OmegaConf.to_yaml(self._config)))
         leave_place(spec.sweep_dir, spec.url, spec.name)
         try:
             with Workers(spec) as workers:

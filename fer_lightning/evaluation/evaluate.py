@@ -181,7 +181,7 @@ def evaluate(
     flip: bool = False,
     crop: int | None = None,
 ) -> Evaluation:
-    """Evaluate one checkpoint, or the average of the class probabilities of several (R2's ensemble)."""
+    """Evaluate one checkpoint, or the average of the class probabilities of several."""
     if not checkpoints:
         raise ConfigError("checkpoint=…: expected at least one checkpoint")
     modules = [load_classifier(path) for path in checkpoints]

@@ -1,4 +1,4 @@
-"""Misclassified faces, each with its probabilities and its runner-up (R2)."""
+"""Misclassified faces, each with its probabilities and its runner-up."""
 
 from __future__ import annotations
 

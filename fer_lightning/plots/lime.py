@@ -1,4 +1,4 @@
-"""LIME's superpixels for every class, a face a row, beside that class's row of the confusion matrix (R4)."""
+"""LIME's superpixels for every class, a face a row, beside that class's row of the confusion matrix."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Misclassified faces beside their class probabilities, the runner-up marked (R2)."""
+"""Misclassified faces beside their class probabilities, the runner-up marked."""
 
 from __future__ import annotations
 

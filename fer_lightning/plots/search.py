@@ -77,8 +77,8 @@ def history_data(
     )
     best: list[tuple[int, float]] = []
     for number, value in sorted(complete):
-        better = not best or (value > best[-1][1] if maximize else value < best[-1][1])
-        best.append((number, value if better else best[-1][1]))
+        improved = not best or (value > best[-1][1] if maximize else value < best[-1][1])
+        best.append((number, value if improved else best[-1][1]))
     if best and trials:
         best.append((max(t.number for t in trials), best[-1][1]))
     return HistoryData(tuple(complete), tuple(pruned), failed, tuple(best), metric, title)

@@ -11,6 +11,7 @@ from typing import Any
 
 from fer_lightning.config.factors import FACTORS
 from fer_lightning.data.label import SYNTHETIC
+from fer_lightning.messages import aligned
 from fer_lightning.redact import redact
 from fer_lightning.runs.groups import DEVIATION
 from fer_lightning.runs.table import Row, columns
@@ -54,10 +55,10 @@ def render_groups(groups: Sequence[Row], form: str, by: str, names: Sequence[str
                 row[name] = text + (f" ± {deviation:.2g}" if deviation else "")
         shown.append(row)
     lines = _layout(shown, [by, "runs", *names])
-    said = "mean ± standard deviation over a group's complete runs; values are of each run's best epoch"
+    note = "mean ± standard deviation over a group's complete runs; values are of each run's best epoch"
     if any(group["synthetic"] for group in groups):
-        said += f"; on {SYNTHETIC}"
-    return "\n".join([*lines, "", said])
+        note += f"; on {SYNTHETIC}"
+    return "\n".join([*lines, "", note])
 
 
 def _finite(value: Any) -> Any:
@@ -69,17 +70,10 @@ def _layout(rows: Sequence[Row], names: Sequence[str]) -> list[str]:
     """Return a line of heads and a line a row, columns aligned; numbers to the right."""
     cells = [[_cell(row.get(name), name) for name in names] for row in rows]
     heads = [name.removeprefix("best/") for name in names]
-    widths = [max(map(len, column)) for column in zip(heads, *cells, strict=True)]
-    numbers = [all(_is_number(row.get(name)) for row in rows) for name in names]
-
-    def line(texts: Sequence[str]) -> str:
-        parts = (
-            text.rjust(width) if right else text.ljust(width)
-            for text, width, right in zip(texts, widths, numbers, strict=True)
-        )
-        return "  ".join(parts).rstrip()
-
-    return [line(heads), *(line(row) for row in cells)]
+    words = [
+        column for column, name in enumerate(names) if not all(_is_number(row.get(name)) for row in rows)
+    ]
+    return aligned([heads, *cells], left=words)
 
 
 def _summary(rows: Sequence[Row]) -> str:

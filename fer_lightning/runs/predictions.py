@@ -106,7 +106,7 @@ def read_predictions(path: str | Path) -> Predictions:
 
 
 def average(parts: Sequence[Predictions]) -> Predictions:
-    """Average the class probabilities of several models over the same faces (R2's ensemble).
+    """Average the class probabilities of several models over the same faces.
 
     Returns
     -------

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Protocol
 
 from hydra.core.utils import JobReturn, JobStatus
@@ -131,10 +129,3 @@ def _tell(spec: StudySpec, queue: TrialQueue, claim: Claim, result: JobReturn) -
             queue.tell(claim, TrialState.FAIL, reason=redact_text(str(error)))
         else:
             queue.tell(claim, TrialState.COMPLETE, values=values)
-
-
-def write_once(path: Path, text: str) -> None:
-    """Write a file that several peers may write at once."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from fer_lightning.config.flatten import flatten
 from fer_lightning.config.renamed import current_flat, earlier_flat
 from fer_lightning.errors import ConfigError
 from fer_lightning.redact import redact
@@ -49,20 +50,15 @@ def fixed_part(config: Mapping[str, Any], varied: Iterable[str]) -> dict[str, An
         Keys that the search space or the plan sets; a key takes everything below it along.
     """
     left_out = {*FREE_KEYS, *(key.replace("/", ".") for key in varied)}
-    flat = flatten(config)
+    flat = flat_json(config)
     kept: dict[str, Any] = redact({key: value for key, value in flat.items() if not _is_below(key, left_out)})
     return kept
 
 
-def flatten(node: Any, prefix: str = "") -> dict[str, Any]:
+def flat_json(node: Any) -> dict[str, Any]:
     """Return nested mappings as one with dotted keys, of JSON values."""
-    if isinstance(node, Mapping) and node:
-        flat: dict[str, Any] = {}
-        for key, value in node.items():
-            flat |= flatten(value, f"{prefix}{key}.")
-        return flat
     # Through JSON, so that what was stored and what is read now are alike (a tuple is a list).
-    return {prefix.removesuffix("."): json.loads(json.dumps(node, default=str))}
+    return {key: json.loads(json.dumps(value, default=str)) for key, value in flatten(node).items()}
 
 
 def _is_below(key: str, keys: set[str]) -> bool:
@@ -88,7 +84,7 @@ def require_same(name: str, stored: Mapping[str, Any], present: Mapping[str, Any
     ConfigError
         Naming the first differing key, both values and the way out.
     """
-    before, now = current_flat(flatten(stored)), flatten(present)
+    before, now = current_flat(flat_json(stored)), flat_json(present)
     # What is varied first: a key that is searched in one of them and fixed in the other differs twice.
     for key in sorted({*before, *now}, key=lambda key: (key.split(".")[0] not in _VARIED, key)):
         if before.get(key) != now.get(key) or (key in before) != (key in now):

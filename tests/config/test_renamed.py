@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 from fer_lightning.config.compose import compose_config
 from fer_lightning.config.renamed import MODULES, current_config, current_flat, earlier_flat
 from fer_lightning.errors import ConfigError
-from fer_lightning.sweeps.study.identity import fixed_part, flatten, require_same, study_name
+from fer_lightning.sweeps.study.identity import fixed_part, flat_json, require_same, study_name
 
 # Parts of what a study of an earlier version has kept as fixed.
 BEFORE = {
@@ -64,7 +64,7 @@ def test_a_kept_configuration_is_read_by_its_present_names():
     del before["callbacks"]["dead_units"]["draw"]
     for name in ("best", "last", "predictions", "confusion", "lime", "history", "dead_units", "filters"):
         before["callbacks"][name]["folder"] = "."
-    assert flatten(current_config(before)) == flatten(config)
+    assert flat_json(current_config(before)) == flat_json(config)
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fer_lightning.config.flatten import flatten
 from fer_lightning.config.objective import Objective
 from fer_lightning.report.page.chart_data import curves_of
 from fer_lightning.report.page.columns import metric_columns, parameter_columns
-from fer_lightning.report.page.config_diff import flatten, split_configs
+from fer_lightning.report.page.config_diff import split_configs
 from fer_lightning.report.page.page_data import page_model
 from fer_lightning.report.page.pictures import LARGEST, TOTAL, embedded, picture_budget
 from fer_lightning.report.page.provenance import latest_command

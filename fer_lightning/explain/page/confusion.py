@@ -19,7 +19,7 @@ from fer_lightning.runs.files import write_json
 
 
 def make(subject: Subject, options: Options, section: Section) -> None:
-    """Draw the confusion matrix, the table of R1, the most confused pairs and the surest mistakes."""
+    """Draw the confusion matrix, a table of each class, the most confused pairs and the surest mistakes."""
     predictions = subject.predictions
     found = confusion(predictions)
     write_json(

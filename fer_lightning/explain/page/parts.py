@@ -1,4 +1,4 @@
-"""Make the parts one after the other; what does not apply to a network is said, and the rest is made."""
+"""Make the parts one after the other; name what does not apply to a network, and make the rest."""
 
 from __future__ import annotations
 

@@ -94,14 +94,16 @@ def _draw(
 ) -> None:
     names = subject.class_names
     labels = subject.predictions.labels[rows]
-    said = subject.predictions.logits[rows].argmax(1)
+    predicted = subject.predictions.logits[rows].argmax(1)
     images = subject.images(rows)
     try:
-        found = attributions(subject.module, subject.tensor(images), said, method)
+        found = attributions(subject.module, subject.tensor(images), predicted, method)
     except ConfigError as error:
         section.left_out.append(f"{method.name}: {error}")
         return
-    titles = [names[a] if a == b else f"{names[a]}\nas {names[b]}" for a, b in zip(labels, said, strict=True)]
+    titles = [
+        names[a] if a == b else f"{names[a]}\nas {names[b]}" for a, b in zip(labels, predicted, strict=True)
+    ]
     note = f"{method.settings}; {subject.title}" if method.settings else subject.title
     parts = ("face", "map", "masked") if kind == "right" else ("face", "overlay")
     drawn = plot_saliency(images, found.maps, titles, verdict=caption, note=note, parts=parts)

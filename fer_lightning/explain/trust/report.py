@@ -14,6 +14,7 @@ from fer_lightning.explain.fill import fill_words
 from fer_lightning.explain.trust.estimate import Estimate
 from fer_lightning.explain.trust.rules import TrustRules
 from fer_lightning.explain.trust.verdict import CHECKS, CONTROL, NOT_CHECKED, TOO_FEW
+from fer_lightning.messages import aligned
 
 COLUMNS: Final = {
     "faithfulness": "insertion-deletion",
@@ -121,11 +122,7 @@ class TrustReport:
         for each in self.methods:
             cells = [str(each.checks[check]) if check in each.checks else "–" for check in COLUMNS]
             rows.append([each.name, *cells, each.verdict])
-        widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-        lines = [
-            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-            for row in rows
-        ]
+        lines = aligned(rows, left=range(len(rows[0])))
         return "\n".join([*lines, "", f"{self.settings()}.", f"{self.asked()}."]) + "\n"
 
     def asked(self) -> str:

@@ -22,16 +22,6 @@ def _shown(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
-def flatten(node: Any, prefix: str = "") -> dict[str, Any]:
-    """Nested mappings as one with dotted keys; lists stay as they are."""
-    if not isinstance(node, dict) or not node:
-        return {prefix.removesuffix("."): node} if prefix else {}
-    flat: dict[str, Any] = {}
-    for key, value in node.items():
-        flat |= flatten(value, f"{prefix}{key}.")
-    return flat
-
-
 def split_configs(configs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Part flat configurations into what is the same in every run that has one, and the rest.
 

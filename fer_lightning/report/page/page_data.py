@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from scipy.stats import norm
 
+from fer_lightning.config.flatten import flatten
 from fer_lightning.config.objective import Objective, study_objective
 from fer_lightning.plots.search import last_value, log_parameters
 from fer_lightning.redact import redact
@@ -22,7 +23,7 @@ from fer_lightning.report.page.chart_data import (
     search_drawings,
 )
 from fer_lightning.report.page.columns import cost_columns, metric_columns, parameter_columns
-from fer_lightning.report.page.config_diff import flatten, split_configs
+from fer_lightning.report.page.config_diff import split_configs
 from fer_lightning.report.page.run_entries import Pictures, embedded_sheets, run_entry
 from fer_lightning.report.tuning_cells import tuning_lines, tuning_table
 from fer_lightning.stats.ablation import AblationReport
