@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -13,6 +12,7 @@ import yaml
 
 from fer_lightning.config.factors import factors
 from fer_lightning.errors import DataError
+from fer_lightning.runs.best_epoch import best_epoch
 from fer_lightning.runs.metrics_csv import read_metrics
 from fer_lightning.tracking.log_reader import WandbLog, read_wandb_log
 
@@ -141,14 +141,8 @@ def _read_json(path: Path) -> dict[str, Any] | None:
 
 def _best(rows: Iterable[Mapping[str, Any]], metric: str, mode: str) -> Row:
     """Return the metrics of the best epoch by their names in a summary."""
-    measured = [
-        row for row in rows if isinstance(row.get(metric), (int, float)) and not math.isnan(row[metric])
-    ]
-    if not measured:
-        return {}
-    sign = 1.0 if mode == "max" else -1.0
-    best = max(measured, key=lambda row: sign * row[metric])
-    return {f"best/{key}": value for key, value in best.items() if not key.startswith("_") and _plain(value)}
+    best = best_epoch((row for row in rows if isinstance(row.get(metric), (int, float))), metric, mode)
+    return {f"best/{key}": value for key, value in (best or {}).items() if not key.startswith("_") and _plain(value)}
 
 
 def _plain(value: Any) -> bool:
