@@ -7,11 +7,11 @@ from typing import Any
 
 import pytorch_lightning as pl
 
-from fer_lightning.callbacks.best import BestEpoch
 from fer_lightning.callbacks.inspection import Findings, InspectionCallback
 from fer_lightning.callbacks.predictions import kept_predictions
 from fer_lightning.explain.subject import Subject
 from fer_lightning.plots.confusion_sheet import confusion_sheet
+from fer_lightning.runs.best_epoch import BestEpoch
 from fer_lightning.runs.confusion_counts import Confusion, confusion
 from fer_lightning.runs.files import write_json
 from fer_lightning.tracking.media import confusion_table
@@ -53,7 +53,7 @@ class ConfusionMatrix(InspectionCallback):
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Keep the counts of an epoch that is the best so far; look, if it is this epoch's turn."""
-        if self.best.improved(trainer) and self.when == "best" and trainer.is_global_zero:
+        if self.best.improved(trainer.callback_metrics) and self.when == "best" and trainer.is_global_zero:
             with self._guard(pl_module):
                 assert isinstance(pl_module, ExpressionClassifier)
                 found = confusion(kept_predictions(trainer.datamodule, pl_module))  # type: ignore[attr-defined]

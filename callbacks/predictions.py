@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as pl
 
-from fer_lightning.callbacks.best import BestEpoch
 from fer_lightning.data.datamodule import FaceDataModule
+from fer_lightning.runs.best_epoch import BestEpoch
 from fer_lightning.runs.predictions import LOGITS_FILE, Predictions, write_predictions
 from fer_lightning.training.module import ExpressionClassifier
 
@@ -39,7 +39,7 @@ class BestPredictions(pl.Callback):
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Write the epoch's validation logits if they are the best."""
-        if self.best.improved(trainer) and trainer.is_global_zero:
+        if self.best.improved(trainer.callback_metrics) and trainer.is_global_zero:
             assert isinstance(pl_module, ExpressionClassifier)
             kept = kept_predictions(trainer.datamodule, pl_module)  # type: ignore[attr-defined]
             write_predictions(Path(self.folder or trainer.default_root_dir) / LOGITS_FILE, kept)

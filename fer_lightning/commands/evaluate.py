@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fer_lightning.commands.arguments import parse_arguments, set_threads
+from fer_lightning.config.metric_table import METRICS, shares_first, single_values
 from fer_lightning.data.faces import SPLITS
 from fer_lightning.data.label import data_label
 from fer_lightning.errors import ConfigError
@@ -59,8 +60,8 @@ def table(found: Evaluation, models: int) -> str:
         _row("", "all faces", "no copy in training", "nor a near copy"),
         _row("faces", *(str(column["faces"]) for column in columns)),
     ]
-    names = {"acc": "accuracy", "f1": "macro-F1", "ece": "calibration error", "loss": "loss (nats)"}
-    names |= {key: key.replace("/", " ") for key in found.metrics if key.startswith("recall/")}
+    names = {name: METRICS[name].title or name for name in shares_first(single_values())}
+    names |= {key: key.replace("/", " ") for key in found.metrics if "/" in key}
     for key, name in names.items():
         lines.append(_row(name, *(f"{column.get(key, math.nan):.4f}" for column in columns)))
     return "\n".join(lines)

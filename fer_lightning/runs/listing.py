@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fer_lightning.config.factors import FACTORS
+from fer_lightning.config.metric_table import shares_first, single_values
 from fer_lightning.data.label import SYNTHETIC
 from fer_lightning.messages import aligned
 from fer_lightning.redact import redact
@@ -27,7 +28,7 @@ def render(rows: Sequence[Row], form: str, names: Sequence[str] | None = None) -
     """
     rows = [redact(row) for row in rows]
     if form == "table":
-        lines = _layout(rows, names or _shown(rows))
+        lines = _layout(rows, names or listing_columns(rows))
         return "\n".join([*lines, "", _summary(rows)])
     names = names or columns(rows)
     if form == "json":
@@ -88,13 +89,14 @@ def _in_order(rows: Sequence[Row]) -> list[str]:
     return list(dict.fromkeys(str(row["state"]) for row in rows if row.get("state")))
 
 
-def _shown(rows: Sequence[Row]) -> list[str]:
-    """Return the columns for a terminal: identity, what differs between the runs, accuracy and loss, how it went."""
+def listing_columns(rows: Sequence[Row]) -> list[str]:
+    """Return the columns for a terminal: identity, what differs between the runs, headline metrics, how it went."""
     known = columns(rows)
     varied = [
         name for name in (*FACTORS, "model", "lr", "data") if len({str(row.get(name)) for row in rows}) > 1
     ]
-    wanted = ["run", "state", "arm", *varied, "seed", "best/val/acc", "best/val/loss", "best/epoch"]
+    measured = [f"best/val/{name}" for name in shares_first(single_values(headline=True))]
+    wanted = ["run", "state", "arm", *varied, "seed", *measured, "best/epoch"]
     return [name for name in (*wanted, "epochs", "seconds", "reason") if name in known]
 
 

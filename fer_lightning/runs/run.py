@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ import numpy as np
 import yaml
 
 from fer_lightning.errors import DataError
+from fer_lightning.runs.best_epoch import best_epoch
 from fer_lightning.runs.confusion_counts import Confusion, confusion
 from fer_lightning.runs.predictions import LOGITS_FILE, Predictions, read_predictions
 
@@ -113,7 +113,7 @@ class Run:
     def best(self) -> dict[str, Any]:
         """Metrics of the best epoch; of a run that is running, or was killed, the best so far."""
         metric, mode = self.record.get("metric", "val/acc"), self.record.get("mode", "max")
-        return self.record.get("best") or best_epoch(self.metrics, metric, mode)
+        return self.record.get("best") or best_numbers(self.metrics, metric, mode)
 
     @cached_property
     def predictions(self) -> Predictions | None:
@@ -172,15 +172,9 @@ def _yaml_loader() -> Any:
     return getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-def best_epoch(rows: Iterable[Mapping[str, Any]], metric: str, mode: str) -> dict[str, float]:
+def best_numbers(rows: Iterable[Mapping[str, Any]], metric: str, mode: str) -> dict[str, float]:
     """Return the numbers of the row in which a metric is best; empty where it was never measured."""
-    measured = [
-        row for row in rows if isinstance(row.get(metric), (int, float)) and not math.isnan(row[metric])
-    ]
-    if not measured:
-        return {}
-    sign = 1.0 if mode == "max" else -1.0
-    best = max(measured, key=lambda row: sign * row[metric])
+    best = best_epoch((row for row in rows if is_number(row.get(metric))), metric, mode) or {}
     return {key: value for key, value in best.items() if not key.startswith("_") and is_number(value)}
 
 

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from fer_lightning.config.factors import factors
 from fer_lightning.errors import DataError
-from fer_lightning.runs.run import RECORD_FILE, Run, best_epoch, is_number
+from fer_lightning.runs.run import RECORD_FILE, Run, best_numbers, is_number
 from fer_lightning.tracking.log_reader import WandbLog, read_wandb_log
 
 Row: TypeAlias = dict[str, Any]
@@ -97,7 +97,7 @@ def _from_log(log: WandbLog) -> Row:
     row |= {key: log.summary[key] for key in ("seconds", "parameters", "reason") if key in log.summary}
     epochs = [entry for entry in log.history if "epoch" in entry]
     row["epochs"] = len({entry["epoch"] for entry in epochs})
-    return row | (best or _as_best(best_epoch(epochs, "val/acc", "max")))
+    return row | (best or _as_best(best_numbers(epochs, "val/acc", "max")))
 
 
 def _from_run(run: Run) -> Row:

@@ -67,7 +67,7 @@ class RunSetup:
         config: DictConfig,
         folder: Path,
         *,
-        extra_callbacks: Sequence[pl.Callback] = (),
+        extra_callbacks: Sequence[pl.Callback] | None = None,
         wandb_options: Mapping[str, Any] | None = None,
     ) -> RunSetup:
         """Make the parts of a run; the parameters are those of :func:`~fer_lightning.training.train.train`.
@@ -97,7 +97,7 @@ class RunSetup:
         trainer = build(
             config.trainer,
             logger=loggers,
-            callbacks=[*_build_callbacks(config), *extra_callbacks, SafePoints()],
+            callbacks=[*_build_callbacks(config), *(extra_callbacks or ()), SafePoints()],
             default_root_dir=str(folder),
         )
         return cls(folder, config, data, module, trainer, stored, metrics, loggers, checkpoint, epochs_done)

@@ -64,7 +64,7 @@ def train(
     config: DictConfig,
     folder: Path,
     *,
-    extra_callbacks: Sequence[pl.Callback] = (),
+    extra_callbacks: Sequence[pl.Callback] | None = None,
     wandb_options: Mapping[str, Any] | None = None,
 ) -> RunResult:
     """Train and validate the model that ``config`` describes.

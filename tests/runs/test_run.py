@@ -11,7 +11,7 @@ import pytest
 
 from fer_lightning.errors import DataError
 from fer_lightning.runs.predictions import Predictions, write_predictions
-from fer_lightning.runs.run import Run, best_epoch
+from fer_lightning.runs.run import Run, best_numbers
 
 ROOT = Path(__file__).parents[2]
 PREDICTIONS = Predictions(np.eye(2, dtype=np.float32)[[0, 1, 1]], np.array([0, 1, 0]), None, ("a", "b"))
@@ -50,7 +50,7 @@ def test_each_file_is_read_once(folder: Path) -> None:
     assert Run(folder) == run  # the same folder
 
 
-def test_the_record_of_a_finished_run_has_its_best_epoch(folder: Path) -> None:
+def test_the_record_of_a_finished_run_has_its_best_numbers(folder: Path) -> None:
     (folder / "run.json").write_text('{"best": {"epoch": 7, "val/acc": 0.5}}')
     assert Run(folder).best == {"epoch": 7, "val/acc": 0.5}
 
@@ -88,9 +88,9 @@ def test_the_best_epoch_is_one_that_was_measured() -> None:
         {"epoch": 2, "x": float("nan")},
         {"epoch": 3, "x": 0.3, "_y": 1},
     ]
-    assert best_epoch(rows, "x", "max") == {"epoch": 3, "x": 0.3}
-    assert best_epoch(rows, "x", "min") == {"epoch": 0, "x": 0.1}
-    assert best_epoch(rows, "y", "max") == {}
+    assert best_numbers(rows, "x", "max") == {"epoch": 3, "x": 0.3}
+    assert best_numbers(rows, "x", "min") == {"epoch": 0, "x": 0.1}
+    assert best_numbers(rows, "y", "max") == {}
 
 
 def test_no_other_module_names_the_record() -> None:

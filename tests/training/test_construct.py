@@ -57,12 +57,12 @@ def test_every_part_is_what_hydra_builds() -> None:
         {"_target_": "fer_lightning.training.train.Path"},
         {"_target_": "fer_lightning.runs.files.os.getcwd"},
         {"_target_": "fer_lightning.runs.files.json_text", "value": 1},
-        {"_target_": "fer_lightning.callbacks.best.BestEpoch", "_partial_": True},
-        {"_target_": "fer_lightning.callbacks.best.BestEpoch", "_args_": ["val/acc"]},
-        {"_target_": "fer_lightning.callbacks.best.BestEpoch", "monitor": {"_target_": "torch.nn.ReLU"}},
-        {"_target_": "fer_lightning.callbacks.best.BestEpoch", "monitor": [{"_target_": "os.getcwd"}]},
-        {"_target_": "fer_lightning.callbacks.best.BestEpoch", "monitor": "???"},
-        {"_target_": "fer_lightning.callbacks.best.Nothing"},
+        {"_target_": "fer_lightning.runs.best_epoch.BestEpoch", "_partial_": True},
+        {"_target_": "fer_lightning.runs.best_epoch.BestEpoch", "_args_": ["val/acc"]},
+        {"_target_": "fer_lightning.runs.best_epoch.BestEpoch", "monitor": {"_target_": "torch.nn.ReLU"}},
+        {"_target_": "fer_lightning.runs.best_epoch.BestEpoch", "monitor": [{"_target_": "os.getcwd"}]},
+        {"_target_": "fer_lightning.runs.best_epoch.BestEpoch", "monitor": "???"},
+        {"_target_": "fer_lightning.runs.best_epoch.Nothing"},
         {"_target_": None},
         {"monitor": "val/acc"},
         {},
@@ -81,9 +81,9 @@ def test_interpolations_are_resolved_and_nested_nodes_built() -> None:
 
 
 def test_a_users_mistake_is_one_line() -> None:
-    node = OmegaConf.create({"_target_": "fer_lightning.callbacks.best.BestEpoch", "mode": "most"})
+    node = OmegaConf.create({"_target_": "fer_lightning.runs.best_epoch.BestEpoch", "mode": "most"})
     with pytest.raises(ConfigError, match="mode=most: expected max or min"):
         build(node)
-    node = OmegaConf.create({"_target_": "fer_lightning.callbacks.best.BestEpoch", "no_such": 1})
+    node = OmegaConf.create({"_target_": "fer_lightning.runs.best_epoch.BestEpoch", "no_such": 1})
     with pytest.raises(ConfigError, match=r"BestEpoch: .*unexpected keyword argument 'no_such'"):
         build(node)
