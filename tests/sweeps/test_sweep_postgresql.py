@@ -11,7 +11,7 @@ from test_sweep_resume import assert_whole, wait_until_running
 
 from fer_lightning.errors import ConfigError
 from fer_lightning.signals import Terminated, stoppable
-from fer_lightning.sweeps.study.lock import claim_lock
+from fer_lightning.sweeps.study.lock import _lock_engine, claim_lock
 from fer_lightning.sweeps.study.results import load_trials
 from postgresql_server import BINARIES, PASSWORD, place
 from sweep_runner import PLAN, SEARCH, output, start
@@ -95,6 +95,7 @@ def test_the_password_is_in_no_output(server: str, tmp_path: Path) -> None:
 
 def test_a_wrong_password_is_one_clear_line(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PGPASSWORD", "wrong")
+    _lock_engine.cache_clear()  # connections that an earlier test opened with the right password
     url = server.replace("postgresql:", "postgresql+psycopg:")
     with (
         pytest.raises(ConfigError, match=r"cannot be opened: .*authentication failed") as caught,
