@@ -18,7 +18,7 @@ from fer_lightning.sweeps.jobs.environment import THREADS, Job
 from fer_lightning.sweeps.queue.lease import StudyHaltedError
 from fer_lightning.sweeps.queue.trial_queue import Claim, Claims
 from fer_lightning.sweeps.space.override import override
-from fer_lightning.sweeps.study.objective import choose
+from fer_lightning.sweeps.study.objective_values import choose
 from fer_lightning.sweeps.study.open import StudySpec
 
 

@@ -15,8 +15,8 @@ from fer_lightning.plots.search import (
     plot_importance,
     trial_records,
 )
-from fer_lightning.plots.search_space import parameter_scale, plot_parallel, plot_slices, space_data
-from fer_lightning.report.search import write_search_figures
+from fer_lightning.plots.search_parameters import parameter_scale, plot_parallel, plot_slices, space_data
+from fer_lightning.report.search_figures import write_search_figures
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
