@@ -13,7 +13,7 @@ from optuna.trial import FrozenTrial
 from sqlalchemy.exc import SQLAlchemyError
 
 from fer_lightning.signals import raise_if_stopped, shielded, stop_requested, stoppable
-from fer_lightning.sweeps.progress import Progress
+from fer_lightning.sweeps.progress_lines import Progress
 from fer_lightning.sweeps.queue.heartbeat import Heartbeat, record_beat
 from fer_lightning.sweeps.queue.trial_queue import Claim, TrialQueue
 from fer_lightning.sweeps.study.open import StudySpec

@@ -26,10 +26,10 @@ from fer_lightning.sweeps.jobs.launch import HydraLauncher, job_overrides, run_j
 from fer_lightning.sweeps.jobs.task import TracedTask
 from fer_lightning.sweeps.jobs.workers import Workers, given_place, starter_lives
 from fer_lightning.sweeps.options import SweepOptions
-from fer_lightning.sweeps.plan.checked import read_plan, replaced_levels
+from fer_lightning.sweeps.plan.checked_plan import read_plan, replaced_levels
 from fer_lightning.sweeps.queue.lease import storage_failures_halt
 from fer_lightning.sweeps.queue.trial_queue import Claim, TrialQueue
-from fer_lightning.sweeps.space.checked import read_space, replaced_values
+from fer_lightning.sweeps.space.checked_space import read_space, replaced_values
 from fer_lightning.sweeps.space.command_line import split_overrides
 from fer_lightning.sweeps.space.override import key_of, node_of
 from fer_lightning.sweeps.space.search_space import SearchSpace

@@ -13,7 +13,7 @@ MODULES = {
     "fer_lightning.optim": "fer_lightning.training.schedules",
     "fer_lightning.muon": "fer_lightning.training.muon",
     "fer_lightning.tracking.wandb_run": "fer_lightning.tracking.logger",
-    "fer_lightning.study_report": "fer_lightning.study.report",
+    "fer_lightning.study_report": "fer_lightning.study.study_report",
 }
 # Keys that are gone: callbacks take the run's folder from the trainer. As written in conf/, and as kept by a run.
 _GONE = "output_dir"

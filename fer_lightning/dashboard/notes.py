@@ -8,7 +8,7 @@ from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
-from fer_lightning.dashboard.pictures import address_of
+from fer_lightning.dashboard.trial_pictures import address_of
 from fer_lightning.redact import redact_text
 from fer_lightning.runs.run import Run
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from fer_lightning.stats.arm_tuning import ArmTuning, TuningPart
 from fer_lightning.stats.records import ArmRun
-from fer_lightning.stats.tuning import ArmTuning, TuningPart
 from fer_lightning.sweeps.plan.planned_trial import PREFIX, Stage
 from fer_lightning.sweeps.plan.tuning import choose
 from fer_lightning.sweeps.study.results import Trial

@@ -16,7 +16,7 @@ from fer_lightning.sweeps.jobs.environment import THREADS, TRIAL, Job
 from fer_lightning.sweeps.queue.lease import StudyHaltedError
 from fer_lightning.sweeps.queue.trial_queue import Claim, TrialQueue
 from fer_lightning.sweeps.space.override import override
-from fer_lightning.sweeps.study.objective import choose
+from fer_lightning.sweeps.study.objective_values import choose
 from fer_lightning.sweeps.study.open import StudySpec
 
 

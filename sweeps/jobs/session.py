@@ -30,7 +30,7 @@ from fer_lightning.sweeps.queue.lease import Lease, StudyHaltedError, TrialTaken
 from fer_lightning.sweeps.queue.recovery import SPENT, seconds_since_start
 from fer_lightning.sweeps.study.algorithms import build_pruner
 from fer_lightning.sweeps.study.lock import claim_lock
-from fer_lightning.sweeps.study.objective import Values, choose, last_value
+from fer_lightning.sweeps.study.objective_values import Values, choose, last_value
 from fer_lightning.sweeps.study.storage import open_storage
 
 log = logging.getLogger(__name__)

@@ -16,7 +16,7 @@ from fer_lightning.sweeps.queue.heartbeat import record_beat
 from fer_lightning.sweeps.queue.owner import OWNER, Owner
 from fer_lightning.sweeps.queue.recovery import ATTEMPTS, Recovery, requeue, seconds_since_start
 from fer_lightning.sweeps.study.lock import claim_lock
-from fer_lightning.sweeps.study.objective import last_value
+from fer_lightning.sweeps.study.objective_values import last_value
 from fer_lightning.sweeps.study.open import StudySpec
 
 

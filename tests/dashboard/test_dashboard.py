@@ -21,10 +21,10 @@ from PIL import Image
 
 from browser import CHROMIUM, FLAGS
 from fer_lightning.dashboard.notes import note_attributes, note_of
-from fer_lightning.dashboard.pictures import Pictures, address_of
 from fer_lightning.dashboard.read_only import host_name
 from fer_lightning.dashboard.server import application, open_server
-from fer_lightning.dashboard.storage import ReadOnlyStorage
+from fer_lightning.dashboard.storage_view import ReadOnlyStorage
+from fer_lightning.dashboard.trial_pictures import Pictures, address_of
 from fer_lightning.errors import ConfigError
 from fer_lightning.runs.run import Run
 from fer_lightning.sweeps.study.results import load_study, study_folder

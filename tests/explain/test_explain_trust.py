@@ -29,7 +29,7 @@ from fer_lightning.explain.trust.randomization import (
     weighted_layers,
 )
 from fer_lightning.explain.trust.similarity import similarities
-from fer_lightning.explain.trust.verdict import failures, verdict
+from fer_lightning.explain.trust.trust_verdict import failures, verdict
 from fer_lightning.models import DNN, Small
 from fer_lightning.training.build import build
 

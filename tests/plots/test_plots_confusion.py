@@ -17,7 +17,7 @@ from fer_lightning.plots.confusion import (
     readable_on,
     shortened,
 )
-from fer_lightning.plots.mistakes import bars_data, plot_confused_pairs, plot_mistakes
+from fer_lightning.plots.mistaken_faces import bars_data, plot_confused_pairs, plot_mistakes
 from fer_lightning.runs.confusion_counts import Confusion, confusion
 from fer_lightning.runs.predictions import Predictions
 

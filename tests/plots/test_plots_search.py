@@ -17,8 +17,8 @@ from fer_lightning.plots.search import (
     plot_history,
     plot_importance,
 )
-from fer_lightning.plots.search_space import parameter_scale, plot_parallel, plot_slices, space_data
-from fer_lightning.report.search import write_search_figures
+from fer_lightning.plots.search_parameters import parameter_scale, plot_parallel, plot_slices, space_data
+from fer_lightning.report.search_figures import write_search_figures
 from frozen_trials import frozen_trial
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)

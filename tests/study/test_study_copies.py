@@ -17,7 +17,7 @@ from fer_lightning.errors import ConfigError, DataError
 from fer_lightning.runs.predictions import Predictions, write_predictions
 from fer_lightning.runs.run import Run
 from fer_lightning.stats.records import ArmRun
-from fer_lightning.study.leakage import without_copies
+from fer_lightning.study.without_copies import without_copies
 
 EACH = 4  # validation faces of each of two classes
 

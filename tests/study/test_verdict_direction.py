@@ -20,13 +20,13 @@ from optuna.trial import TrialState
 
 from fer_lightning.report.page.page_data import page_model
 from fer_lightning.runs.predictions import Predictions, write_predictions
-from fer_lightning.study.report import report_study
+from fer_lightning.study.study_report import report_study
 from fer_lightning.sweeps.jobs.environment import Job
 from fer_lightning.sweeps.jobs.session import TrialSession
 from fer_lightning.sweeps.options import SweepOptions
-from fer_lightning.sweeps.plan.parse import parse_plan
+from fer_lightning.sweeps.plan.parse_plan import parse_plan
 from fer_lightning.sweeps.queue.trial_queue import Claim, TrialQueue
-from fer_lightning.sweeps.space.parse import parse_space
+from fer_lightning.sweeps.space.parse_space import parse_space
 from fer_lightning.sweeps.study.address import storage_url
 from fer_lightning.sweeps.study.open import StudySpec, open_study
 from fer_lightning.sweeps.study.place import leave_place

@@ -16,7 +16,7 @@ from fer_lightning.errors import ConfigError
 from fer_lightning.runs.run import Run
 from fer_lightning.study.code_notes import code_notes
 from fer_lightning.sweeps.options import SweepOptions
-from fer_lightning.sweeps.space.parse import parse_space
+from fer_lightning.sweeps.space.parse_space import parse_space
 from fer_lightning.sweeps.study.code import check_code, code_versions, keep_code, searched_targets
 from fer_lightning.sweeps.study.results import Trial, load_study, load_trials
 from frozen_trials import frozen_trial

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fer_lightning.errors import ConfigError
-from fer_lightning.sweeps.plan.parse import parse_plan
+from fer_lightning.sweeps.plan.parse_plan import parse_plan
 from fer_lightning.sweeps.plan.plan import Plan
 
 FACTORS: dict[str, Any] = {

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from omegaconf import DictConfig
 
 from fer_lightning.errors import RunsFailedError
-from fer_lightning.sweeps.study.objective import choose
+from fer_lightning.sweeps.study.objective_values import choose
 from foreign_program import PRIMARY, Program
 
 FOUR = "x=1,2,3,4"

@@ -21,11 +21,11 @@ from fer_lightning.errors import ConfigError, DataError
 from fer_lightning.report.text import to_text
 from fer_lightning.runs.run import Run
 from fer_lightning.study.arms import arm_runs, tuned_runs
-from fer_lightning.study.report import judge
-from fer_lightning.sweeps.plan.parse import parse_plan
+from fer_lightning.study.study_report import judge
+from fer_lightning.sweeps.plan.parse_plan import parse_plan
 from fer_lightning.sweeps.plan.plan import Plan
 from fer_lightning.sweeps.plan.tuning import choose, value_at
-from fer_lightning.sweeps.space.parse import parse_parameter
+from fer_lightning.sweeps.space.parse_space import parse_parameter
 from fer_lightning.sweeps.study.results import Trial, load_study, load_trials
 from frozen_trials import frozen_trial
 from sweep_runner import PLAN, epochs, finish, output, run_here, start

@@ -13,7 +13,7 @@ from fer_lightning.explain.page.options import Options
 from fer_lightning.explain.page.section import Section
 from fer_lightning.explain.subject import Subject
 from fer_lightning.plots.confusion import plot_confusion, plot_confusion_difference
-from fer_lightning.plots.mistakes import plot_confused_pairs, plot_mistakes
+from fer_lightning.plots.mistaken_faces import plot_confused_pairs, plot_mistakes
 from fer_lightning.runs.confusion_counts import confusion
 from fer_lightning.runs.files import write_json
 

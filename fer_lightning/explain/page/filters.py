@@ -14,7 +14,7 @@ from fer_lightning.explain.pre_activation import filter_layers, pre_activation
 from fer_lightning.explain.subject import Subject
 from fer_lightning.explain.top_faces import top_faces
 from fer_lightning.plots.filters import filter_sheet
-from fer_lightning.plots.top_faces import most_selective, top_faces_sheet
+from fer_lightning.plots.top_face_rows import most_selective, top_faces_sheet
 
 COMPARED = 256  # faces whose activations the images are compared with
 

@@ -15,8 +15,8 @@ from fer_lightning.plots.search import last_value, log_parameters
 from fer_lightning.redact import redact
 from fer_lightning.report import cells
 from fer_lightning.report.factorial_cells import EXPLANATION, HEADER, factorial_cells, importance_line
-from fer_lightning.report.page import provenance
 from fer_lightning.report.page import sentences as words
+from fer_lightning.report.page import study_provenance
 from fer_lightning.report.page.chart_data import (
     forest,
     forest_cells,
@@ -151,11 +151,11 @@ def _head(
         "lost": words.lost_lines(trials),
         "metric": objective.name,
         "direction": objective.direction,
-        "notes": provenance.notes(records),
-        "started": provenance.started(records),
-        "command": provenance.latest_command(records),
-        "facts": [*provenance.data_facts(records), *provenance.machine_facts(records)],
-        "versions": provenance.version_facts(records),
+        "notes": study_provenance.notes(records),
+        "started": study_provenance.started(records),
+        "command": study_provenance.latest_command(records),
+        "facts": [*study_provenance.data_facts(records), *study_provenance.machine_facts(records)],
+        "versions": study_provenance.version_facts(records),
         "parts": _parts(report),
         **_findings(trials, report, drawings, objective),
     }

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from fer_lightning.report.page import sentences as words
 from fer_lightning.report.page.chart_data import curves_of
-from fer_lightning.report.page.pictures import embedded, picture_budget
+from fer_lightning.report.page.saliency_grids import embedded, picture_budget
 
 if TYPE_CHECKING:
     from fer_lightning.sweeps.study.results import Trial

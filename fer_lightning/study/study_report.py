@@ -16,9 +16,9 @@ from omegaconf import DictConfig, OmegaConf
 from fer_lightning.config.objective import SHARE, VAL_ACC, Objective, study_objective
 from fer_lightning.data.label import data_label
 from fer_lightning.errors import ConfigError, DataError, UserError
-from fer_lightning.report.files import write_report
 from fer_lightning.report.page import write_page
-from fer_lightning.report.search import write_search_figures
+from fer_lightning.report.report_files import write_report
+from fer_lightning.report.search_figures import write_search_figures
 from fer_lightning.report.text import to_text
 from fer_lightning.runs.leakage import WITHOUT
 from fer_lightning.stats.ablation import AblationReport, ablation_report
@@ -27,7 +27,7 @@ from fer_lightning.stats.rules import Rules
 from fer_lightning.study.arms import arm_runs, tuned_runs
 from fer_lightning.study.code_notes import code_notes
 from fer_lightning.study.earlier_verdicts import earlier_note, earlier_objective
-from fer_lightning.study.leakage import without_copies
+from fer_lightning.study.without_copies import without_copies
 from fer_lightning.sweeps.jobs.environment import WORKER
 from fer_lightning.sweeps.plan.planned_trial import Stage
 from fer_lightning.sweeps.study.results import Trial, load_study, study_trials

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from fer_lightning.config.objective import Objective, study_objective
 from fer_lightning.data.label import data_label
 from fer_lightning.plots.search import history_data, plot_history, plot_importance
-from fer_lightning.plots.search_space import plot_parallel, plot_slices, space_data
+from fer_lightning.plots.search_parameters import plot_parallel, plot_slices, space_data
 from fer_lightning.plots.style import figure_style, save_figure
 from fer_lightning.stats.importance import objective_importance
 

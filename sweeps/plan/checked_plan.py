@@ -8,7 +8,7 @@ from typing import Any
 from fer_lightning.errors import ConfigError
 from fer_lightning.sweeps.composition import Composition, selected
 from fer_lightning.sweeps.options import SweepOptions
-from fer_lightning.sweeps.plan.parse import parse_plan
+from fer_lightning.sweeps.plan.parse_plan import parse_plan
 from fer_lightning.sweeps.plan.plan import Plan
 from fer_lightning.sweeps.plan.planned_trial import Stage
 from fer_lightning.sweeps.plan.tuning import Tuning
