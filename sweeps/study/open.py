@@ -109,6 +109,8 @@ def _try_options(spec: StudySpec) -> None:
 
 def _refuse_shared_folder(spec: StudySpec, storage: BaseStorage) -> None:
     """Refuse a folder in which another study keeps its trials: theirs would have the same folders."""
+    if not spec.sweep_dir.is_dir():
+        return  # a study that was here has been moved
     summaries = optuna.get_all_study_summaries(storage, include_best_trial=False)
     here = [summary.study_name for summary in summaries if _is_folder_of(summary.user_attrs, spec)]
     placed = read_place(spec.sweep_dir)

@@ -82,7 +82,9 @@ def test_two_studies_in_one_storage_are_told_by_their_folders(sweep: Any, tmp_pa
     assert len(load_study(tmp_path / "first").trials) == 3
     with pytest.raises(DataError, match="holds no study None; it has"):
         load_study(tmp_path / "all.db")
-    # Back in its own folder, a study is found there.
+    # Stored in its own folder, a study is found there.
+    (tmp_path / "sweep").rename(tmp_path / "second")
+    (tmp_path / "first").rename(tmp_path / "sweep")
     sweep(PLAN, "seeds=[0]", *ERROR)
     assert read_place(tmp_path / "sweep") is None
 
