@@ -2,8 +2,13 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+APT := DEBIAN_FRONTEND=noninteractive apt-get -o Acquire::Retries=3 -qq
+# The coming Hydra: the environment of the lock with this release, and its own OmegaConf, laid over it.
+NEXT := .venv-next
+NEXT_HYDRA := hydra-core==1.4.0rc3
 
-.PHONY: ablation test check lint types fast clean
+.PHONY: ablation test fast ci-extras test-next clean
 
 ablation: $(VENV)/ready  ## the main job on the embedded data: study, table, figure
 	$(BIN)/python -m fer_lightning +experiment=ablation
@@ -17,13 +22,33 @@ test: $(VENV)/ready  ## linter, type checker and all tests
 fast: $(VENV)/ready  ## the tests that take seconds
 	$(BIN)/python -m pytest -n 2 -q -m "not slow and not real_data"
 
-clean:  ## remove the virtual environment and everything that was built
-	rm -rf $(VENV) build dist *.egg-info
+ci-extras: $(VENV)/extras  ## what is optional, so that no test is skipped: Ray, submitit, Chromium, PostgreSQL
+	@test -x /usr/bin/chromium -a -d /usr/lib/postgresql || \
+	  { $(APT) update && $(APT) install -y --no-install-recommends chromium postgresql > /dev/null; }
+
+test-next: $(NEXT)/ready  ## the tests that take seconds, with the coming Hydra
+	$(NEXT)/bin/python -m pytest -n 2 -q -m "not slow and not real_data"
+
+clean:  ## remove the virtual environments and everything that was built
+	rm -rf $(VENV) $(NEXT) build dist *.egg-info
 
 $(VENV)/ready: requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "make: Python 3.11 or later is needed; PYTHON=... names another one" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(PIP) install -r requirements.lock
+	$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+# Without dependencies: the Ray launcher's own bounds (cloudpickle<3, boto3 for Amazon's cloud) are older than it is.
+$(VENV)/extras: requirements-ci.lock $(VENV)/ready
+	$(PIP) install --no-deps -r requirements-ci.lock
+	@touch $@
+
+$(NEXT)/ready: $(VENV)/ready
+	$(PYTHON) -m venv --clear --without-pip $(NEXT)
+	$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
+	  > "$$($(NEXT)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/locked.pth"
+	$(PIP) --python $(NEXT)/bin/python install '$(NEXT_HYDRA)'
+	$(PIP) --python $(NEXT)/bin/python install --no-deps --no-build-isolation -e .
 	@touch $@

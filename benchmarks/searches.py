@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fer_lightning.sweeps.study.results import TrialRecord, load_trials
+from fer_lightning.sweeps.study.results import Trial, load_trials
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class Pool:
 NOTHING = Search((), (), 0, 0, 0)
 
 
-def search_of(trials: Sequence[TrialRecord], count: int | None = None) -> Search:
+def search_of(trials: Sequence[Trial], count: int | None = None) -> Search:
     """A search from the first `count` of its study's trials; one that still runs or waits does not count yet."""
     done = [trial for trial in trials if trial.state in ("COMPLETE", "PRUNED", "FAIL")][:count]
     return Search(

@@ -37,10 +37,12 @@ TOY = Path(__file__).parents[1] / "tests" / "sweep_app.py"
 STATUS = {"TERM": 143, "INT": 130, "KILL": -9}
 EPOCHS = 5
 PATIENCE_SECONDS = 120
+RAISED_AGAIN = "Python dropped the exception of a signal"
 COMMON = [
     "hydra.sweep.dir=sweep",
     f"trainer.max_epochs={EPOCHS}",
     "hydra.sweeper.workers=2",
+    "hydra.verbose=[fer_lightning.sweeps.interrupts]",
 ]
 COMMANDS = {
     "real": [
@@ -87,14 +89,18 @@ class Storm:
     def begin(self) -> None:
         """Take up a new study."""
         self.studies += 1
-        self.folder = self.root / f"{self.program}_{self.studies}"
-        self.folder.mkdir()
+        self.folder = self.root / str(self.studies)
+        self.folder.mkdir(parents=True)
         self.done: dict[int, tuple[object, ...]] = {}
 
     def start(self, deaths: int) -> subprocess.Popen[bytes]:
         """Start the study's command; its output is kept in `output.txt`."""
         words = [f"hydra.sweeper.storage={self.storage}", f"hydra.sweeper.max_deaths={deaths}"]
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "FER_LIGHTNING_CACHE": str(self.root / "faces")}
+        environment = {
+            **os.environ,
+            "OMP_NUM_THREADS": "1",
+            "FER_LIGHTNING_CACHE": str(self.root.parent / "faces"),
+        }
         with (self.folder / "output.txt").open("ab") as output:
             return subprocess.Popen(
                 [sys.executable, *COMMANDS[self.program], *words],
@@ -141,7 +147,7 @@ class Storm:
         before = faults.total()
         faults[f"status {status}"] += status != STATUS[kind]
         faults["database is locked"] += "database is locked" in said
-        count.raised_again += said.count("Exception ignored")
+        count.raised_again += said.count(RAISED_AGAIN)
         trials = self.trials()
         states = Counter(trial.state.name for trial in trials)
         faults["trial missing"] += len(trials) != SIZES[self.program]
@@ -153,7 +159,7 @@ class Storm:
         faults["finished trial changed"] += not self.done.items() <= now.items()
         self.done = now
         if faults.total() > before:
-            kept = self.root / f"fault_{kind}_{count.sent}"
+            kept = self.root / f"fault_{count.sent}"
             shutil.copytree(self.folder, kept)
             print(f"{kind} {count.sent}: {+faults}; kept in {kept}", flush=True)
 
@@ -213,13 +219,15 @@ def main() -> None:
     root = arguments.folder or Path(tempfile.mkdtemp(prefix="signal_storm_"))
     root.mkdir(parents=True, exist_ok=True)
     print(f"{len(os.sched_getaffinity(0))} cores, {platform.machine()}, {arguments.storage}")
-    print(
-        "| program | signal | sent | faults | swallowed, raised again | slowest end, s |\n|---|---|---|---|---|---|"
-    )
+    print("| program | signal | sent | faults | dropped by Python, raised again | slowest end, s |")
+    print("|---|---|---|---|---|---|", flush=True)
     for program in arguments.program:
         for kind in arguments.signals:
             storm = Storm(
-                program, arguments.storage, root, random.Random(f"{arguments.seed} {program} {kind}")
+                program,
+                arguments.storage,
+                root / f"{program}_{kind}",
+                random.Random(f"{arguments.seed} {program} {kind}"),
             )
             count = Count()
             try:

@@ -14,10 +14,10 @@ import time
 
 import numpy as np
 from scipy import stats
+from study_simulation import StudyModel, simulate_correct
 
 from fer_lightning.stats.bootstrap import hierarchical_bootstrap
 from fer_lightning.stats.crossed import MeanSquares, mean_squares, p_value
-from fer_lightning.stats.simulation import StudyModel, simulate_correct
 from fer_lightning.stats.verdict import holm
 
 BOOTSTRAPPED = 300  # studies; the bootstrap takes most of the time

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import ModelCheckpoint
+from torch import Tensor
 
+from fer_lightning.runs.best_epoch import BestEpoch
 from fer_lightning.signals import shielded
 
 _PATHS = ("best_model_path", "last_model_path", "kth_best_model_path")
@@ -23,7 +25,7 @@ class RunCheckpoint(ModelCheckpoint):
     Parameters
     ----------
     folder
-        The run's folder.
+        The run's folder; ``None`` takes the trainer's ``default_root_dir``.
     name
         Of the file, without ``.ckpt``.
     monitor, mode
@@ -31,10 +33,14 @@ class RunCheckpoint(ModelCheckpoint):
     """
 
     def __init__(
-        self, folder: str | Path, name: str = "last", monitor: str | None = None, mode: str = "max"
+        self,
+        folder: str | Path | None = None,
+        name: str = "last",
+        monitor: str | None = None,
+        mode: str = "max",
     ) -> None:
         super().__init__(
-            dirpath=Path(folder) / "checkpoints",
+            dirpath=None if folder is None else Path(folder) / "checkpoints",
             filename=name,
             monitor=monitor,
             mode=mode,
@@ -44,10 +50,23 @@ class RunCheckpoint(ModelCheckpoint):
             enable_version_counter=False,
         )
 
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Take the run's folder from the trainer, unless one was given."""
+        self.dirpath = self.dirpath or str(Path(trainer.default_root_dir) / "checkpoints")
+        super().setup(trainer, pl_module, stage)
+
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Write the epoch, unless what decides has never been measured, as before the first validation."""
         if self.monitor is None or self.monitor in trainer.callback_metrics:
             super().on_train_epoch_end(trainer, pl_module)
+
+    def check_monitor_top_k(self, trainer: pl.Trainer, current: Tensor | None = None) -> bool:
+        """Say whether an epoch is the best so far, by the rule that all of a run's files follow."""
+        if self.monitor is None or current is None:
+            return False
+        best = BestEpoch(self.monitor, self.mode)
+        best.improved({self.monitor: self.best_model_score})
+        return bool(trainer.strategy.reduce_boolean_decision(best.improved({self.monitor: current})))
 
     def _save_checkpoint(self, trainer: pl.Trainer, filepath: str) -> None:
         """Write the checkpoint, and let no signal cut it short.

@@ -7,17 +7,18 @@ from typing import Any
 
 import pytorch_lightning as pl
 
-from fer_lightning.callbacks.best import BestEpoch
-from fer_lightning.callbacks.inspection import Look, Seen, View
+from fer_lightning.callbacks.inspection import Findings, InspectionCallback
 from fer_lightning.callbacks.predictions import kept_predictions
-from fer_lightning.explain.confusion import Confusion, confusion
+from fer_lightning.explain.subject import Subject
 from fer_lightning.plots.confusion_sheet import confusion_sheet
+from fer_lightning.runs.best_epoch import BestEpoch
+from fer_lightning.runs.confusion_counts import Confusion, confusion
 from fer_lightning.runs.files import write_json
 from fer_lightning.tracking.media import confusion_table
 from fer_lightning.training.module import ExpressionClassifier
 
 
-class ConfusionMatrix(Look):
+class ConfusionMatrix(InspectionCallback):
     """Writes ``confusion.json`` and ``confusion.png``; to W&B the picture and a table of counts.
 
     The file is written at every epoch that is the best so far, so that a run that is killed leaves it too; the
@@ -26,14 +27,14 @@ class ConfusionMatrix(Look):
     Parameters
     ----------
     folder, when
-        See :class:`Look`.
+        See :class:`InspectionCallback`.
     monitor, mode
         The metric that decides which epoch is the best, and whether ``max`` or ``min`` of it is.
     """
 
     def __init__(
         self,
-        folder: str | Path,
+        folder: str | Path | None = None,
         when: int | str = "best",
         *,
         monitor: str = "val/acc",
@@ -52,20 +53,20 @@ class ConfusionMatrix(Look):
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Keep the counts of an epoch that is the best so far; look, if it is this epoch's turn."""
-        if self.best.improved(trainer) and self.when == "best" and trainer.is_global_zero:
+        if self.best.improved(trainer.callback_metrics) and self.when == "best" and trainer.is_global_zero:
             with self._guard(pl_module):
                 assert isinstance(pl_module, ExpressionClassifier)
                 found = confusion(kept_predictions(trainer.datamodule, pl_module))  # type: ignore[attr-defined]
-                _write(found, self.folder)
+                _write(found, self.run_folder)
         super().on_train_epoch_end(trainer, pl_module)
 
-    def look(self, view: View) -> Seen:
+    def inspect(self, subject: Subject, folder: Path) -> Findings:
         """Count, draw and write."""
-        found = confusion(view.predictions)
-        _write(found, view.folder)
-        picture = view.folder / "confusion.png"
-        confusion_sheet(found, f"Confusion matrix: {view.title}").save(picture, compress_level=1)
-        return Seen(
+        found = confusion(subject.predictions)
+        _write(found, folder)
+        picture = folder / "confusion.png"
+        confusion_sheet(found, f"Confusion matrix: {subject.title}").save(picture, compress_level=1)
+        return Findings(
             images={"confusion/matrix": picture},
             tables={"confusion/counts": confusion_table(found.counts, found.class_names)},
         )

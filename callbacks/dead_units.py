@@ -1,4 +1,4 @@
-"""Units that never activate over a validation: a curve of every epoch, and a warning (R1's stuck network)."""
+"""Units that never activate over a validation: a curve of every epoch, and a warning where a network is stuck."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytorch_lightning as pl
 from PIL import Image
 from torch import Tensor, nn
 
+from fer_lightning.data.label import data_label
 from fer_lightning.errors import ConfigError
 from fer_lightning.explain.dead_units import ALERT, UnitWatch, dead_alert, dead_share
 from fer_lightning.messages import one_line
@@ -29,9 +30,9 @@ class DeadUnits(pl.Callback):
     ----------
     threshold
         Share of dead, or of constant, units of a layer above which the warning is given.
-    folder
-        The run's folder, where ``dead_units.png`` shows the curves when training ends, and so does W&B; ``None`` draws
-        nothing, for drawing takes a quarter of a second.
+    draw
+        Draw the curves when training ends: ``dead_units.png`` in the trainer's ``default_root_dir``, and to W&B. It
+        takes a quarter of a second.
 
     Raises
     ------
@@ -39,10 +40,10 @@ class DeadUnits(pl.Callback):
         The threshold is no share.
     """
 
-    def __init__(self, threshold: float = ALERT, folder: str | Path | None = None) -> None:
+    def __init__(self, threshold: float = ALERT, draw: bool = False) -> None:
         if not 0 <= threshold <= 1:
             raise ConfigError(f"threshold={threshold}: expected a share between 0 and 1")
-        self.threshold, self.folder = threshold, None if folder is None else Path(folder)
+        self.threshold, self.draw = threshold, draw
         self.history: list[dict[str, float]] = []
         self.watch: _SafeWatch | None = None
         self.warned = self.failed = False
@@ -96,19 +97,18 @@ class DeadUnits(pl.Callback):
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Draw the curves, where they are asked for."""
-        if self.folder is None or not self.history or not trainer.is_global_zero:
+        if not self.draw or not self.history or not trainer.is_global_zero:
             return
         try:
             from fer_lightning.plots.dead_units import plot_dead_history  # here: most runs draw nothing
 
             curves = {name: [epoch[name] for epoch in self.history] for name in self.history[0]}
             faces = trainer.datamodule.faces  # type: ignore[attr-defined]
-            title = (
-                f"Units that never activate: {faces.name}{' (drawn by a program)' if faces.synthetic else ''}"
-            )
+            title = f"Units that never activate: {data_label(faces.name, faces.synthetic)}"
             first = trainer.current_epoch - len(self.history) + 1
             ax = plot_dead_history(curves, first_epoch=first, title=title)
-            with Image.open(save_figure(ax, self.folder / "dead_units.png")) as picture:
+            path = save_figure(ax, Path(trainer.default_root_dir) / "dead_units.png")
+            with Image.open(path) as picture:
                 log_media(trainer.loggers, {"dead_units/curves": picture.convert("RGB")}, {})
         except Exception as error:
             self._give_up(error)

@@ -8,22 +8,22 @@ from typing import Any
 
 from PIL import Image
 
-from fer_lightning.callbacks.inspection import Look, Seen, View
+from fer_lightning.callbacks.inspection import Findings, InspectionCallback
 from fer_lightning.errors import ConfigError
 from fer_lightning.explain.page.options import Options
 from fer_lightning.explain.page.parts import PARTS, make_parts
-from fer_lightning.explain.page.subject import Subject
+from fer_lightning.explain.subject import Subject
 
 log = logging.getLogger(__name__)
 
 
-class ExplanationPart(Look):
+class ExplanationPart(InspectionCallback):
     """Writes a part's figures into a folder of its name, and shows them in W&B.
 
     Parameters
     ----------
     folder, when
-        See :class:`Look`.
+        See :class:`InspectionCallback`.
     part
         As for ``only=…`` of the command ``explain``: ``class_images``, ``lime``, ``regions``, ``feature_maps`` and
         the others, but for ``own``.
@@ -36,7 +36,9 @@ class ExplanationPart(Look):
         There is no such part, or an option is out of range.
     """
 
-    def __init__(self, folder: str | Path, when: int | str = "best", *, part: str, **options: Any) -> None:
+    def __init__(
+        self, folder: str | Path | None = None, when: int | str = "best", *, part: str, **options: Any
+    ) -> None:
         super().__init__(folder, when)
         known = [name for name in PARTS if name != "own"]
         if part not in known:
@@ -48,15 +50,13 @@ class ExplanationPart(Look):
         """Tell several of these callbacks apart."""
         return f"{type(self).__name__}-{self.part}-{self.when}"
 
-    def look(self, view: View) -> Seen:
-        """Make the part; what a network or its data have no use for is said and left out."""
-        subject = Subject(view.module, view.data, view.split)
-        vars(subject)["predictions"] = view.predictions  # known: validation has run
-        (section,) = make_parts(subject, self.options, view.folder, [self.part], log.debug)
+    def inspect(self, subject: Subject, folder: Path) -> Findings:
+        """Make the part; log what does not apply to the network or its data, and leave it out."""
+        (section,) = make_parts(subject, self.options, folder, [self.part], log.debug)
         for reason in section.left_out:
             log.warning("%s: %s", self.part, reason)
         images = {}
         for picture in section.pictures:
             with Image.open(picture.path) as drawn:
                 images[f"{self.part}/{picture.path.stem}"] = drawn.convert("RGB")
-        return Seen(images=images)
+        return Findings(images=images)

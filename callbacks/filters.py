@@ -6,23 +6,24 @@ from pathlib import Path
 
 from PIL import Image
 
-from fer_lightning.callbacks.inspection import Look, Seen, View
+from fer_lightning.callbacks.inspection import Findings, InspectionCallback
 from fer_lightning.errors import ConfigError
 from fer_lightning.explain.activation_maximization import gradient_ascent
 from fer_lightning.explain.duplicate_filters import repeated_filters
 from fer_lightning.explain.layers import convolutions
+from fer_lightning.explain.subject import Subject
 from fer_lightning.plots.filters import filter_sheet
 from fer_lightning.plots.style import save_figure
 
 
-class FilterImages(Look):
+class FilterImages(InspectionCallback):
     """Writes ``filters_<layer>.png``: for each filter the image that drives it most; also to W&B, as
     ``filters/<layer>``, or ``filters/first`` where no layer is named.
 
     Parameters
     ----------
     folder, when
-        See :class:`Look`.
+        See :class:`InspectionCallback`.
     layer
         Dotted name of a convolution or a dense layer; ``None`` is the first convolution.
     filters
@@ -38,7 +39,7 @@ class FilterImages(Look):
 
     def __init__(
         self,
-        folder: str | Path,
+        folder: str | Path | None = None,
         when: int | str = "best",
         *,
         layer: str | None = None,
@@ -51,26 +52,26 @@ class FilterImages(Look):
                 raise ConfigError(f"{key}={value}: expected a whole number of at least 1")
         self.layer, self.filters, self.steps = layer, filters, steps
 
-    def look(self, view: View) -> Seen:
+    def inspect(self, subject: Subject, folder: Path) -> Findings:
         """Climb, group what repeats, draw and write."""
-        known = convolutions(view.module)
+        known = convolutions(subject.module)
         if self.layer is None and not known:
             raise ConfigError("the network has no convolution; name a dense layer as layer=…")
         layer = self.layer or next(iter(known))
-        size = view.data.image_size
+        size = subject.datamodule.image_size
         shown = None
         if self.filters is not None and layer in known:
             shown = range(min(self.filters, known[layer].out_channels))
-        ascent = gradient_ascent(view.module, layer, size, filters=shown, steps=self.steps)
+        ascent = gradient_ascent(subject.module, layer, size, filters=shown, steps=self.steps)
         unit = gradient_ascent(
-            view.module, layer, size, filters=shown, steps=self.steps, objective="unit", smooth=0.0
+            subject.module, layer, size, filters=shown, steps=self.steps, objective="unit", smooth=0.0
         )
         groups = repeated_filters(unit.patterns)
-        view.folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
         name = layer.removeprefix("model.")
-        sheet = filter_sheet(ascent, groups, synthetic=view.data.faces.synthetic)
-        path = save_figure(sheet, view.folder / f"filters_{name}.png")
+        sheet = filter_sheet(ascent, groups, synthetic=subject.datamodule.faces.synthetic)
+        path = save_figure(sheet, folder / f"filters_{name}.png")
         # W&B compares runs by this key, and the first convolution has another name in every network.
         key = "first" if self.layer is None else name
         with Image.open(path) as picture:
-            return Seen(images={f"filters/{key}": picture.convert("RGB")})
+            return Findings(images={f"filters/{key}": picture.convert("RGB")})

@@ -1,4 +1,4 @@
-"""Draw loss and accuracy of every epoch, for training and validation (R0, R2, R3)."""
+"""Draw loss and accuracy of every epoch, for training and validation."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytorch_lightning as pl
 
+from fer_lightning.data.label import data_label
 from fer_lightning.plots.history_sheet import history_sheet
-from fer_lightning.runs.metrics_csv import read_metrics
+from fer_lightning.runs.run import Run
 
 
 class HistoryFigure(pl.Callback):
@@ -16,17 +17,17 @@ class HistoryFigure(pl.Callback):
     Parameters
     ----------
     folder
-        The run's folder.
+        The run's folder; ``None`` takes the trainer's ``default_root_dir``.
     """
 
-    def __init__(self, folder: str | Path) -> None:
-        self.folder = Path(folder)
+    def __init__(self, folder: str | Path | None = None) -> None:
+        self.folder = folder
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Draw the figure."""
-        table = self.folder / "metrics.csv"
-        if trainer.is_global_zero and table.exists():
+        folder = Path(self.folder or trainer.default_root_dir)
+        rows = Run(folder).metrics
+        if trainer.is_global_zero and rows:
             faces = trainer.datamodule.faces  # type: ignore[attr-defined]
-            title = f"{faces.name} data, drawn by a program" if faces.synthetic else faces.name
-            picture = history_sheet(read_metrics(table), title)
-            picture.save(self.folder / "history.png", compress_level=1)
+            picture = history_sheet(rows, data_label(faces.name, faces.synthetic))
+            picture.save(folder / "history.png", compress_level=1)

@@ -1,4 +1,4 @@
-"""What callbacks that look into the model have in common: when they look, and that training never notices."""
+"""The base of callbacks that inspect the model: when they do it, and that training never notices."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -19,12 +18,14 @@ import torch
 from pytorch_lightning.callbacks import ModelCheckpoint
 
 from fer_lightning.callbacks.averaging import averaged_weights
-from fer_lightning.callbacks.predictions import LOGITS_FILE, kept_predictions
+from fer_lightning.callbacks.predictions import kept_predictions
 from fer_lightning.data.datamodule import FaceDataModule
 from fer_lightning.errors import ConfigError
+from fer_lightning.explain.subject import Subject
 from fer_lightning.explain.undisturbed import undisturbed
 from fer_lightning.messages import one_line
-from fer_lightning.runs.predictions import Predictions, read_predictions
+from fer_lightning.runs.predictions import Predictions
+from fer_lightning.runs.run import Run
 from fer_lightning.tracking.logger import log_media
 from fer_lightning.tracking.media import Picture, Table
 from fer_lightning.training.checkpoints import read_checkpoint
@@ -32,110 +33,95 @@ from fer_lightning.training.module import ExpressionClassifier
 
 log = logging.getLogger(__name__)
 _read: WeakKeyDictionary[pl.Trainer, tuple[tuple[Path, int], dict[str, Any]]] = WeakKeyDictionary()
-_UNKNOWN = 512  # faces to predict where no validation has predicted any
+_UNVALIDATED = 512  # faces to predict where no validation has predicted any
 
 
-class View:
-    """What a look sees: a copy of the classifier, so that nothing done to it reaches the training.
+def epoch_subject(
+    module: ExpressionClassifier,
+    data: FaceDataModule,
+    folder: Path,
+    epoch: int,
+    checkpoint: Path | None = None,
+    stored: dict[str, Any] | None = None,
+    average: dict[str, torch.Tensor] | None = None,
+) -> Subject:
+    """Return what an inspection works on: a copy of the classifier, so that nothing reaches the training.
 
-    Attributes
+    Parameters
     ----------
-    data
-        The faces.
     folder
-        Where the look writes: the run's folder, or ``epochs/<number>`` below it for a look during training.
+        Where the validation's logits of the best epoch lie.
     epoch
-        Of the weights, from 1.
-    words
-        Which epoch that is, for a title: ``best epoch 4``.
+        Of the weights, from 1, where no checkpoint says it.
     checkpoint, stored
         The file that holds the weights, and its contents; ``None`` for those of the module, or for the ``average``
         that was validated in their place.
     """
+    # Where the validation faces are trained on, nothing is validated.
+    split = "train" if data.train_on == "train_val" else "val"
 
-    def __init__(
-        self,
-        module: ExpressionClassifier,
-        data: FaceDataModule,
-        folder: Path,
-        epoch: int,
-        checkpoint: Path | None = None,
-        stored: dict[str, Any] | None = None,
-        average: dict[str, torch.Tensor] | None = None,
-    ) -> None:
-        self.data, self.folder, self.checkpoint = data, folder, checkpoint
-        self._module, self._stored, self._average = module, stored, average
-        self.epoch = int(self._stored["epoch"]) + 1 if self._stored else epoch
-        self.words = f"{'best epoch' if self._stored else 'epoch'} {self.epoch}"
+    def predictions(subject: Subject) -> Predictions:
+        if split == "val" and checkpoint is None and module.predictions:
+            return kept_predictions(data, module)
+        kept = Run(folder).predictions if split == "val" and checkpoint is not None else None
+        if kept is not None:
+            return kept
+        return _predict_first(subject)
 
-    @property
-    def split(self) -> str:
-        """The faces to look at: ``val``, or ``train`` where the validation faces are trained on."""
-        return "train" if self.data.train_on == "train_val" else "val"
+    weights = average if stored is None else stored["state_dict"]
+    return Subject(
+        lambda: _copy(module, weights),
+        data,
+        split,
+        epoch=epoch if stored is None else int(stored["epoch"]) + 1,
+        best=stored is not None,
+        predict=predictions,
+    )
 
-    @property
-    def title(self) -> str:
-        """Data, split and epoch, for a figure."""
-        faces = self.data.faces
-        return f"{faces.name}{' (drawn by a program)' if faces.synthetic else ''}, {self.split}, {self.words}"
 
-    @cached_property
-    def module(self) -> ExpressionClassifier:
-        """The classifier in evaluation mode, its parameters frozen, on the device of the training."""
-        module = self._module
-        twin = ExpressionClassifier(
-            copy.deepcopy(module.model),
-            copy.deepcopy(module.normalization),
-            torch.nn.Identity(),
-            class_names=module.class_names,
-            record=module.record,
-        )
-        weights = self._average if self._stored is None else self._stored["state_dict"]
-        if weights is not None:
-            known = {key: value for key, value in weights.items() if not key.startswith("loss.")}
-            twin.load_state_dict(known)
-        return twin.to(module.device).eval().requires_grad_(False)
+def _copy(module: ExpressionClassifier, weights: dict[str, torch.Tensor] | None) -> ExpressionClassifier:
+    """Return the classifier with ``weights``, in evaluation mode, its parameters frozen, on the same device."""
+    twin = ExpressionClassifier(
+        copy.deepcopy(module.model),
+        copy.deepcopy(module.normalization),
+        torch.nn.Identity(),
+        class_names=module.class_names,
+        record=module.record,
+    )
+    if weights is not None:
+        twin.load_state_dict({key: value for key, value in weights.items() if not key.startswith("loss.")})
+    return twin.to(module.device).eval().requires_grad_(False)
 
-    @cached_property
-    def predictions(self) -> Predictions:
-        """Logits of the split's first faces, in their order: of all of them wherever they were validated."""
-        if self.split == "val" and self.checkpoint is None and self._module.predictions:
-            return kept_predictions(self.data, self._module)
-        kept = self.folder / LOGITS_FILE
-        if self.split == "val" and self.checkpoint is not None and kept.is_file():
-            return read_predictions(kept)
-        faces = self.data.faces
-        chosen = faces.indices(self.split)[:_UNKNOWN]
-        with torch.no_grad():
-            images = torch.from_numpy(faces.images[chosen]).unsqueeze(1).to(self.module.device)
-            logits = self.module(images).float().cpu().numpy()
-        return Predictions(logits, faces.labels[chosen], np.asarray(faces.ids)[chosen], faces.class_names)
 
-    def images(self, positions: np.ndarray) -> np.ndarray:
-        """Return faces by their positions in :attr:`predictions`, uint8 ``[N, 1, H, W]``."""
-        chosen = self.data.faces.indices(self.split)[positions]
-        return np.asarray(self.data.faces.images[chosen])[:, None]
+def _predict_first(subject: Subject) -> Predictions:
+    """Predict the split's first faces, where no validation has predicted any."""
+    faces = subject.datamodule.faces
+    rows = np.arange(min(_UNVALIDATED, len(subject.positions)))
+    with torch.no_grad():
+        logits = subject.module(subject.tensor(subject.images(rows))).float().cpu().numpy()
+    positions = subject.positions[rows]
+    return Predictions(logits, faces.labels[positions], np.asarray(faces.ids)[positions], faces.class_names)
 
 
 @dataclass(frozen=True)
-class Seen:
-    """What a look found, to be logged: pictures and tables to W&B, metrics to every logger."""
+class Findings:
+    """Results of an inspection to be logged: pictures and tables to W&B, metrics to every logger."""
 
     images: Mapping[str, Picture] = field(default_factory=dict)
     tables: Mapping[str, Table] = field(default_factory=dict)
     metrics: Mapping[str, float] = field(default_factory=dict)
 
 
-class Look(pl.Callback, ABC):
-    """Looks into the model now and then, and never changes what is trained.
+class InspectionCallback(pl.Callback, ABC):
+    """Inspect the model now and then, without changing what is trained.
 
-    A look works on a copy of the classifier; random states are as before when it ends. Whatever goes wrong in it is
-    said once, in one line, and training goes on. With several processes only the first one looks.
+    An inspection works on a copy of the classifier and leaves the random states as they were. The first error is
+    logged in one line, and training continues. With several processes only the first one inspects.
 
     Parameters
     ----------
     folder
-        The run's folder.
+        The run's folder; ``None`` takes the trainer's ``default_root_dir``.
     when
         ``best``: after training, at the best epoch (the last, where none is known to be best); ``end``: after
         training, at the last epoch; a number n: after every n-th epoch, at that epoch.
@@ -146,32 +132,42 @@ class Look(pl.Callback, ABC):
         ``when`` is none of these.
     """
 
-    def __init__(self, folder: str | Path, when: int | str = "best") -> None:
+    def __init__(self, folder: str | Path | None = None, when: int | str = "best") -> None:
         whole = isinstance(when, int) and not isinstance(when, bool) and when >= 1
         if not whole and when not in ("best", "end"):
             raise ConfigError(f"when={when}: expected best, end, or every how many epochs")
-        self.folder, self.when = Path(folder), when
+        self.folder, self.when = folder, when
         self.failed = False
 
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Take the run's folder from the trainer, unless one was given."""
+        self.folder = self.folder or trainer.default_root_dir
+
+    @property
+    def run_folder(self) -> Path:
+        """The run's folder, from the callback's set-up on."""
+        return Path(self.folder or "")
+
     @abstractmethod
-    def look(self, view: View) -> Seen | None:
-        """Write what is seen into ``view.folder`` and return what is to be logged."""
+    def inspect(self, subject: Subject, folder: Path) -> Findings | None:
+        """Write files into ``folder`` (the run's, or ``epochs/<number>`` in it) and return what to log."""
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Look, if it is this epoch's turn."""
+        """Inspect the epoch, if it is its turn."""
         epoch = trainer.current_epoch + 1
         if isinstance(self.when, int) and epoch % self.when == 0 and trainer.is_global_zero:
             with self._guard(pl_module):
                 assert isinstance(pl_module, ExpressionClassifier)
-                folder = self.folder / "epochs" / f"{epoch:03d}"
+                folder = self.run_folder / "epochs" / f"{epoch:03d}"
                 data, average = trainer.datamodule, averaged_weights(trainer)  # type: ignore[attr-defined]
-                seen = self.look(View(pl_module, data, folder, epoch, average=average))
-                if seen is not None:
-                    log_media(trainer.loggers, seen.images, seen.tables)
-                    pl_module.log_dict(dict(seen.metrics), rank_zero_only=True)
+                subject = epoch_subject(pl_module, data, folder, epoch, average=average)
+                findings = self.inspect(subject, folder)
+                if findings is not None:
+                    log_media(trainer.loggers, findings.images, findings.tables)
+                    pl_module.log_dict(dict(findings.metrics), rank_zero_only=True)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Look at the best or at the last epoch."""
+        """Inspect the best or the last epoch."""
         # Not when the fit has ended: by then Lightning has taken the model off its device and closed its loggers.
         if not isinstance(self.when, int) and trainer.is_global_zero:
             with self._guard(pl_module):
@@ -180,9 +176,10 @@ class Look(pl.Callback, ABC):
                 stored = None if best is None else _contents(trainer, best)
                 data, epoch = trainer.datamodule, trainer.current_epoch  # type: ignore[attr-defined]
                 average = averaged_weights(trainer)
-                seen = self.look(View(pl_module, data, self.folder, epoch, best, stored, average))
-                if seen is not None:
-                    log_media(trainer.loggers, seen.images, seen.tables)
+                subject = epoch_subject(pl_module, data, self.run_folder, epoch, best, stored, average)
+                findings = self.inspect(subject, self.run_folder)
+                if findings is not None:
+                    log_media(trainer.loggers, findings.images, findings.tables)
 
     @contextmanager
     def _guard(self, pl_module: pl.LightningModule) -> Iterator[None]:
@@ -199,7 +196,7 @@ class Look(pl.Callback, ABC):
 
 
 def _contents(trainer: pl.Trainer, checkpoint: Path) -> dict[str, Any]:
-    """Return a checkpoint that is there when training ends; each run's looks read it once."""
+    """Return a checkpoint that is there when training ends; read once for all of a run's inspections."""
     which = (checkpoint, checkpoint.stat().st_mtime_ns)
     if trainer not in _read or _read[trainer][0] != which:
         _read[trainer] = which, read_checkpoint(checkpoint)

@@ -8,12 +8,10 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as pl
 
-from fer_lightning.callbacks.best import BestEpoch
 from fer_lightning.data.datamodule import FaceDataModule
-from fer_lightning.runs.predictions import Predictions, write_predictions
+from fer_lightning.runs.best_epoch import BestEpoch
+from fer_lightning.runs.predictions import LOGITS_FILE, Predictions, write_predictions
 from fer_lightning.training.module import ExpressionClassifier
-
-LOGITS_FILE = "val_logits.npz"
 
 
 class BestPredictions(pl.Callback):
@@ -22,13 +20,13 @@ class BestPredictions(pl.Callback):
     Parameters
     ----------
     folder
-        The run's folder.
+        The run's folder; ``None`` takes the trainer's ``default_root_dir``.
     monitor, mode
         The metric that decides, and whether ``max`` or ``min`` of it is best.
     """
 
-    def __init__(self, folder: str | Path, monitor: str = "val/acc", mode: str = "max") -> None:
-        self.path = Path(folder) / LOGITS_FILE
+    def __init__(self, folder: str | Path | None = None, monitor: str = "val/acc", mode: str = "max") -> None:
+        self.folder = folder
         self.best = BestEpoch(monitor, mode)
 
     def state_dict(self) -> dict[str, Any]:
@@ -41,9 +39,10 @@ class BestPredictions(pl.Callback):
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Write the epoch's validation logits if they are the best."""
-        if self.best.improved(trainer) and trainer.is_global_zero:
+        if self.best.improved(trainer.callback_metrics) and trainer.is_global_zero:
             assert isinstance(pl_module, ExpressionClassifier)
-            write_predictions(self.path, kept_predictions(trainer.datamodule, pl_module))  # type: ignore[attr-defined]
+            kept = kept_predictions(trainer.datamodule, pl_module)  # type: ignore[attr-defined]
+            write_predictions(Path(self.folder or trainer.default_root_dir) / LOGITS_FILE, kept)
 
 
 def kept_predictions(data: FaceDataModule, module: ExpressionClassifier) -> Predictions:

@@ -10,6 +10,8 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import ProgressBar
 from tqdm import tqdm
 
+from fer_lightning.config.metric_table import shares_first, single_values
+
 log = logging.getLogger(__name__)
 
 
@@ -71,11 +73,8 @@ class RunProgress(ProgressBar):
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Show the validation's result."""
         measured = trainer.callback_metrics
-        parts = [
-            f"val acc {float(measured['val/acc']):.3f}" if "val/acc" in measured else "",
-            f"val loss {float(measured['val/loss']):.3f}" if "val/loss" in measured else "",
-        ]
-        text = "  ".join(part for part in parts if part)
+        names = [name for name in shares_first(single_values(headline=True)) if f"val/{name}" in measured]
+        text = "  ".join(f"val {name} {float(measured[f'val/{name}']):.3f}" for name in names)
         if self.bar is not None:
             self.bar.set_postfix_str(text, refresh=False)
         elif self.enabled and self.lines:

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from fer_lightning.callbacks.inspection import Look, Seen, View
+from fer_lightning.callbacks.inspection import Findings, InspectionCallback
 from fer_lightning.errors import ConfigError
 from fer_lightning.explain.face_selection import (
     balanced_correct,
@@ -15,6 +15,7 @@ from fer_lightning.explain.face_selection import (
     probabilities,
     worst_mistakes,
 )
+from fer_lightning.explain.subject import Subject
 from fer_lightning.plots.saliency_sheet import saliency_sheet
 from fer_lightning.runs.files import write_json
 from fer_lightning.runs.predictions import Predictions
@@ -22,13 +23,13 @@ from fer_lightning.runs.predictions import Predictions
 WHICH = ("correct", "mistakes")
 
 
-class SaliencyMaps(Look):
+class SaliencyMaps(InspectionCallback):
     """Writes ``saliency.png`` and ``saliency.json``, and shows the picture in W&B.
 
     Parameters
     ----------
     folder, when
-        See :class:`Look`.
+        See :class:`InspectionCallback`.
     method, options
         Name of a saliency method and its options; ``gradient`` costs one forward and one backward pass.
     which
@@ -48,7 +49,7 @@ class SaliencyMaps(Look):
 
     def __init__(
         self,
-        folder: str | Path,
+        folder: str | Path | None = None,
         when: int | str = "best",
         *,
         method: str = "gradient",
@@ -74,42 +75,46 @@ class SaliencyMaps(Look):
         """Tell several of these callbacks apart."""
         return f"{type(self).__name__}-{self.method}-{self.which}-{self.when}"
 
-    def look(self, view: View) -> Seen | None:
+    def inspect(self, subject: Subject, folder: Path) -> Findings | None:
         """Choose the faces, explain, draw and write."""
         # Here, not above: captum takes longer to import than a small run to train an epoch.
         from fer_lightning.explain.saliency import attributions, make_method
 
         method = make_method(self.method, **self.options)
-        chosen = self._choose(view.predictions)
+        chosen = self._choose(subject.predictions)
         if len(chosen) == 0:
             return None
-        names, logits = view.predictions.class_names, view.predictions.logits[chosen]
-        true, predicted = view.predictions.labels[chosen], logits.argmax(1)
-        images = view.images(chosen)
-        found = attributions(view.module, images, predicted, method)
+        names, logits = subject.predictions.class_names, subject.predictions.logits[chosen]
+        true, predicted = subject.predictions.labels[chosen], logits.argmax(1)
+        images = subject.images(chosen)
+        found = attributions(subject.module, images[:, None], predicted, method)
         settings = f" ({found.settings})" if found.settings else ""
         checked = {"verdict": "not checked", "caption": f"{found.method}{settings}: not checked"}
         if self.check:
-            checked = self._verdict(view, method)
+            checked = self._verdict(subject, method)
         kind = "Correctly classified faces, one of each class" if self.which == "correct" else "Sure mistakes"
         picture = saliency_sheet(
-            images[:, 0],
+            images,
             found.maps,
             [
                 names[a] if a == b else f"{names[a]}: {names[b]}?"
                 for a, b in zip(true, predicted, strict=True)
             ],
-            f"{checked['caption']}. {kind}; {view.title}.",
+            f"{checked['caption']}. {kind}; {subject.title}.",
         )
         name = "saliency" if self.which == "correct" else "saliency_mistakes"
-        view.folder.mkdir(parents=True, exist_ok=True)
-        place = view.folder / f"{name}.png"
+        folder.mkdir(parents=True, exist_ok=True)
+        place = folder / f"{name}.png"
         picture.save(place, compress_level=1)
         about = {"method": found.method, "settings": found.settings} | checked
-        faces = {"data": view.data.faces.name, "synthetic": view.data.faces.synthetic, "split": view.split}
-        shown = {"epoch": view.epoch, "faces": described(view.predictions, chosen)}
-        write_json(view.folder / f"{name}.json", about | faces | shown)
-        return Seen(images={f"saliency/{self.which}": place})
+        faces = {
+            "data": subject.datamodule.faces.name,
+            "synthetic": subject.datamodule.faces.synthetic,
+            "split": subject.split,
+        }
+        shown = {"epoch": subject.epoch, "faces": described(subject.predictions, chosen)}
+        write_json(folder / f"{name}.json", about | faces | shown)
+        return Findings(images={f"saliency/{self.which}": place})
 
     def _choose(self, predictions: Predictions) -> np.ndarray:
         if self.which == "mistakes":
@@ -117,13 +122,13 @@ class SaliencyMaps(Look):
         found = one_of_each_class(predictions.logits, predictions.labels)
         return np.array(list(found.values()), np.int64)
 
-    def _verdict(self, view: View, method: Any) -> dict[str, Any]:
+    def _verdict(self, subject: Subject, method: Any) -> dict[str, Any]:
         from fer_lightning.explain.trust import TrustRules, check_trust
 
         rules = TrustRules()
-        logits, labels = view.predictions.logits, view.predictions.labels
+        logits, labels = subject.predictions.logits, subject.predictions.labels
         chosen = balanced_correct(logits, labels, rules.faces, rules.seed)
-        report = check_trust(view.module, view.images(chosen), labels[chosen], [method], rules)
+        report = check_trust(subject.module, subject.images(chosen)[:, None], labels[chosen], [method], rules)
         found = report[method.name]
         return {"verdict": found.verdict, "caption": report.caption(method.name), "checked_on": report.faces}
 

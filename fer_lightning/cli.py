@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable
 from importlib import import_module
 
-from fer_lightning.errors import UserError
+from fer_lightning.errors import UserError, nearest
 
 # Name of each command: the module whose ``main(arguments)`` does it, and what it does.
 COMMANDS = {
@@ -93,8 +93,6 @@ def _dispatch(arguments: list[str]) -> int:
     if first in COMMANDS:
         return _command(first)(arguments[1:])
     if first and "=" not in first and not first.startswith(("-", "+", "~")):
-        from fer_lightning.config.schema import nearest
-
         raise UserError(f"{first}: no such command; {nearest(first, COMMANDS)}")
     from fer_lightning.signals import stoppable
 

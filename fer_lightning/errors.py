@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
 from typing import ClassVar
 
 from hydra.errors import CompactHydraException
@@ -33,3 +35,10 @@ class RunsFailedError(UserError):
 
 class TrainingDivergedError(RunsFailedError):
     """The loss is no longer a number."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return the hint that ends a message about an unknown name: the nearest known one, or all of them."""
+    names = sorted(map(str, known))
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    return f"did you mean {close[0]}?" if close else f"expected one of {', '.join(names)}"

@@ -1,21 +1,34 @@
-"""What is said of an error in one line, and what a study of a hundred runs needs to hear once."""
+"""Text for people: an error in one line, a note once in a study, a table with aligned columns."""
 
 from __future__ import annotations
 
 import errno
 import logging
+from collections.abc import Collection, Sequence
 
 from fer_lightning.redact import redact_text
 
 log = logging.getLogger(__name__)
-_said: set[str] = set()
+_logged: set[str] = set()
 
 
 def say_once(text: str) -> None:
     """Log ``text``, redacted, the first time only."""
-    if text not in _said:
-        _said.add(text)
+    if text not in _logged:
+        _logged.add(text)
         log.info(redact_text(text))
+
+
+def aligned(rows: Sequence[Sequence[str]], left: Collection[int]) -> list[str]:
+    """Return a line for each row, two spaces between columns; those numbered in ``left`` are set left, others right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            cell.ljust(width) if column in left else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
 
 
 def first_line(error: BaseException) -> str:

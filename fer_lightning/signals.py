@@ -8,6 +8,7 @@ it again until the exception has left the outermost `stoppable` region.
 
 from __future__ import annotations
 
+import logging
 import signal
 import sys
 import threading
@@ -15,6 +16,8 @@ import time
 from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any, Final
+
+log = logging.getLogger(__name__)
 
 # How long a clean-up may take before another signal cuts it short, and how long it waits for a lock.
 PATIENCE_SECONDS: Final = 30
@@ -43,6 +46,7 @@ class _Process:
         self.came_at = 0.0
         self.replaced: dict[int, _Handler] = {}  # by `stoppable`
         self.foreign: dict[int, _Handler] = {}  # held off by `shielded`
+        self.hook = sys.unraisablehook
         self.held: list[int] = []  # signals that foreign handlers have yet to see
 
 
@@ -162,9 +166,21 @@ def _install() -> None:
             _process.replaced[number] = default
             signal.signal(number, _on_signal)
             _process.foreign.pop(number, None)
+    if sys.unraisablehook is not _say_unraisable:
+        _process.hook = sys.unraisablehook
+        sys.unraisablehook = _say_unraisable
+
+
+def _say_unraisable(dropped: Any) -> None:
+    """Keep it from a person that Python dropped the exception of a signal: it is raised again."""
+    if _process.came is not None and issubclass(dropped.exc_type, (KeyboardInterrupt, Terminated)):
+        log.debug("Python dropped the exception of a signal; it is raised again")
+    else:
+        _process.hook(dropped)
 
 
 def _uninstall() -> None:
+    sys.unraisablehook = _process.hook
     while _process.replaced:
         number, handler = _process.replaced.popitem()
         signal.signal(number, handler)

@@ -15,7 +15,7 @@ from fer_lightning.errors import ConfigError
 from fer_lightning.sweeps.space.override import key_of
 from fer_lightning.sweeps.space.search_space import SearchSpace
 from fer_lightning.sweeps.study.code import job_targets
-from fer_lightning.sweeps.study.identity import flatten
+from fer_lightning.sweeps.study.identity import flat_json
 
 
 class Composition:
@@ -164,7 +164,7 @@ def _values(config: DictConfig) -> Mapping[str, Any]:
     """A configuration without Hydra's part as dotted keys, interpolations unresolved."""
     plain = OmegaConf.to_container(config, resolve=False)
     assert isinstance(plain, dict)
-    return flatten({str(key): value for key, value in plain.items() if key != "hydra"})
+    return flat_json({str(key): value for key, value in plain.items() if key != "hydra"})
 
 
 def selected(config: DictConfig, key: str) -> Any:

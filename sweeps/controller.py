@@ -13,18 +13,18 @@ from optuna.trial import FrozenTrial
 from sqlalchemy.exc import SQLAlchemyError
 
 from fer_lightning.signals import raise_if_stopped, shielded, stop_requested, stoppable
-from fer_lightning.sweeps.progress import Progress
+from fer_lightning.sweeps.progress_lines import Progress
 from fer_lightning.sweeps.queue.heartbeat import Heartbeat, record_beat
-from fer_lightning.sweeps.queue.trial_queue import Claim, Claims
+from fer_lightning.sweeps.queue.trial_queue import Claim, TrialQueue
 from fer_lightning.sweeps.study.open import StudySpec
 
 log = logging.getLogger(__name__)
 
 _POLL_SECONDS = 0.5
-RunBatch = Callable[[Claims, list[Claim]], object]
+RunBatch = Callable[[TrialQueue, list[Claim]], object]
 
 
-class Engine:
+class Controller:
     """Runs a study's trials until none is left.
 
     Parameters
@@ -46,8 +46,8 @@ class Engine:
         self._spec = spec
         self._run_batch = run_batch
         self._may_go_on = may_go_on
-        self._claims = Claims(study, spec)
-        self._progress = Progress(spec, lambda: self._claims.budget)
+        self._queue = TrialQueue(study, spec)
+        self._progress = Progress(spec, lambda: self._queue.budget)
 
     def run(self) -> None:
         """Run the study to the end of its budget.
@@ -63,15 +63,15 @@ class Engine:
         """
         with stoppable():
             try:
-                self._progress.begin(self._claims.trials())
+                self._progress.begin(self._queue.trials())
                 while self._may_go_on():
                     raise_if_stopped()
-                    batch = self._claims.take(self._spec.options.n_jobs)
+                    batch = self._queue.claim(self._spec.options.n_jobs)
                     if batch:
                         with self._beating(batch):
-                            self._run_batch(self._claims, batch)
-                        self._progress.after(self._claims.trials(), batch)
-                    elif self._claims.exhausted:
+                            self._run_batch(self._queue, batch)
+                        self._progress.after(self._queue.trials(), batch)
+                    elif self._queue.exhausted:
                         break
                     else:
                         # A peer still runs; should it die, its trial is ours.
@@ -80,16 +80,16 @@ class Engine:
                 if stop_requested() or isinstance(error, (KeyboardInterrupt, SystemExit)):
                     self._stop()
                 raise
-        self._progress.end(self._claims.trials())
+        self._progress.end(self._queue.trials())
 
     def trials(self) -> list[FrozenTrial]:
         """The study's trials that belong to this command."""
-        return self._claims.trials()
+        return self._queue.trials()
 
     def _stop(self) -> None:
         with shielded(), suppress(StorageInternalError, SQLAlchemyError, OSError):
-            self._claims.release(self._claims.taken)
-            self._progress.interrupted(self._claims.trials())
+            self._queue.requeue(self._queue.last_claims)
+            self._progress.interrupted(self._queue.trials())
 
     def _beating(self, batch: list[Claim]) -> Heartbeat:
         """Give signs of life for trials that wait in a launcher's queue, until their own processes do."""

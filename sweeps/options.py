@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from fer_lightning.config.schema import CHANGED_CODE
 from fer_lightning.errors import ConfigError
-from fer_lightning.runs.code_fingerprint import CHOICES
 from fer_lightning.sweeps.space.override import key_of
 
 DIRECTIONS = ("maximize", "minimize")
@@ -102,9 +102,9 @@ class SweepOptions:
             raise ConfigError(
                 f"hydra.sweeper.seed_key={self.seed_key!r}: expected the key of the seed, such as seed"
             )
-        if self.changed_code not in CHOICES:
+        if self.changed_code not in CHANGED_CODE:
             raise ConfigError(
-                f"hydra.sweeper.changed_code={self.changed_code}: expected {' or '.join(CHOICES)}"
+                f"hydra.sweeper.changed_code={self.changed_code}: expected {' or '.join(CHANGED_CODE)}"
             )
         if any(direction not in DIRECTIONS for direction in self.direction):
             raise ConfigError(

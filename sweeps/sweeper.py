@@ -16,17 +16,18 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from fer_lightning.errors import ConfigError
 from fer_lightning.redact import redact_text
 from fer_lightning.runs.code_fingerprint import code_fingerprint, find_targets, task_target
+from fer_lightning.runs.files import write_text
 from fer_lightning.sweeps.composition import Composition
-from fer_lightning.sweeps.controller import Engine
+from fer_lightning.sweeps.controller import Controller
 from fer_lightning.sweeps.hydra_private import read_files_once
-from fer_lightning.sweeps.jobs.launch import HydraLauncher, job_overrides, run_jobs, write_once
+from fer_lightning.sweeps.jobs.launch import HydraLauncher, job_overrides, run_jobs
 from fer_lightning.sweeps.jobs.task import TracedTask
 from fer_lightning.sweeps.jobs.workers import Workers, given_place, starter_lives
 from fer_lightning.sweeps.options import SweepOptions
-from fer_lightning.sweeps.plan.checked import read_plan, replaced_levels
+from fer_lightning.sweeps.plan.checked_plan import read_plan, replaced_levels
 from fer_lightning.sweeps.queue.lease import storage_failures_halt
-from fer_lightning.sweeps.queue.trial_queue import Claim, Claims
-from fer_lightning.sweeps.space.checked import read_space, replaced_values
+from fer_lightning.sweeps.queue.trial_queue import Claim, TrialQueue
+from fer_lightning.sweeps.space.checked_space import read_space, replaced_values
 from fer_lightning.sweeps.space.command_line import split_overrides
 from fer_lightning.sweeps.space.override import key_of, node_of, override
 from fer_lightning.sweeps.space.search_space import SearchSpace
@@ -79,8 +80,8 @@ class StudySweep:
 
     def _read_code(self) -> dict[str, str]:
         """The fingerprint of the own files that the study's trials run, whatever options they are given."""
-        engine = {} if self._plan is not None else {"sampler": self._options.sampler}
-        used = {name for _, name in find_targets({**engine, "pruner": self._options.pruner})}
+        sampler = {} if self._plan is not None else {"sampler": self._options.sampler}
+        used = {name for _, name in find_targets({**sampler, "pruner": self._options.pruner})}
         used |= self._composition.targets | searched_targets(self._space)
         return code_fingerprint(sorted({*used, task_target(self._task_function)}))
 
@@ -162,18 +163,18 @@ class StudySweep:
         with storage_failures_halt(spec.url):
             study = open_study(spec)
         spec.sweep_dir.mkdir(parents=True, exist_ok=True)
-        write_once(spec.sweep_dir / "multirun.yaml", redact_text(OmegaConf.to_yaml(self._config)))
+        write_text(spec.sweep_dir / "multirun.yaml", redact_text(OmegaConf.to_yaml(self._config)))
         leave_place(spec.sweep_dir, spec.url, spec.name)
         try:
             with Workers(spec) as workers:
                 with storage_failures_halt(spec.url):
-                    engine = Engine(study, spec, self._run_batch, may_go_on=starter_lives)
-                    engine.run()
+                    controller = Controller(study, spec, self._run_batch, may_go_on=starter_lives)
+                    controller.run()
                 workers.wait()
         except KeyboardInterrupt:
             # The person knows that they pressed Ctrl-C: a traceback would only hide how to go on.
             raise SystemExit(128 + signal.SIGINT) from None
-        failure = None if given_place() is not None else failure_of(engine.trials(), spec)
+        failure = None if given_place() is not None else failure_of(controller.trials(), spec)
         if failure is not None:
             # Hydra calls them after a sweep that returns; what went wrong is to be found in the report, too.
             with suppress(SystemExit):  # a report that cannot be written either
@@ -181,12 +182,12 @@ class StudySweep:
             raise failure
         return spec.name
 
-    def _run_batch(self, claims: Claims, batch: list[Claim]) -> None:
+    def _run_batch(self, queue: TrialQueue, batch: list[Claim]) -> None:
         overrides = [job_overrides(self._spec, self._composition.fixed, claim) for claim in batch]
         run_jobs(
             self._spec,
             self._launcher,
-            claims,
+            queue,
             batch,
             overrides,
             lambda words: self._composition.compose(words[len(self._composition.fixed) :], "the trial"),

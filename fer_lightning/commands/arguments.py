@@ -9,8 +9,7 @@ import torch
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
-from fer_lightning.config.schema import nearest
-from fer_lightning.errors import ConfigError
+from fer_lightning.errors import ConfigError, nearest
 
 
 def parse_arguments(

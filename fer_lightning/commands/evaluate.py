@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from fer_lightning.commands.arguments import parse_arguments, set_threads
+from fer_lightning.config.metric_table import METRICS, shares_first, single_values
 from fer_lightning.data.faces import SPLITS
+from fer_lightning.data.label import data_label
 from fer_lightning.errors import ConfigError
 from fer_lightning.evaluation.evaluate import Evaluation, evaluate
 from fer_lightning.redact import redact_text
@@ -51,16 +53,15 @@ def main(arguments: list[str]) -> int:
 def table(found: Evaluation, models: int) -> str:
     """Return the evaluation as text."""
     what = "1 model" if models == 1 else f"average of {models} models"
-    kind = ", synthetic faces drawn by a program" if found.synthetic else ""
-    kind += "; TRAINED ON these faces" if found.trained_on else ""
+    note = "; TRAINED ON these faces" if found.trained_on else ""
     columns = (found.metrics, found.unleaked, found.unrelated)
     lines = [
-        f"{found.split}: {what} on {found.data}{kind}",
+        f"{found.split}: {what} on {data_label(found.data, found.synthetic)}{note}",
         _row("", "all faces", "no copy in training", "nor a near copy"),
         _row("faces", *(str(column["faces"]) for column in columns)),
     ]
-    names = {"acc": "accuracy", "f1": "macro-F1", "ece": "calibration error", "loss": "loss (nats)"}
-    names |= {key: key.replace("/", " ") for key in found.metrics if key.startswith("recall/")}
+    names = {name: METRICS[name].title or name for name in shares_first(single_values())}
+    names |= {key: key.replace("/", " ") for key in found.metrics if "/" in key}
     for key, name in names.items():
         lines.append(_row(name, *(f"{column.get(key, math.nan):.4f}" for column in columns)))
     return "\n".join(lines)

@@ -13,9 +13,10 @@ import numpy as np
 import torch
 
 from fer_lightning.commands.arguments import parse_arguments
-from fer_lightning.config.schema import nearest
+from fer_lightning.data.label import SYNTHETIC
 from fer_lightning.data.pictures import Pictures, read_pictures
-from fer_lightning.errors import ConfigError, DataError
+from fer_lightning.errors import ConfigError, DataError, nearest
+from fer_lightning.messages import aligned
 from fer_lightning.redact import redact, redact_text
 from fer_lightning.runs.files import json_text, write_text
 from fer_lightning.training.checkpoints import load_classifier
@@ -133,16 +134,9 @@ def as_table(pictures: Pictures, probable: np.ndarray, modules: Sequence[Express
             _names(pictures), _predicted(probable, modules), probable.tolist(), strict=True
         )
     ]
-    widths = [max(len(line[column]) for line in [header, *rows]) for column in range(len(header))]
-    lines = [
-        "  ".join(
-            cell.ljust(width) if column < 2 else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ).rstrip()
-        for line in [header, *rows]
-    ]
+    lines = aligned([header, *rows], left=(0, 1))
     if trained_on_synthetic(modules):
-        lines.append("(by a model trained on synthetic faces, drawn by a program)")
+        lines.append(f"(by a model trained on {SYNTHETIC})")
     return "\n".join(lines) + "\n"
 
 

@@ -9,7 +9,7 @@ from fer_lightning.commands.arguments import parse_arguments
 from fer_lightning.errors import ConfigError
 from fer_lightning.runs.leakage import check_faces
 from fer_lightning.stats.rules import Rules
-from fer_lightning.study.report import report_study
+from fer_lightning.study.study_report import report_study
 
 KEYS: dict[str, Any] = {
     "study_name": None,

@@ -12,7 +12,7 @@ from fer_lightning.runs.files import write_text
 from fer_lightning.runs.groups import choose_columns, group_rows
 from fer_lightning.runs.listing import FORMATS, render, render_groups
 from fer_lightning.runs.table import Row, collect, sort_rows
-from fer_lightning.sweeps.study.results import TrialRecord, load_trials
+from fer_lightning.sweeps.study.results import Trial, load_study, study_trials
 from fer_lightning.training.train import shown
 
 KEYS: dict[str, Any] = {"format": None, "output": None, "sort": None, "columns": None, "by": None}
@@ -59,29 +59,34 @@ def _format_of(output: Path | None) -> str:
 
 
 def with_studies(rows: list[Row], root: Path) -> list[Row]:
-    """Add what a study beside the runs knows of them: arm, number, state, reason and the time of all attempts."""
-    studies: dict[Path, dict[str, TrialRecord]] = {}
+    """Add what a study beside the runs knows of them: parameters, arm, number, state, reason, time of all attempts."""
+    studies: dict[Path, dict[str, Row]] = {}
     found = []
     for row in rows:
-        folder = root / row["run"]
-        above = folder.resolve().parent
-        if above not in studies:
-            studies[above] = _trials(above)
-        trial = studies[above].get(folder.resolve().name)
-        found.append(row if trial is None else row | _of_trial(trial))
+        folder = (root / row["run"]).resolve()
+        if folder.parent not in studies:
+            studies[folder.parent] = _trials(folder.parent)
+        known = studies[folder.parent].get(folder.name, {})
+        found.append(known.get("params", {}) | row | known.get("trial", {}))
     return found
 
 
-def _trials(folder: Path) -> dict[str, TrialRecord]:
+def _trials(folder: Path) -> dict[str, Row]:
+    """Return the parameters and the row of each trial of the study in a folder, by the name of its run's folder."""
     with suppress(UserError):
-        trials = load_trials(folder)
-        return {trial.directory.name: trial for trial in trials if trial.directory is not None}
+        study = load_study(folder)
+        return {
+            trial.run.folder.name: {"params": trial.params, "trial": _of_trial(trial, study.study_name)}
+            for trial in study_trials(study, folder)
+            if trial.run.folder is not None
+        }
     return {}
 
 
-def _of_trial(trial: TrialRecord) -> Row:
+def _of_trial(trial: Trial, study_name: str) -> Row:
     states = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed", "WAITING": "interrupted"}
     row: Row = {
+        "study": study_name,
         "trial": trial.number,
         "arm": trial.arm,
         "state": states.get(trial.state),

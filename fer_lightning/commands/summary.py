@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fer_lightning.config.compose import compose_config
-from fer_lightning.models.summary import model_summary
+from fer_lightning.models.layer_summary import model_summary
 from fer_lightning.training.build import build_model
 
 

@@ -27,7 +27,7 @@ def main(arguments: list[str]) -> int:
         raise ConfigError(f"mode={values['mode']}: expected one of {', '.join(MODES)}")
     output = Path(str(values["output"]))
     project, entity = str(values["project"]), values["entity"]
-    from fer_lightning.tracking.workspace import build_workspace, workspace_spec
+    from fer_lightning.tracking.wandb_workspace import build_workspace, workspace_spec
 
     reason = "no server was asked for a workspace"
     if choose_mode(values["mode"]) == "online":
@@ -45,7 +45,7 @@ def _create(project: str, entity: str | None) -> str:
     """Create the workspace in W&B and return its address."""
     import wandb
 
-    from fer_lightning.tracking.workspace import build_workspace
+    from fer_lightning.tracking.wandb_workspace import build_workspace
 
     workspace = build_workspace(project, entity or wandb.Api(timeout=9).default_entity)
     workspace.save()

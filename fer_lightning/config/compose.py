@@ -13,8 +13,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from fer_lightning.config.schema import nearest
-from fer_lightning.errors import ConfigError
+from fer_lightning.errors import ConfigError, nearest
 
 CONFIG_MODULE = "fer_lightning.conf"
 # Hydra 1.3 asks which version's defaults a program expects; from 1.4 on the question is deprecated.
@@ -32,15 +31,15 @@ def compose_config(overrides: Sequence[str]) -> DictConfig:
     try:
         return _compose(overrides)
     except (HydraException, OmegaConfBaseException) as error:
-        raise ConfigError(explain(error, overrides)) from error
+        raise ConfigError(describe_override_error(error, overrides)) from error
     except ValueError as error:
         # Hydra's own word for a group that is set to null.
         if "Config group override must be" not in str(error):
             raise
-        raise ConfigError(_explain_group(overrides)) from error
+        raise ConfigError(_describe_group_error(overrides)) from error
 
 
-def _explain_group(overrides: Sequence[str]) -> str:
+def _describe_group_error(overrides: Sequence[str]) -> str:
     """Return one line on the override that gives a group something else than the name of an option."""
     conf = files(CONFIG_MODULE)
     for word in overrides:
@@ -88,7 +87,7 @@ def known_keys(overrides: Sequence[str] = ()) -> list[str]:
     return walk(OmegaConf.to_container(config, resolve=False), "")
 
 
-def explain(error: BaseException, overrides: Sequence[str]) -> str:
+def describe_override_error(error: BaseException, overrides: Sequence[str]) -> str:
     """Return one line that says which key, option or value was not understood, and the nearest that would be."""
     text = str(error)
     missing = re.search(r"Could not override '([^']+)'", text)

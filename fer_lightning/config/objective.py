@@ -8,35 +8,28 @@ from dataclasses import dataclass
 from statistics import median_low
 from typing import TYPE_CHECKING
 
+from fer_lightning.config.metric_table import SHARE as SHARE
+from fer_lightning.config.metric_table import SPLITS, find_metric
+
 if TYPE_CHECKING:
     import optuna
 
-SHARE = "share"
 UNNAMED = "objective"
 VAL_ACC = "val/acc"
-# Metrics by their name without the split, and whether more of each is better. The shares lie within 0..1.
-_SPLITS = ("train/", "val/", "test/")
-_SHARES = {"acc": True, "accuracy": True, "f1": True, "precision": True, "recall": True, "ece": False}
-_OTHERS = {"loss": False}
 # Smaller values are shown as 3.57e-06, here and on the page.
 _MOST_DECIMALS = 6
 
 
-def _base(name: str) -> str:
-    """Return a metric's name without its split and its class: ``recall`` of ``val/recall/happy``."""
-    split = next((prefix for prefix in _SPLITS if name.startswith(prefix)), "")
-    base = name.removeprefix(split)
-    return "recall" if base.startswith("recall/") else base
-
-
 def known_direction(name: str) -> bool | None:
     """Return whether more of a known metric is better; None for any other name."""
-    return {**_SHARES, **_OTHERS}.get(_base(name))
+    metric = find_metric(name)
+    return None if metric is None else metric.higher_is_better
 
 
 def is_known_share(name: str) -> bool:
     """Return whether a metric of this name is a share of something, such as an accuracy."""
-    return _base(name) in _SHARES
+    metric = find_metric(name)
+    return metric is not None and metric.unit == SHARE
 
 
 @dataclass(frozen=True)
@@ -107,7 +100,7 @@ class Objective:
     @property
     def is_accuracy(self) -> bool:
         """Whether values are shares of faces that are classified right, which logits tell face by face."""
-        return self.is_share and self.higher_is_better and self.name in (f"{s}acc" for s in _SPLITS)
+        return self.is_share and self.higher_is_better and self.name in (f"{s}acc" for s in SPLITS)
 
     @property
     def scale(self) -> float:

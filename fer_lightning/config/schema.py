@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import copy
-import difflib
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from functools import cache
 from typing import Any, get_args, get_type_hints
@@ -18,8 +16,9 @@ from pydantic.errors import PydanticSchemaGenerationError, PydanticUndefinedAnno
 
 from fer_lightning.config.objective import known_direction
 from fer_lightning.config.precision import check_precision
-from fer_lightning.errors import ConfigError
-from fer_lightning.runs.code_fingerprint import CHOICES
+from fer_lightning.errors import ConfigError, nearest
+
+CHANGED_CODE = ("refuse", "accept")
 
 
 @dataclass
@@ -67,14 +66,6 @@ class RunConfig:
     threads: int | None = None
     resume: bool | str = False
     changed_code: str = "refuse"
-    output_dir: str | None = None
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Return the hint that ends a message about an unknown name: the nearest known one, or all of them."""
-    names = sorted(map(str, known))
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    return f"did you mean {close[0]}?" if close else f"expected one of {', '.join(names)}"
 
 
 def check_config(config: DictConfig) -> None:
@@ -85,10 +76,6 @@ def check_config(config: DictConfig) -> None:
     ConfigError
         A key is unknown, a value has the wrong type, or values do not go together; the message names the key.
     """
-    if config.get("output_dir") is None:
-        # Known when the run starts; until then any folder will do.
-        config = copy.deepcopy(config)
-        OmegaConf.update(config, "output_dir", ".", force_add=True)
     try:
         plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
     except OmegaConfBaseException as error:
@@ -210,8 +197,8 @@ def _check_combinations(config: Mapping[str, Any]) -> None:
         )
     if config["mode"] not in ("max", "min"):
         raise ConfigError(f"mode={config['mode']}: expected max or min")
-    if config.get("changed_code", "refuse") not in CHOICES:
-        raise ConfigError(f"changed_code={config['changed_code']}: expected {' or '.join(CHOICES)}")
+    if config.get("changed_code", "refuse") not in CHANGED_CODE:
+        raise ConfigError(f"changed_code={config['changed_code']}: expected {' or '.join(CHANGED_CODE)}")
     metric = config["metric"]
     higher = known_direction(metric)
     if higher is not None and higher != (config["mode"] == "max"):

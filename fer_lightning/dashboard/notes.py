@@ -8,8 +8,9 @@ from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
-from fer_lightning.dashboard.pictures import address_of, pictures_of
+from fer_lightning.dashboard.trial_pictures import address_of
 from fer_lightning.redact import redact_text
+from fer_lightning.runs.run import Run
 
 STATES = {
     TrialState.COMPLETE: "complete",
@@ -51,7 +52,7 @@ def _pictures(trial: FrozenTrial, root: Path) -> list[str]:
     if "directory" not in trial.user_attrs:
         return []
     found = []
-    for picture in pictures_of(root / str(trial.user_attrs["directory"])):
+    for picture in Run(root / str(trial.user_attrs["directory"])).pictures:
         address = address_of(picture, root)
         if address is not None:
             found.append(f"{picture.stem.replace('_', ' ')}\n\n![{_text(picture.stem)}]({address})")

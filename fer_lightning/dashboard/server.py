@@ -12,9 +12,9 @@ import optuna
 from optuna.storages import BaseStorage
 from optuna.study._frozen import FrozenStudy
 
-from fer_lightning.dashboard.pictures import Pictures
 from fer_lightning.dashboard.read_only import ReadOnly, WsgiApplication
-from fer_lightning.dashboard.storage import ReadOnlyStorage
+from fer_lightning.dashboard.storage_view import ReadOnlyStorage
+from fer_lightning.dashboard.trial_pictures import Pictures
 from fer_lightning.errors import ConfigError
 
 HOST = "127.0.0.1"

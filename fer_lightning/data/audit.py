@@ -8,6 +8,7 @@ import numpy as np
 
 from fer_lightning.data.duplicates import conflicting_among, copies_among, is_blank, pixel_groups
 from fer_lightning.data.faces import SPLITS, Faces
+from fer_lightning.data.label import data_label
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ class AuditReport:
     @property
     def title(self) -> str:
         """The data set's name, with a word of warning where the faces were drawn by a program."""
-        return f"SYNTHETIC DATA ({self.name})" if self.synthetic else self.name
+        return data_label(self.name, self.synthetic)
 
 
 def audit(faces: Faces) -> AuditReport:

@@ -30,7 +30,7 @@ class Normalization(nn.Module):
 
 
 class GreyLevels(Normalization):
-    """No scaling: 0 to 255 as they are (R1's baseline, which got stuck at 0.2547)."""
+    """No scaling: 0 to 255 as they are; deep networks get stuck on it."""
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the grey levels themselves as float32."""
@@ -38,7 +38,7 @@ class GreyLevels(Normalization):
 
 
 class Unit(Normalization):
-    """Scale to [0, 1] (R1)."""
+    """Scale to [0, 1]."""
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the grey levels divided by 255."""
@@ -46,7 +46,7 @@ class Unit(Normalization):
 
 
 class Symmetric(Normalization):
-    """Scale to [-1, 1] (R0)."""
+    """Scale to [-1, 1]."""
 
     def forward(self, images: Tensor) -> Tensor:
         """Return black as -1 and white as 1."""

@@ -11,9 +11,8 @@ import numpy as np
 import torch
 from omegaconf import OmegaConf
 
-from fer_lightning.config.schema import nearest
 from fer_lightning.data.datamodule import FaceDataModule
-from fer_lightning.errors import ConfigError, DataError
+from fer_lightning.errors import ConfigError, DataError, nearest
 from fer_lightning.evaluation.test_time_augmentation import check_views, views
 from fer_lightning.models.size import require_any_size
 from fer_lightning.runs.predictions import Predictions, average
@@ -182,7 +181,7 @@ def evaluate(
     flip: bool = False,
     crop: int | None = None,
 ) -> Evaluation:
-    """Evaluate one checkpoint, or the average of the class probabilities of several (R2's ensemble)."""
+    """Evaluate one checkpoint, or the average of the class probabilities of several."""
     if not checkpoints:
         raise ConfigError("checkpoint=…: expected at least one checkpoint")
     modules = [load_classifier(path) for path in checkpoints]

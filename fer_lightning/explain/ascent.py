@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from typing import Final, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from fer_lightning.explain.fill import blurred
 from fer_lightning.explain.layers import activation_of, find_layer
 from fer_lightning.explain.own_maps import own_maps
 from fer_lightning.explain.pre_activation import as_maps, response
@@ -33,7 +33,7 @@ class Climb:
     ) -> None:
         self.model, self.module, self.name, self.objective = model, module, name, objective
         self.layer, self.lr, self.contrast = find_layer(model, name), lr, contrast
-        self.kernel = _gaussian(smooth)
+        self.smooth = smooth
 
     def maps(self, images: Tensor) -> Tensor:
         """Return the layer's pre-activations ``[N, K, h, w]``."""
@@ -64,8 +64,8 @@ class Climb:
 
     def step(self, images: Tensor, gradient: Tensor, touched: Tensor) -> Tensor:
         """Go one step up, then back to the contrast allowed and to grey levels 0–255."""
-        if self.kernel is not None:
-            gradient = _blur(gradient, self.kernel)
+        if self.smooth:
+            gradient = blurred(gradient, self.smooth, reach=2.5, edges="constant")
         pixels = touched.sum(dim=(1, 2, 3), keepdim=True).clamp_min(1)
         size = (gradient.square().sum(dim=(1, 2, 3), keepdim=True) / pixels).sqrt()
         moved = images - MID_GREY + self.lr * gradient / size.clamp_min(1e-30)
@@ -79,18 +79,3 @@ def measure(maps: Tensor, objective: str) -> Tensor:
     if objective == "unit":
         return maps[:, :, maps.shape[2] // 2, maps.shape[3] // 2]
     return response(maps)
-
-
-def _gaussian(width: float) -> Tensor | None:
-    if width == 0:
-        return None
-    radius = math.ceil(2.5 * width)
-    line = torch.exp(-torch.arange(-radius, radius + 1).square() / (2 * width**2))
-    return line / line.sum()
-
-
-def _blur(images: Tensor, line: Tensor) -> Tensor:
-    """Smooth ``[B, 1, H, W]`` with the kernel ``line`` in both directions; zeros beyond the edges."""
-    line, radius = line.to(images), len(line) // 2
-    rows = F.conv2d(images, line.view(1, 1, -1, 1), padding=(radius, 0))
-    return F.conv2d(rows, line.view(1, 1, 1, -1), padding=(0, radius))

@@ -9,9 +9,9 @@ import numpy as np
 from statsmodels.stats.proportion import proportion_confint
 
 from fer_lightning.errors import ConfigError
-from fer_lightning.explain.confusion import Confusion
+from fer_lightning.runs.confusion_counts import Confusion
 
-WEAK = 0.6  # R3 names the classes with a recall under 60 %
+WEAK = 0.6  # a class with a recall under 60 % is named as weak
 
 
 @dataclass(frozen=True)
@@ -25,11 +25,11 @@ class ClassRow:
     recall, low, high
         Share classified right with its 95 % Wilson interval over faces; NaN without faces.
     taken_for
-        The wrong class it is most often taken for (R1's table); several on a tie, none without a mistake.
+        The wrong class it is most often taken for; several on a tie, none without a mistake.
     taken_count, taken_rate
         Faces of this class taken for (each of) them, and their share of the class.
     weak
-        Whether ``recall`` is under the threshold (R3).
+        Whether ``recall`` is under the threshold.
     """
 
     name: str
@@ -44,7 +44,7 @@ class ClassRow:
 
 
 def class_table(matrix: Confusion, threshold: float = WEAK) -> list[ClassRow]:
-    """Say of each class its recall, what it is most often taken for (R1), and whether it is weak (R3).
+    """Say of each class its recall, what it is most often taken for, and whether it is weak.
 
     Parameters
     ----------

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.stats import norm
 
 from fer_lightning.errors import ConfigError, DataError
-from fer_lightning.explain.confusion import Confusion, confusion
+from fer_lightning.runs.confusion_counts import Confusion, confusion
 from fer_lightning.runs.predictions import Predictions
 
 

@@ -1,4 +1,4 @@
-"""Units that never activate: what a network that is stuck has lost (R1)."""
+"""Units that never activate: what a network that is stuck has lost."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ def similarities(patterns: np.ndarray, *, shift: int = 1, ignore_sign: bool = Fa
 def repeated_filters(
     patterns: np.ndarray, *, threshold: float = 0.8, shift: int = 1, ignore_sign: bool = False
 ) -> list[list[int]]:
-    """Group the filters that repeat one another (R4 saw such filters); filters that repeat none are left out.
+    """Group the filters that repeat one another; filters that repeat none are left out.
 
     Within a group every two filters are at least ``threshold`` alike (complete linkage), so that no chain of
     small differences joins filters that differ.

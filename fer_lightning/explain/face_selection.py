@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 
 from fer_lightning.errors import ConfigError, DataError
 
 
 def probabilities(logits: np.ndarray) -> np.ndarray:
     """Return the class probabilities of logits ``[N, C]``, float64 ``[N, C]``."""
-    shifted = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
-    return np.asarray(shifted / shifted.sum(axis=1, keepdims=True))
+    return np.asarray(torch.from_numpy(np.asarray(logits, np.float64)).softmax(1))
 
 
 def balanced_correct(logits: np.ndarray, labels: np.ndarray, count: int = 49, seed: int = 0) -> np.ndarray:

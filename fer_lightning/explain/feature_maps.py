@@ -34,7 +34,7 @@ def block_layers(model: nn.Module) -> list[str]:
 def feature_maps(
     model: nn.Module, image: Tensor, layers: Sequence[str] | None = None
 ) -> dict[str, np.ndarray]:
-    """Return the outputs of layers for one face, from the first to the last (R2, R4), by layer name.
+    """Return the outputs of layers for one face, from the first to the last, by layer name.
 
     Parameters
     ----------

@@ -73,11 +73,14 @@ def filled(images: Tensor, fill: Fill) -> Tensor:
     return torch.full_like(images, 0.0 if fill == "black" else float(fill))
 
 
-def blurred(images: Tensor, sigma: float) -> Tensor:
-    """Return images ``[N, 1, H, W]`` smoothed by a Gaussian of ``sigma`` pixels, edges repeated."""
-    radius = math.ceil(3 * sigma)
+def blurred(images: Tensor, sigma: float, *, reach: float = 3.0, edges: str = "replicate") -> Tensor:
+    """Return images ``[N, 1, H, W]`` smoothed by a Gaussian of ``sigma`` pixels, cut off at ``reach`` of them.
+
+    Beyond the edges lies what `torch.nn.functional.pad` puts there in the mode ``edges``; ``constant`` is zeros.
+    """
+    radius = math.ceil(reach * sigma)
     steps = torch.arange(-radius, radius + 1, device=images.device, dtype=images.dtype)
     kernel = torch.exp(-0.5 * (steps / sigma) ** 2)
     kernel = kernel / kernel.sum()
-    wide = pad(images, (radius, radius, radius, radius), mode="replicate")
+    wide = pad(images, (radius, radius, radius, radius), mode=edges)
     return conv2d(conv2d(wide, kernel.view(1, 1, 1, -1)), kernel.view(1, 1, -1, 1))

@@ -8,8 +8,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from fer_lightning.config.schema import nearest
-from fer_lightning.errors import ConfigError
+from fer_lightning.errors import ConfigError, nearest
 
 
 def convolutions(model: nn.Module) -> dict[str, nn.Conv2d]:

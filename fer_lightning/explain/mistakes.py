@@ -1,4 +1,4 @@
-"""Misclassified faces, each with its probabilities and its runner-up (R2)."""
+"""Misclassified faces, each with its probabilities and its runner-up."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from scipy.special import log_softmax
 
 from fer_lightning.errors import ConfigError
-from fer_lightning.explain.confusion import class_names_of
+from fer_lightning.runs.confusion_counts import class_names_of
 from fer_lightning.runs.predictions import Predictions
 
 

@@ -7,11 +7,11 @@ from fer_lightning.models.cnn_pad import CNNPad
 from fer_lightning.models.counting import ParameterCount, count_multiply_adds, count_parameters
 from fer_lightning.models.dnn import DNN
 from fer_lightning.models.fast import Fast
+from fer_lightning.models.layer_summary import Layer, Summary, model_summary
 from fer_lightning.models.options import Design, Options
 from fer_lightning.models.reference import packaged_model, packaged_models
 from fer_lightning.models.size import conv_output_size
 from fer_lightning.models.small import Small
-from fer_lightning.models.summary import Layer, Summary, model_summary
 from fer_lightning.models.vgg import VGG16, VGG19
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""R2's convolutional network."""
+"""Convolutional network of five blocks and two dense layers, of a course report on FER2013."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DESIGN: Final = Design(
 
 
 class CNN(FaceNet):
-    """R2's CNN, 4,087,879 parameters as Keras counts them.
+    """CNN of five blocks and two dense layers, 4,087,879 parameters as Keras counts them.
 
     Five blocks of convolution (5×5 in the first, 3×3 after it, "same" padding), norm, activation, 2×2
     max-pool (not in the first) and dropout; then dense layers of 512 and 256, each with norm, activation

@@ -1,4 +1,4 @@
-"""R3's two convolutional networks: three blocks of three convolutions, or of one."""
+"""Two convolutional networks of a course report: three blocks of three convolutions, or of one."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class _R3Net(FaceNet):
 
 
 class CNNDeep(_R3Net):
-    """R3's CNN of nine convolutions, 15,145,607 parameters as Keras counts them.
+    """CNN of nine convolutions, 15,145,607 parameters as Keras counts them.
 
     Three blocks of three convolutions (32 filters of 5×5, 128 of 3×3, 512 of 3×3), each convolution →
     LeakyReLU(0.05) → batch norm; 2×2 max-pool and dropout after each block; dense 512 → ReLU → batch norm.
@@ -75,7 +75,7 @@ class CNNDeep(_R3Net):
 
 
 class CNNShallow(_R3Net):
-    """R3's CNN of three convolutions, which its explanations use, 10,112,007 parameters as Keras counts them.
+    """CNN of three convolutions, which its explanations use, 10,112,007 parameters as Keras counts them.
 
     The report gives only the filters, 64, 128 and 512. The rest is our choice, as in `CNNDeep`: kernels,
     order of layers, pools, dropout and the dense layer, with one convolution in a block.

@@ -1,4 +1,4 @@
-"""R0's convolutional network, padded by layers of its own."""
+"""Convolutional network with layers of zero padding, of a course report on FER2013."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ DESIGN: Final = Design(
 
 
 class CNNPad(FaceNet):
-    """R0's CNN, 4,631,559 parameters.
+    """CNN with layers of zero padding, 4,631,559 parameters.
 
     The zeros around the maps are layers (`pad…`), as in the report: before a pool they are pooled as values,
     which a pool's own padding would not do to a maximum of negative values. Two dense layers of 1024.

@@ -1,4 +1,4 @@
-"""R2's dense network, and dense networks of another model's size."""
+"""Dense network of a course report, and dense networks of another model's size."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ RATES: Final = (0.3, 0.3, 0.4, 0.5, 0.5)
 
 
 class DNN(FaceNet):
-    """R2's dense network, 4,099,847 parameters as Keras counts them.
+    """Dense network, 4,099,847 parameters as Keras counts them.
 
     Dense layers of `widths` units, each with LeakyReLU(0.1) and dropout; no norm.
 

@@ -12,7 +12,7 @@ _LARGEST_MINIMUM = 4096
 def conv_output_size(size: int, kernel: int, stride: int = 1, padding: int = 0) -> int:
     """Return the output size of a convolution or pool in one direction, in pixels.
 
-    `floor((size + 2·padding − kernel) / stride) + 1`, as R3 derives it; 0 or less if the kernel does not fit.
+    `floor((size + 2·padding − kernel) / stride) + 1`; 0 or less if the kernel does not fit.
     """
     return (size + 2 * padding - kernel) // stride + 1
 

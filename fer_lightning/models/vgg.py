@@ -1,4 +1,4 @@
-"""R1's VGG16 and VGG19 for one grey channel, with batch norm."""
+"""VGG16 and VGG19 for one grey channel, with batch norm."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ FILTERS: Final = (64, 128, 256, 512, 512)
 class _VGG(FaceNet):
     """Five blocks of 3×3 convolutions, each with norm and activation; a 2×2 max-pool ends each block.
 
-    R1 says "batch norm after each convolution"; we read it as convolution → norm → activation, the usual
+    The course report says "batch norm after each convolution"; we read it as convolution → norm → activation, the usual
     order; `norm_position=after` is the other reading. The totals are the same. `dense` gives the units of
     each hidden dense layer and whether it has a norm.
     """
@@ -51,7 +51,7 @@ class _VGG(FaceNet):
 
 
 class VGG16(_VGG):
-    """R1's VGG16: 13 convolutions, 20,941,735 parameters as Keras counts them.
+    """VGG16: 13 convolutions, 20,941,735 parameters as Keras counts them.
 
     Flatten → norm → dense 4096 → dense 1000 → norm → logits: the first dense layer has no norm, as the
     report's total tells. Images of 32 pixels at least.
@@ -64,7 +64,7 @@ class VGG16(_VGG):
 
 
 class VGG19(_VGG):
-    """R1's VGG19: 16 convolutions, 43,070,631 parameters as Keras counts them.
+    """VGG19: 16 convolutions, 43,070,631 parameters as Keras counts them.
 
     Flatten → norm → dense 4096 → dense 4096 → dense 1000, each with a norm → logits. Images of 32 pixels at
     least.

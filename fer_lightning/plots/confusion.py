@@ -13,9 +13,9 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Normalize, to_rgb
 from matplotlib.image import AxesImage
 
-from fer_lightning.explain.confusion import Confusion
 from fer_lightning.explain.confusion_difference import ConfusionDifference
 from fer_lightning.plots.style import SEQUENTIAL, figure_style, new_axes
+from fer_lightning.runs.confusion_counts import Confusion
 
 # Purple to orange through white: told apart with every common kind of colour blindness, unlike red to green.
 DIVERGING = "PuOr_r"

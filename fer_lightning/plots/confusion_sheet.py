@@ -7,10 +7,10 @@ import math
 import numpy as np
 from PIL import Image, ImageDraw
 
-from fer_lightning.explain.confusion import Confusion
 from fer_lightning.plots.confusion import CellsData, confusion_data, readable_on
 from fer_lightning.plots.lettering import PAPER, color_bar, colored, font, wrap, write_text
 from fer_lightning.plots.style import SEQUENTIAL
+from fer_lightning.runs.confusion_counts import Confusion
 
 CELL = 56  # pixels
 _EMPTY = (0xDD, 0xDD, 0xDD)

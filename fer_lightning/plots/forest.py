@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from fer_lightning.data.label import data_label
 from fer_lightning.plots.style import BLUE, GREY, VERMILION, figure_style, new_axes
-from fer_lightning.report.cells import SYNTHETIC, difference
+from fer_lightning.report.cells import difference
 from fer_lightning.report.text import wrap_name
 from fer_lightning.stats.ablation import AblationReport
 
@@ -77,7 +78,7 @@ def effects_data(report: AblationReport) -> EffectsData:
                 text=difference(report, row) if shown else difference(report, row).split(" ")[0],
             )
         )
-    data = f"{SYNTHETIC} ({report.data_name})" if report.synthetic else report.data_name
+    data = data_label(report.data_name, report.synthetic)
     level = f"{100 * report.rules.confidence:g} %"
     over = "seeds and images" if report.n_images else "seeds"
     unit = "percentage points" if report.objective.is_share else report.objective.unit or "difference"

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from matplotlib.ticker import MaxNLocator
 from PIL import Image, ImageColor, ImageDraw
 
-from fer_lightning.plots.history import COLOURS, NAMES, history_data
+from fer_lightning.plots.learning_curves import COLOURS, NAMES, history_data
 from fer_lightning.plots.lettering import INK, PAPER, font, write_text
 
 WIDTH, HEIGHT, HEAD = 450, 326, 34  # pixels of one panel, and of the line above both

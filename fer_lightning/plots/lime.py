@@ -1,4 +1,4 @@
-"""LIME's superpixels for every class, a face a row, beside that class's row of the confusion matrix (R4)."""
+"""LIME's superpixels for every class, a face a row, beside that class's row of the confusion matrix."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from skimage.segmentation import find_boundaries
 
-from fer_lightning.explain.confusion import Confusion
 from fer_lightning.explain.lime import LimeExplanation
 from fer_lightning.plots.confusion import DIVERGING, shortened
 from fer_lightning.plots.style import GREY, ORANGE, VERMILION, figure_style
+from fer_lightning.runs.confusion_counts import Confusion
 
 _CELL, _LEFT, _RIGHT, _TOP, _BOTTOM, _HEAD = 1.05, 1.25, 1.6, 1.1, 0.75, 0.2  # inches
 _LIGHT = "#C9C9C9"

@@ -54,8 +54,8 @@ def pictures(images: np.ndarray, maps: np.ndarray, part: str, share: float = SHA
     images, maps
         ``[N, H, W]``: grey levels 0–255, and values of at least 0.
     part
-        ``face``; ``map``; ``masked``: the face's most salient pixels (R0); ``overlay``: the map over the face, the
-        more opaque the more salient (R2).
+        ``face``; ``map``; ``masked``: the face's most salient pixels; ``overlay``: the map over the face, the
+        more opaque the more salient.
     share
         Of the pixels that a masked face keeps.
     """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from matplotlib.axes import Axes
@@ -12,51 +12,32 @@ from matplotlib.axes import Axes
 from fer_lightning.plots.style import BLUE, GREY, VERMILION, figure_style, new_axes
 
 if TYPE_CHECKING:
-    import optuna
+    from optuna.trial import FrozenTrial
 
 
-@dataclass(frozen=True)
-class TrialRecord:
-    """One trial of a search as the figures see it.
-
-    Attributes
-    ----------
-    number : of the trial
-    state : COMPLETE, PRUNED, FAIL, RUNNING or WAITING
-    value : the objective; of a pruned trial what it last reported; None where there is none
-    params : parameter → value; conditional ones only where they apply
-    intermediate : step → reported value
-    log_params : parameters that were searched on a logarithmic scale
-    """
-
-    number: int
-    state: str
-    value: float | None
-    params: dict[str, object] = field(default_factory=dict)
-    intermediate: dict[int, float] = field(default_factory=dict)
-    log_params: frozenset[str] = frozenset()
-
-    @property
-    def drawn(self) -> bool:
-        """Whether there is a finite value to draw."""
-        return self.value is not None and math.isfinite(self.value)
+def last_value(trial: FrozenTrial, place: int = 0) -> float | None:
+    """A trial's objective at a place, of a pruned trial what it last reported; None where there is none."""
+    if trial.state.name == "COMPLETE" and trial.values is not None:
+        return trial.values[place]
+    if trial.state.name == "PRUNED" and trial.intermediate_values:
+        return trial.intermediate_values[max(trial.intermediate_values)]
+    return None
 
 
-def trial_records(study: optuna.Study, objective: int = 0) -> list[TrialRecord]:
-    """Trials of an Optuna study in order; of several objectives the one at place `objective`."""
-    records = []
-    for trial in study.get_trials(deepcopy=False):
-        values = trial.values
-        if values is not None and trial.state.name == "COMPLETE":
-            value: float | None = values[objective]
-        elif trial.intermediate_values and trial.state.name == "PRUNED":
-            value = trial.intermediate_values[max(trial.intermediate_values)]
-        else:
-            value = None
-        log = frozenset(name for name, space in trial.distributions.items() if getattr(space, "log", False))
-        reported = dict(trial.intermediate_values)
-        records.append(TrialRecord(trial.number, trial.state.name, value, dict(trial.params), reported, log))
-    return records
+def is_drawn(trial: FrozenTrial, place: int = 0) -> bool:
+    """Say whether a trial has a finite value to draw."""
+    value = last_value(trial, place)
+    return value is not None and math.isfinite(value)
+
+
+def log_parameters(trials: Sequence[FrozenTrial]) -> frozenset[str]:
+    """Parameters that were searched on a logarithmic scale."""
+    return frozenset(
+        name
+        for trial in trials
+        for name, space in trial.distributions.items()
+        if getattr(space, "log", False)
+    )
 
 
 @dataclass(frozen=True)
@@ -72,18 +53,32 @@ class HistoryData:
 
 
 def history_data(
-    trials: Sequence[TrialRecord], metric: str = "val/acc", *, maximize: bool = True, title: str = ""
+    trials: Sequence[FrozenTrial],
+    metric: str = "val/acc",
+    *,
+    place: int = 0,
+    maximize: bool = True,
+    title: str = "",
 ) -> HistoryData:
-    """What the history shows; the best so far counts complete trials only."""
-    complete = [
-        (t.number, t.value) for t in trials if t.state == "COMPLETE" and t.value is not None and t.drawn
-    ]
-    pruned = [(t.number, t.value) for t in trials if t.state == "PRUNED" and t.value is not None and t.drawn]
-    failed = tuple(t.number for t in trials if t.state == "FAIL" or (t.state == "COMPLETE" and not t.drawn))
+    """What the history shows of the objective at a place; the best so far counts complete trials only."""
+    drawn = {
+        state: [
+            (trial.number, last_value(trial, place) or 0.0)
+            for trial in trials
+            if trial.state.name == state and is_drawn(trial, place)
+        ]
+        for state in ("COMPLETE", "PRUNED")
+    }
+    complete, pruned = drawn["COMPLETE"], drawn["PRUNED"]
+    failed = tuple(
+        trial.number
+        for trial in trials
+        if trial.state.name == "FAIL" or (trial.state.name == "COMPLETE" and not is_drawn(trial, place))
+    )
     best: list[tuple[int, float]] = []
     for number, value in sorted(complete):
-        better = not best or (value > best[-1][1] if maximize else value < best[-1][1])
-        best.append((number, value if better else best[-1][1]))
+        improved = not best or (value > best[-1][1] if maximize else value < best[-1][1])
+        best.append((number, value if improved else best[-1][1]))
     if best and trials:
         best.append((max(t.number for t in trials), best[-1][1]))
     return HistoryData(tuple(complete), tuple(pruned), failed, tuple(best), metric, title)

@@ -6,12 +6,13 @@ import math
 import shlex
 from collections.abc import Iterable
 
+from fer_lightning.data.label import data_label
 from fer_lightning.stats.ablation import AblationReport
 from fer_lightning.stats.arm_summary import ArmSummary
 from fer_lightning.stats.power import MAX_SEEDS
 
 NONE = "–"
-SYNTHETIC = "SYNTHETIC DATA"
+NOTHING_REAL = "faces drawn by a program; nothing here is a finding about real faces"
 
 
 def number(report: AblationReport, value: float, *, signed: bool = False) -> str:
@@ -77,9 +78,8 @@ def data_line(report: AblationReport) -> str:
     images = f", {report.n_images} images judged in each run" if report.n_images else ""
     if not report.synthetic:
         return f"Data: {name}{images}."
-    return (
-        f"{SYNTHETIC} ({name}{images}): faces drawn by a program; nothing here is a finding about real faces."
-    )
+    label = data_label(f"{name}{images}", synthetic=True)
+    return f"{label}: {NOTHING_REAL}."
 
 
 def how_to_read(report: AblationReport) -> str:

@@ -6,6 +6,7 @@ import re
 import textwrap
 from collections.abc import Sequence
 
+from fer_lightning.messages import aligned
 from fer_lightning.report import cells
 from fer_lightning.report.factorial_cells import EXPLANATION, HEADER, factorial_cells, importance_line
 from fer_lightning.report.tuning_cells import tuning_lines, tuning_table
@@ -60,40 +61,32 @@ def table_cells(report: AblationReport) -> tuple[list[str], list[list[str]]]:
     return header, rows
 
 
-def aligned(header: Sequence[str], rows: Sequence[Sequence[str]], width: int = WIDTH) -> list[str]:
+def wrapped_table(header: Sequence[str], rows: Sequence[Sequence[str]], width: int = WIDTH) -> list[str]:
     """Lines of an aligned table: the first column takes what room is left and is wrapped."""
     widths = [max(len(line[i]) for line in (header, *rows)) for i in range(len(header))]
     room = width - sum(widths[1:]) - len(_GAP) * (len(header) - 1)
     widths[0] = min(widths[0], max(room, 12))
-    # Words are set left, numbers right.
-    left = {i for i, title in enumerate(header) if title in ("arm", "verdict", "left out", "term", "chosen")}
-
-    def line(values: Sequence[str]) -> str:
-        parts = [
-            v.ljust(w) if i in left else v.rjust(w)
-            for i, (v, w) in enumerate(zip(values, widths, strict=True))
-        ]
-        return _GAP.join(parts).rstrip()
-
-    lines = [line(header), _GAP.join("-" * w for w in widths)]
+    table = [header, ["-" * w for w in widths]]
     for row in rows:
         first, *more = wrap_name(row[0], widths[0])
-        lines.append(line([first, *row[1:]]))
-        lines.extend(more)
-    return lines
+        table.append([first, *row[1:]])
+        table.extend([line, *[""] * (len(row) - 1)] for line in more)
+    # Words are set left, numbers right.
+    words = ("arm", "verdict", "left out", "term", "chosen")
+    return aligned(table, left=[i for i, title in enumerate(header) if title in words])
 
 
 def to_text(report: AblationReport, width: int = WIDTH) -> str:
     """The report for the terminal; commands stand on a line of their own and are not broken."""
     first = [f"{report.title} · {cells.data_line(report)}", ""]
     # A row that is wider than the terminal stays one line, so that its words stand under their titles.
-    table = aligned(*table_cells(report), width=width)
+    table = wrapped_table(*table_cells(report), width=width)
     lines = ["", cells.how_to_read(report), cells.cost_line(report)]
     if report.tuning is not None:
-        lines += ["", *aligned(*tuning_table(report, report.tuning), width=width)]
+        lines += ["", *wrapped_table(*tuning_table(report, report.tuning), width=width)]
         lines += ["", *tuning_lines(report, report.tuning)]
     if report.factorial is not None:
-        lines += ["", *aligned(HEADER, factorial_cells(report.factorial), width)]
+        lines += ["", *wrapped_table(HEADER, factorial_cells(report.factorial), width)]
         lines += ["", EXPLANATION, importance_line(report.factorial)]
     if any(row.n_pruned or row.n_failed or row.n_unfinished for row in report.arms):
         lines.append("Left out: P pruned, F failed, U unfinished.")

@@ -6,7 +6,7 @@ from typing import Any
 
 from fer_lightning.report import cells
 from fer_lightning.stats.ablation import AblationReport
-from fer_lightning.stats.tuning import ArmTuning, TuningPart
+from fer_lightning.stats.arm_tuning import ArmTuning, TuningPart
 
 
 def setting(value: Any) -> str:

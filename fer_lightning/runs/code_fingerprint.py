@@ -14,7 +14,6 @@ from typing import Any
 
 from fer_lightning.runs.own_code import OwnModule, imported_names, own_modules
 
-CHOICES = ("refuse", "accept")
 _LOOKUPS = ("hydra.utils.get_class", "hydra.utils.get_method", "hydra.utils.get_object")
 _SHOWN = 3
 

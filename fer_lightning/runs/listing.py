@@ -10,6 +10,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from fer_lightning.config.factors import FACTORS
+from fer_lightning.config.metric_table import shares_first, single_values
+from fer_lightning.data.label import SYNTHETIC
+from fer_lightning.messages import aligned
 from fer_lightning.redact import redact
 from fer_lightning.runs.groups import DEVIATION
 from fer_lightning.runs.table import Row, columns
@@ -25,7 +28,7 @@ def render(rows: Sequence[Row], form: str, names: Sequence[str] | None = None) -
     """
     rows = [redact(row) for row in rows]
     if form == "table":
-        lines = _layout(rows, names or _shown(rows))
+        lines = _layout(rows, names or listing_columns(rows))
         return "\n".join([*lines, "", _summary(rows)])
     names = names or columns(rows)
     if form == "json":
@@ -53,10 +56,10 @@ def render_groups(groups: Sequence[Row], form: str, by: str, names: Sequence[str
                 row[name] = text + (f" ± {deviation:.2g}" if deviation else "")
         shown.append(row)
     lines = _layout(shown, [by, "runs", *names])
-    said = "mean ± standard deviation over a group's complete runs; values are of each run's best epoch"
+    note = "mean ± standard deviation over a group's complete runs; values are of each run's best epoch"
     if any(group["synthetic"] for group in groups):
-        said += "; on SYNTHETIC faces, drawn by a program"
-    return "\n".join([*lines, "", said])
+        note += f"; on {SYNTHETIC}"
+    return "\n".join([*lines, "", note])
 
 
 def _finite(value: Any) -> Any:
@@ -68,24 +71,17 @@ def _layout(rows: Sequence[Row], names: Sequence[str]) -> list[str]:
     """Return a line of heads and a line a row, columns aligned; numbers to the right."""
     cells = [[_cell(row.get(name), name) for name in names] for row in rows]
     heads = [name.removeprefix("best/") for name in names]
-    widths = [max(map(len, column)) for column in zip(heads, *cells, strict=True)]
-    numbers = [all(_is_number(row.get(name)) for row in rows) for name in names]
-
-    def line(texts: Sequence[str]) -> str:
-        parts = (
-            text.rjust(width) if right else text.ljust(width)
-            for text, width, right in zip(texts, widths, numbers, strict=True)
-        )
-        return "  ".join(parts).rstrip()
-
-    return [line(heads), *(line(row) for row in cells)]
+    words = [
+        column for column, name in enumerate(names) if not all(_is_number(row.get(name)) for row in rows)
+    ]
+    return aligned([heads, *cells], left=words)
 
 
 def _summary(rows: Sequence[Row]) -> str:
     states = {state: sum(row.get("state") == state for row in rows) for state in _in_order(rows)}
     counted = ", ".join(f"{count} {state}" for state, count in states.items())
     synthetic = sum(bool(row.get("synthetic")) for row in rows)
-    kind = f"; {synthetic} on SYNTHETIC faces, drawn by a program" if synthetic else ""
+    kind = f"; {synthetic} on {SYNTHETIC}" if synthetic else ""
     return f"{len(rows)} runs: {counted}{kind}; values are of each run's best epoch"
 
 
@@ -93,13 +89,14 @@ def _in_order(rows: Sequence[Row]) -> list[str]:
     return list(dict.fromkeys(str(row["state"]) for row in rows if row.get("state")))
 
 
-def _shown(rows: Sequence[Row]) -> list[str]:
-    """Return the columns for a terminal: identity, what differs between the runs, accuracy and loss, how it went."""
+def listing_columns(rows: Sequence[Row]) -> list[str]:
+    """Return the columns for a terminal: identity, what differs between the runs, headline metrics, how it went."""
     known = columns(rows)
     varied = [
         name for name in (*FACTORS, "model", "lr", "data") if len({str(row.get(name)) for row in rows}) > 1
     ]
-    wanted = ["run", "state", "arm", *varied, "seed", "best/val/acc", "best/val/loss", "best/epoch"]
+    measured = [f"best/val/{name}" for name in shares_first(single_values(headline=True))]
+    wanted = ["run", "state", "arm", *varied, "seed", *measured, "best/epoch"]
     return [name for name in (*wanted, "epochs", "seconds", "reason") if name in known]
 
 

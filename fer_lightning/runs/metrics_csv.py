@@ -12,9 +12,8 @@ from typing import Any
 from pytorch_lightning.loggers.logger import Logger, rank_zero_experiment
 from pytorch_lightning.utilities import rank_zero_only
 
+from fer_lightning.config.metric_table import single_values
 from fer_lightning.runs.files import write_text
-
-FIRST = ("epoch", "step", "train/loss", "train/acc", "val/loss", "val/acc")
 
 
 def read_metrics(path: Path) -> list[dict[str, float]]:
@@ -86,7 +85,9 @@ class MetricsCsv(Logger):
     def write(self) -> None:
         """Write all rows, whole or not at all."""
         seen = {key for row in self.rows.values() for key in row}
-        columns = [key for key in FIRST if key in seen] + sorted(seen - set(FIRST))
+        first = ["epoch", "step"]
+        first += [f"{split}/{name}" for split in ("train", "val") for name in single_values(headline=True)]
+        columns = [key for key in first if key in seen] + sorted(seen - set(first))
         text = io.StringIO()
         writer = csv.DictWriter(text, columns, restval="", lineterminator="\n")
         writer.writeheader()

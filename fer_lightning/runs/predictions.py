@@ -12,6 +12,9 @@ import numpy as np
 from fer_lightning.errors import DataError
 from fer_lightning.runs.files import write_arrays
 
+# The predictions of a run on its validation faces at the best epoch.
+LOGITS_FILE = "val_logits.npz"
+
 
 @dataclass(frozen=True, eq=False)
 class Predictions:
@@ -103,7 +106,7 @@ def read_predictions(path: str | Path) -> Predictions:
 
 
 def average(parts: Sequence[Predictions]) -> Predictions:
-    """Average the class probabilities of several models over the same faces (R2's ensemble).
+    """Average the class probabilities of several models over the same faces.
 
     Returns
     -------

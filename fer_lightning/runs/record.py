@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,9 +14,11 @@ from torch import nn
 from fer_lightning.data.datamodule import FaceDataModule
 from fer_lightning.data.faces import SPLITS
 from fer_lightning.models.counting import count_parameters
+from fer_lightning.redact import redact_text
+from fer_lightning.runs.best_epoch import best_epoch
 from fer_lightning.runs.files import write_json
 from fer_lightning.runs.provenance import command_line, git_state, machine, versions
-from fer_lightning.redact import redact_text
+from fer_lightning.runs.run import RECORD_FILE
 
 
 def describe_data(data: FaceDataModule) -> dict[str, Any]:
@@ -72,8 +73,8 @@ class RunRecord:
         code: Mapping[str, str] | None = None,
         code_changed: Sequence[str] = (),
     ) -> None:
-        self.path = folder / "run.json"
-        self.metric, self.sign = config.metric, 1.0 if config.mode == "max" else -1.0
+        self.path = folder / RECORD_FILE
+        self.metric, self.mode = config.metric, config.mode
         self.started = time.perf_counter()
         counted = count_parameters(model)
         self.values: dict[str, Any] = {
@@ -93,7 +94,7 @@ class RunRecord:
             "machine": machine(),
             "seconds": 0.0,
             "metric": self.metric,
-            "mode": config.mode,
+            "mode": self.mode,
             "best": None,
         }
         self._write()
@@ -108,14 +109,15 @@ class RunRecord:
         best = self.values["best"]
         return None if best is None else best.get(self.metric)
 
-    def finish(self, status: str, rows: Mapping[int, Mapping[str, float]]) -> None:
-        """Write how the run ended, its time, and the metrics of its best epoch (its last, if none is validated)."""
+    def finish(self, status: str, rows: Mapping[int, Mapping[str, float]], reason: str | None = None) -> None:
+        """Write how the run ended and why, its time, and the metrics of its best epoch."""
         self.values["status"] = status
+        if reason is not None:
+            self.values["reason"] = redact_text(reason)
         self.values["seconds"] = round(time.perf_counter() - self.started, 3)
         self.values["train_seconds"] = round(sum(row.get("seconds/train", 0.0) for row in rows.values()), 3)
-        measured = [row for row in rows.values() if not math.isnan(row.get(self.metric, math.nan))]
-        if measured:
-            best = max(measured, key=lambda row: self.sign * row[self.metric])
+        best = best_epoch((row for _, row in sorted(rows.items())), self.metric, self.mode)
+        if best is not None:
             self.values["best"] = {**best, "epoch": int(best["epoch"])}
         self.values["epochs"] = len(rows)
         self._write()

@@ -1,19 +1,15 @@
-"""Every run below a folder as one row: from its own files, from its W&B log, or from both."""
+"""Every run below a folder as one row: from its own files or, where it has none, from its W&B log."""
 
 from __future__ import annotations
 
-import json
-import math
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import yaml
-
 from fer_lightning.config.factors import factors
 from fer_lightning.errors import DataError
-from fer_lightning.runs.metrics_csv import read_metrics
+from fer_lightning.runs.run import RECORD_FILE, Run, best_numbers, is_number
 from fer_lightning.tracking.log_reader import WandbLog, read_wandb_log
 
 Row: TypeAlias = dict[str, Any]
@@ -70,19 +66,23 @@ def _find(root: Path) -> tuple[set[Path], list[Path]]:
     folders, logs = set(), []
     for place, below, names in os.walk(root):
         below[:] = [name for name in below if name not in ("checkpoints", "media")]
-        if "run.json" in names:
+        if RECORD_FILE in names:
             folders.add(Path(place))
         logs += [Path(place, name) for name in names if name.startswith("run-") and name.endswith(".wandb")]
     return folders, logs
 
 
 def _row(folder: Path, logs: list[Path], root: Path) -> Row:
+    """Return what is known of a run; W&B's logs are read only where there is no ``run.json``."""
     row: Row = {"run": os.path.relpath(folder, root)}
-    for log in logs:
-        row |= _from_log(read_wandb_log(log))
     if logs:
         row["wandb"] = " ".join(os.path.relpath(log, root) for log in logs)
-    return row | _from_files(folder)
+    run = Run(folder)
+    if run.record:
+        return row | _from_run(run)
+    for log in logs:
+        row |= _from_log(read_wandb_log(log))
+    return row
 
 
 def _from_log(log: WandbLog) -> Row:
@@ -97,62 +97,37 @@ def _from_log(log: WandbLog) -> Row:
     row |= {key: log.summary[key] for key in ("seconds", "parameters", "reason") if key in log.summary}
     epochs = [entry for entry in log.history if "epoch" in entry]
     row["epochs"] = len({entry["epoch"] for entry in epochs})
-    return row | (best or _best(epochs, "val/acc", "max"))
+    return row | (best or _as_best(best_numbers(epochs, "val/acc", "max")))
 
 
-def _from_files(folder: Path) -> Row:
-    """Return what ``run.json``, ``config.yaml`` and ``metrics.csv`` say, as far as they are there."""
-    record = _read_json(folder / "run.json")
-    if record is None:
-        return {}
-    row: Row = {}
-    if (folder / "config.yaml").is_file():
-        row |= factors(yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8")) or {})
-    data = record.get("data") or {}
+def _from_run(run: Run) -> Row:
+    """Return what a run's own files say, as far as they are there."""
+    record, data = run.record, run.record.get("data") or {}
+    row: Row = factors(run.config) if run.config else {}
     row |= {
+        "study": (run.config.get("logger") or {}).get("group"),
         "state": record.get("status"),
+        "reason": record.get("reason"),
         "seed": record.get("seed"),
         "seconds": record.get("seconds"),
         "epochs": record.get("epochs"),
         "parameters": (record.get("parameters") or {}).get("total"),
         "data": data.get("name"),
         "synthetic": data.get("synthetic"),
+        "fingerprint": data.get("fingerprint"),
         "started": record.get("started"),
         "note": record.get("note"),
     }
     if record.get("epochs") and record.get("train_seconds"):
         row["epoch_seconds"] = round(record["train_seconds"] / record["epochs"], 3)  # of training alone
-    best = {f"best/{key}": value for key, value in (record.get("best") or {}).items()}
-    if not best and (folder / "metrics.csv").is_file():
-        # Running, or killed: what it has so far.
-        metrics = read_metrics(folder / "metrics.csv")
-        row["epochs"] = len(metrics)
-        best = _best(metrics, record.get("metric", "val/acc"), record.get("mode", "max"))
-    return {key: value for key, value in (row | best).items() if value not in (None, "")}
+    if not record.get("best") and run.metrics:
+        row["epochs"] = len(run.metrics)  # of a run that is running, or was killed
+    return {key: value for key, value in (row | _as_best(run.best)).items() if value not in (None, "")}
 
 
-def _read_json(path: Path) -> dict[str, Any] | None:
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return found if isinstance(found, dict) else None
-
-
-def _best(rows: Iterable[Mapping[str, Any]], metric: str, mode: str) -> Row:
+def _as_best(metrics: Mapping[str, Any]) -> Row:
     """Return the metrics of the best epoch by their names in a summary."""
-    measured = [
-        row for row in rows if isinstance(row.get(metric), (int, float)) and not math.isnan(row[metric])
-    ]
-    if not measured:
-        return {}
-    sign = 1.0 if mode == "max" else -1.0
-    best = max(measured, key=lambda row: sign * row[metric])
-    return {f"best/{key}": value for key, value in best.items() if not key.startswith("_") and _plain(value)}
-
-
-def _plain(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    return {f"best/{key}": value for key, value in metrics.items()}
 
 
 def columns(rows: Iterable[Row]) -> list[str]:
@@ -174,6 +149,6 @@ def sort_rows(rows: Iterable[Row], key: str) -> list[Row]:
     if rows and not any(name in row for row in rows):
         raise DataError(f"sort={key}: no such column; expected one of {', '.join(columns(rows))}")
     known = [row for row in rows if row.get(name) is not None]
-    numbers = all(_plain(row[name]) for row in known)
+    numbers = all(is_number(row[name]) for row in known)
     known.sort(key=lambda row: row[name] if numbers else str(row[name]), reverse=key.startswith("-"))
     return known + [row for row in rows if row.get(name) is None]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from fer_lightning.config.objective import Objective
 from fer_lightning.errors import DataError
 from fer_lightning.stats.arm_summary import ArmSummary, seeds_to_call, smallest_called, summarize_arms
+from fer_lightning.stats.arm_tuning import TuningPart
 from fer_lightning.stats.factorial import FactorialPart, factorial_part
 from fer_lightning.stats.paired import (
     OTHER_ACCURACY,
@@ -19,7 +20,6 @@ from fer_lightning.stats.paired import (
 from fer_lightning.stats.power import Spread, spread_of
 from fer_lightning.stats.records import ArmRun, complete_by_seed
 from fer_lightning.stats.rules import Rules
-from fer_lightning.stats.tuning import TuningPart
 
 
 @dataclass(frozen=True)

@@ -6,14 +6,12 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 
 from fer_lightning.errors import DataError
-from fer_lightning.runs.predictions import Predictions, read_predictions
-
-LOGITS_FILE = "val_logits.npz"
+from fer_lightning.runs.predictions import Predictions
+from fer_lightning.runs.run import Run
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,10 +26,9 @@ class ArmRun:
     levels : factor → level, e.g. ``{"activation": "selu", "dropout": "0.5"}``
     value : the metric; for an accuracy within 0..1
     seconds : what the run took
-    logits, labels, ids : float32 [N, C], int64 [N], str [N]; read from ``directory`` when first needed
-        if they are not given
+    logits, labels, ids : float32 [N, C], int64 [N], str [N]; those of ``run`` if they are not given
     reason : why the run failed or was pruned
-    directory : the run folder
+    run : the run's folder
     """
 
     arm: str
@@ -44,7 +41,7 @@ class ArmRun:
     labels: np.ndarray | None = None
     ids: np.ndarray | None = None
     reason: str | None = None
-    directory: Path | str | None = None
+    run: Run = field(default_factory=Run)
 
     @property
     def complete(self) -> bool:
@@ -53,12 +50,10 @@ class ArmRun:
 
     @cached_property
     def predictions(self) -> Predictions | None:
-        """The validation logits, given or read from the run folder; None where there are none."""
+        """The validation logits, given or the run's; None where there are none."""
         if self.logits is not None and self.labels is not None:
             return Predictions(self.logits, self.labels, self.ids)
-        if self.directory is None or not (Path(self.directory) / LOGITS_FILE).is_file():
-            return None
-        return read_predictions(Path(self.directory) / LOGITS_FILE)
+        return self.run.predictions
 
 
 def complete_by_seed(runs: Iterable[ArmRun], arm: str) -> dict[int, ArmRun]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from fer_lightning.stats.arm_tuning import ArmTuning, TuningPart
 from fer_lightning.stats.records import ArmRun
-from fer_lightning.stats.tuning import ArmTuning, TuningPart
-from fer_lightning.sweeps.plan.planned_trial import PLAIN, PREFIX, TUNED, TUNING
+from fer_lightning.sweeps.plan.planned_trial import PREFIX, Stage
 from fer_lightning.sweeps.plan.tuning import choose
-from fer_lightning.sweeps.study.results import TrialRecord
+from fer_lightning.sweeps.study.results import Trial
 
 
-def arm_runs(trials: Sequence[TrialRecord], stage: str = PLAIN) -> list[ArmRun]:
+def arm_runs(trials: Sequence[Trial], stage: str = Stage.PLAIN) -> list[ArmRun]:
     """Return the trials of an ablation plan as the runs that the statistics compare.
 
     Parameters
@@ -36,16 +36,14 @@ def arm_runs(trials: Sequence[TrialRecord], stage: str = PLAIN) -> list[ArmRun]:
             value=trial.value,
             seconds=trial.seconds,
             reason=trial.reason,
-            directory=trial.directory,
+            run=trial.run,
         )
         for trial in trials
         if trial.arm is not None and trial.seed is not None and not trial.superseded and trial.stage == stage
     ]
 
 
-def tuned_runs(
-    trials: Sequence[TrialRecord], *, maximize: bool = True
-) -> tuple[list[ArmRun], TuningPart] | None:
+def tuned_runs(trials: Sequence[Trial], *, maximize: bool = True) -> tuple[list[ArmRun], TuningPart] | None:
     """Return every arm's runs at its own tuned settings, and how these were found; None if nothing was tuned.
 
     An arm that keeps the settings it has stands with its plain runs, which its tuned ones would repeat. One whose
@@ -56,11 +54,11 @@ def tuned_runs(
     maximize
         Whether more of the first objective is better.
     """
-    tries = [trial for trial in trials if trial.stage == TUNING and not trial.superseded]
+    tries = [trial for trial in trials if trial.stage == Stage.TUNING and not trial.superseded]
     if not tries:
         return None
     plain = arm_runs(trials)
-    made = {(run.arm, run.seed): run for run in arm_runs(trials, TUNED)}
+    made = {(run.arm, run.seed): run for run in arm_runs(trials, Stage.TUNED)}
     names = dict.fromkeys(run.arm for run in plain)
     found = {name: _search([t for t in tries if t.arm == name], name, maximize=maximize) for name in names}
     runs = [
@@ -73,7 +71,7 @@ def tuned_runs(
     return runs, TuningPart(int(tries[0].seed or 0), tuple(parameters), tuple(found.values()))
 
 
-def _search(tries: Sequence[TrialRecord], arm: str, *, maximize: bool) -> ArmTuning:
+def _search(tries: Sequence[Trial], arm: str, *, maximize: bool) -> ArmTuning:
     by_point = {int(trial.attrs["point"]): trial for trial in tries}
     # Without a trial there was nothing to tune in this arm.
     point = choose(((n, t.state, t.value) for n, t in by_point.items()), maximize=maximize) if by_point else 0
@@ -95,5 +93,5 @@ def _search(tries: Sequence[TrialRecord], arm: str, *, maximize: bool) -> ArmTun
     )
 
 
-def _complete_value(trial: TrialRecord | None) -> float | None:
+def _complete_value(trial: Trial | None) -> float | None:
     return trial.value if trial is not None and trial.state == "COMPLETE" else None

@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fer_lightning.runs.code_fingerprint import differences, listed
 from fer_lightning.sweeps.study.code import code_versions
-from fer_lightning.sweeps.study.results import TrialRecord, load_study
+from fer_lightning.sweeps.study.results import Trial
+
+if TYPE_CHECKING:
+    import optuna
 
 _FINISHED = ("COMPLETE", "PRUNED", "FAIL")
 
 
-def code_notes(place: str | Path, study_name: str | None, trials: Sequence[TrialRecord]) -> tuple[str, ...]:
+def code_notes(study: optuna.Study, trials: Sequence[Trial]) -> tuple[str, ...]:
     """Return a note if a study's trials were made with different code; none if all had the same.
 
     Parameters
     ----------
-    place, study_name
-        The study's folder or storage, and its name where there are several.
-    trials
-        All of the study.
+    study, trials
+        The study and all of its trials.
     """
-    versions = code_versions(load_study(place, study_name))
-    records = {trial.number: _record(trial) for trial in trials if not trial.superseded}
+    versions = code_versions(study)
+    records = {trial.number: trial.run.record for trial in trials if not trial.superseded}
     parts = _accepted_changes(versions, sum(trial.state in _FINISHED for trial in trials))
     parts += [
         f"trial {number} was continued after {listed(record['code_changed'])} had changed"
@@ -52,12 +51,6 @@ def _accepted_changes(versions: Sequence[Mapping[str, Any]], finished: int) -> l
         for before, after in pairwise(used)
         if (changed := differences(before["files"], after["files"]))
     ]
-
-
-def _record(trial: TrialRecord) -> dict[str, Any]:
-    """Return a trial's ``run.json``; empty for one that has not begun and for those of other programs."""
-    path = None if trial.directory is None else trial.directory / "run.json"
-    return {} if path is None or not path.is_file() else dict(json.loads(path.read_text(encoding="utf-8")))
 
 
 def _with_several_contents(fingerprints: Iterable[Mapping[str, str]]) -> list[str]:

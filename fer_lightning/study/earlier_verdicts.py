@@ -8,12 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fer_lightning.config.objective import VAL_ACC, Objective
+from fer_lightning.sweeps.study.judgement import JUDGED_BY
 
 if TYPE_CHECKING:
     import optuna
-
-# The study's user attribute by which one that was always judged by its own objective is told.
-JUDGED_BY = "judged_by"
 
 Earlier = tuple[str, bool]
 

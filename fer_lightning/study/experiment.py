@@ -15,7 +15,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from fer_lightning.config.compose import VERSION_BASE, compose_config, explain, is_sweep
+from fer_lightning.config.compose import VERSION_BASE, compose_config, describe_override_error, is_sweep
 from fer_lightning.config.schema import check_config
 from fer_lightning.errors import ConfigError, UserError
 from fer_lightning.signals import stoppable
@@ -149,7 +149,9 @@ def run_experiment(arguments: Sequence[str]) -> int:
             if isinstance(cause, UserError):
                 raise cause from None
             cause = cause.__cause__
-        raise ConfigError(explain(error, [word for word in arguments if "=" in word])) from error
+        raise ConfigError(
+            describe_override_error(error, [word for word in arguments if "=" in word])
+        ) from error
     finally:
         sys.argv = before
     return 0

@@ -23,7 +23,7 @@ from fer_lightning.tracking.start import start_run
 class WandbRun(Logger):
     """A Lightning logger that writes one W&B run.
 
-    Whatever goes wrong in W&B is said once and training goes on: the run's folder holds the same numbers.
+    A failure of W&B is logged once and training continues: the run's folder holds the same numbers.
 
     Parameters
     ----------
@@ -110,7 +110,7 @@ class WandbRun(Logger):
         return self.run
 
     def _with_run(self, action: Callable[[Any], object]) -> None:
-        """Do something with the W&B run; a failure is said once and ends logging to W&B only."""
+        """Do something with the W&B run; a failure is logged once and ends logging to W&B only."""
         run = self.experiment
         if run is None or self.failed:
             return

@@ -7,8 +7,8 @@ from functools import partial
 from typing import Any
 
 import torch
-from omegaconf import DictConfig, OmegaConf
-from torch import Tensor, nn
+from omegaconf import DictConfig
+from torch import nn
 
 from fer_lightning.config.instantiation import instantiate
 from fer_lightning.data.datamodule import FaceDataModule
@@ -16,6 +16,7 @@ from fer_lightning.errors import ConfigError, UserError
 from fer_lightning.models.size import require_any_size
 from fer_lightning.training.construct import construct, plain_node
 from fer_lightning.training.distillation import read_teachers
+from fer_lightning.training.loss import TrainingLoss
 from fer_lightning.training.module import ExpressionClassifier
 
 
@@ -99,10 +100,7 @@ def check_parts(config: DictConfig) -> None:
         if config.get("scheduler"):
             build(config.scheduler)(optimizer, total_steps=10)
     read_teachers(config.loss.teacher)
-    # The run's folder is known when the run starts; until then any will do.
-    anywhere = OmegaConf.merge(config, {"output_dir": "."})
-    assert isinstance(anywhere, DictConfig)
-    for node in (anywhere.get("callbacks") or {}).values():
+    for node in (config.get("callbacks") or {}).values():
         if node and node.get("_target_"):
             build(node)
 
@@ -124,31 +122,19 @@ def check_sizes(augmentation: nn.Module, model: nn.Module, size: int) -> None:
         require_any_size(model, f"augmentation.growth={[list(pair) for pair in growth]}", size)
 
 
-def class_weights(asked: str | list[float], counts: Tensor) -> Tensor | None:
-    """Return the loss's weight of each class, float ``[C]``, or ``None`` for all alike.
-
-    Raises
-    ------
-    ConfigError
-        As many weights were given as there are not classes.
-    """
-    if asked == "none":
-        return None
-    if asked == "balanced":
-        present = counts.clamp(min=1).float()
-        return present.sum() / (len(present) * present)
-    if len(asked) != len(counts):
-        raise ConfigError(f"loss.class_weights: {len(asked)} weights were given, expected {len(counts)}")
-    return torch.tensor([float(weight) for weight in asked])
-
-
 def build_module(
-    config: DictConfig, data: FaceDataModule, record: dict[str, Any], targets: Tensor | None = None
+    config: DictConfig, data: FaceDataModule, record: dict[str, Any], loss: TrainingLoss | None = None
 ) -> ExpressionClassifier:
     """Return the module to train, its normalization fitted on the training faces.
 
-    ``targets``, float ``[N, C]``, take the place of the labels: see
-    :func:`~fer_lightning.training.distillation.soft_targets`.
+    Parameters
+    ----------
+    config, data
+        The composed configuration and its data.
+    record
+        Plain values stored in every checkpoint.
+    loss
+        Of :func:`~fer_lightning.training.loss.build_loss`; ``None`` is plain cross-entropy.
     """
     torch.manual_seed(config.seed)
     model = build_model(config.model, image_size=data.image_size, num_classes=data.num_classes)
@@ -156,8 +142,6 @@ def build_module(
         model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     normalization = build(config.normalization)
     normalization.fit(data.training_images())
-    counts = torch.from_numpy(data.class_counts())
-    weights = OmegaConf.to_container(config.loss)["class_weights"]  # type: ignore[index, call-overload]
     return ExpressionClassifier(
         model,
         normalization,
@@ -165,10 +149,7 @@ def build_module(
         optimizer=build(config.optimizer),
         scheduler=build(config.scheduler) if config.get("scheduler") else None,
         class_names=data.faces.class_names,
-        label_smoothing=config.loss.label_smoothing,
-        mixup=config.loss.mixup,
-        class_weights=class_weights(weights, counts),
-        targets=targets,
+        loss=loss,
         seed=config.seed,
         record=record,
     )

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from omegaconf import OmegaConf
 
+from fer_lightning.config.renamed import current_config
 from fer_lightning.errors import DataError
 from fer_lightning.training.build import build, build_model
 from fer_lightning.training.module import CHECKPOINT_KEY, ExpressionClassifier
@@ -17,6 +18,8 @@ from fer_lightning.training.module import CHECKPOINT_KEY, ExpressionClassifier
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
     """Return a checkpoint's contents on the CPU; only tensors and plain values are ever unpickled.
+
+    The configuration of an earlier version is returned by its present names.
 
     Raises
     ------
@@ -32,6 +35,9 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
         raise DataError(f"{path}: not a readable checkpoint ({str(error).splitlines()[0]})") from error
     if not isinstance(checkpoint, dict) or CHECKPOINT_KEY not in checkpoint:
         raise DataError(f"{path}: a checkpoint, but not of fer_lightning")
+    record = checkpoint[CHECKPOINT_KEY]
+    if "config" in record:
+        checkpoint[CHECKPOINT_KEY] = {**record, "config": current_config(record["config"])}
     return checkpoint
 
 

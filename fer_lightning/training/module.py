@@ -13,6 +13,7 @@ from torch.optim import Optimizer
 from fer_lightning.data.augmentation import Augmentation
 from fer_lightning.data.loader import Batch
 from fer_lightning.errors import TrainingDivergedError
+from fer_lightning.training.loss import TrainingLoss
 from fer_lightning.training.metrics import classification_metrics
 
 CHECKPOINT_KEY = "fer_lightning"
@@ -35,17 +36,8 @@ class ExpressionClassifier(pl.LightningModule):
         Called with the optimizer and ``total_steps``, gives the schedule of each step.
     class_names
         In the order of the logits.
-    label_smoothing
-        Share of the target spread over all classes (Szegedy et al. 2016).
-    mixup
-        Both parameters of the beta distribution from which each batch's share of blending is drawn (Zhang et al.,
-        "mixup: beyond empirical risk minimization", 2018); 0 blends nothing. Training accuracy counts the
-        face that has the larger share.
-    class_weights
-        float ``[C]``: the loss's weight of each class; ``None`` weighs all alike.
-    targets
-        float ``[N, C]``: what to train each face on, by its position in the data; ``None`` takes the labels. See
-        `distillation`.
+    loss
+        What to minimize: see `loss`. Training accuracy counts the face that has the larger share of a blend.
     seed
         Every epoch's random numbers follow from it and the epoch's number, so that a resumed run draws what
         an uninterrupted one draws, whatever callbacks did between.
@@ -62,10 +54,7 @@ class ExpressionClassifier(pl.LightningModule):
         optimizer: Callable[..., Optimizer] | None = None,
         scheduler: Callable[..., Any] | None = None,
         class_names: Sequence[str],
-        label_smoothing: float = 0.0,
-        mixup: float = 0.0,
-        class_weights: Tensor | None = None,
-        targets: Tensor | None = None,
+        loss: TrainingLoss | None = None,
         seed: int = 0,
         record: dict[str, Any] | None = None,
     ) -> None:
@@ -73,11 +62,8 @@ class ExpressionClassifier(pl.LightningModule):
         self.model, self.normalization, self.augmentation = model, normalization, augmentation
         self.make_optimizer, self.make_scheduler = optimizer, scheduler
         self.class_names = tuple(class_names)
-        self.mixup, self.seed, self.record = mixup, seed, dict(record or {})
-        self.loss = nn.CrossEntropyLoss(weight=class_weights, label_smoothing=label_smoothing)
-        self.targets: Tensor | None
-        # On the device, and in no checkpoint.
-        self.register_buffer("targets", targets, persistent=False)
+        self.loss = loss or TrainingLoss()
+        self.seed, self.record = seed, dict(record or {})
         self.train_sums = torch.zeros(3)
         self.outputs: list[tuple[Tensor, Tensor, Tensor]] = []
         self.predictions: dict[str, Tensor] = {}
@@ -101,25 +87,12 @@ class ExpressionClassifier(pl.LightningModule):
         """Return the loss of a batch; sums stay on the device until the epoch ends."""
         images, labels, positions = batch
         images = self.augmentation(images.float())
-        targets = labels if self.targets is None else self.targets[positions]
-        if self.mixup:
-            share = self._draw_share()
-            order = torch.randperm(len(labels), device=labels.device)
-            logits = self(torch.lerp(images[order], images, share))
-            loss = share * self.loss(logits, targets) + (1 - share) * self.loss(logits, targets[order])
-        else:
-            logits = self(images)
-            loss = self.loss(logits, targets)
+        loss, logits = self.loss.of_batch(self, images, labels, positions)
         with torch.no_grad():
             right = (logits.argmax(1) == labels).sum()
             count = torch.full_like(loss, len(labels))
             self.train_sums += torch.stack([loss.detach() * count, right.to(loss.dtype), count])
         return loss
-
-    def _draw_share(self) -> float:
-        """Return the larger of two shares of a blend; on the CPU, so that no device waits for it."""
-        share = float(torch.distributions.Beta(self.mixup, self.mixup).sample())
-        return max(share, 1 - share)
 
     def on_train_epoch_end(self) -> None:
         """Log the epoch's mean training loss (as trained on) and accuracy."""

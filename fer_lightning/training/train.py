@@ -3,36 +3,26 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-import torch
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from pytorch_lightning.loggers.logger import Logger
 
-from fer_lightning.callbacks.safe_points import SafePoints
 from fer_lightning.config.precision import warn_of_precision
-from fer_lightning.config.schema import check_config
-from fer_lightning.data.datamodule import FaceDataModule
+from fer_lightning.data.label import data_label
 from fer_lightning.errors import ConfigError
 from fer_lightning.messages import first_line
 from fer_lightning.models.counting import count_parameters
-from fer_lightning.redact import redact
-from fer_lightning.runs.code_fingerprint import code_fingerprint, find_targets
-from fer_lightning.runs.files import write_text, yaml_text
-from fer_lightning.runs.metrics_csv import MetricsCsv
-from fer_lightning.runs.record import RunRecord, describe_data, is_first_process
+from fer_lightning.runs.record import is_first_process
 from fer_lightning.signals import interruption_behind
 from fer_lightning.sweeps.jobs.environment import Job
-from fer_lightning.sweeps.study.identity import FREE_KEYS
 from fer_lightning.tracking.logger import WandbRun
-from fer_lightning.training.build import build, build_data, build_module
-from fer_lightning.training.distillation import fingerprint, read_teachers, soft_targets
 from fer_lightning.training.library_warnings import quiet_libraries
-from fer_lightning.training.module import ExpressionClassifier
-from fer_lightning.training.resume import check_continuation, code_changes, find_checkpoint
+from fer_lightning.training.setup import RunSetup
 
 log = logging.getLogger(__name__)
 
@@ -66,63 +56,25 @@ class RunResult:
             found = (
                 f"best {self.record['metric']} {self.value:.4f} in epoch {best['epoch'] + 1} of {self.epochs}"
             )
-        kind = ", synthetic faces drawn by a program" if data["synthetic"] else ""
-        return (
-            f"{found} on {data['name']}{kind}; {self.record['seconds']:.1f} s; kept in {shown(self.folder)}"
-        )
-
-
-def _loggers(
-    config: DictConfig, folder: Path, record: dict[str, Any], wandb_options: dict[str, Any]
-) -> list[Logger]:
-    loggers: list[Logger] = [MetricsCsv(folder)]
-    if config.get("logger") and config.logger.get("_target_"):
-        options: dict[str, Any] = {"folder": str(folder)}
-        if config.logger["_target_"].endswith("WandbRun"):
-            given = {"run_config": record["config"], "data": record["data"], "notes": config.note or None}
-            options |= given | wandb_options
-        loggers.append(build(config.logger, **options))
-    return loggers
-
-
-def _portable(config: DictConfig) -> dict[str, Any]:
-    """Return the resolved configuration as plain values, free of secrets and of this run's place."""
-    place = config.output_dir
-    config.output_dir = "."
-    try:
-        plain: dict[str, Any] = redact(OmegaConf.to_container(config, resolve=True))
-    finally:
-        config.output_dir = place
-    return plain
-
-
-def _callbacks(config: DictConfig) -> list[pl.Callback]:
-    nodes = dict(config.get("callbacks") or {})
-    if config.data.train_on == "train_val":
-        # Nothing is validated, so no epoch is the best.
-        nodes.pop("best", None)
-    return [build(node) for node in nodes.values() if node and node.get("_target_")]
+        label = data_label(data["name"], data["synthetic"])
+        return f"{found} on {label}; {self.record['seconds']:.1f} s; kept in {shown(self.folder)}"
 
 
 def train(
     config: DictConfig,
     folder: Path,
     *,
-    extra_callbacks: list[pl.Callback] | None = None,
-    wandb_options: dict[str, Any] | None = None,
+    extra_callbacks: Sequence[pl.Callback] | None = None,
+    wandb_options: Mapping[str, Any] | None = None,
 ) -> RunResult:
     """Train and validate the model that ``config`` describes.
 
     Parameters
     ----------
-    config
-        The composed configuration.
-    folder
-        Where everything about the run is written.
-    extra_callbacks
-        Callbacks of a study, beside those of the configuration.
-    wandb_options
-        What a study knows of the W&B run: its group, id and name.
+    config, folder
+        The composed configuration; and where everything about the run is written.
+    extra_callbacks, wandb_options
+        What a study adds: callbacks, and the group, id and name of the W&B run.
 
     Raises
     ------
@@ -130,62 +82,13 @@ def train(
         Something in the configuration or the data is not as expected.
     """
     quiet_libraries()
-    OmegaConf.update(config, "output_dir", str(folder), force_add=True)
-    check_config(config)
-    if config.get("threads"):
-        torch.set_num_threads(config.threads)
-    checkpoint = find_checkpoint(config.resume, folder)
-    data = build_data(config)
-    stored: dict[str, Any] = {
-        "config": _portable(config),
-        "class_names": list(data.faces.class_names),
-        "image_size": data.image_size,
-        "data": describe_data(data),
-    }
-    stored["code"] = code_fingerprint(name for _, name in find_targets(stored["config"], FREE_KEYS))
-    # A study has checked its own code when it was opened; its trials may have begun with what it has accepted since.
-    accept = config.changed_code == "accept" or Job.current() is not None
-    stored["code_changed"] = code_changes(checkpoint, stored["code"], accept=accept) if checkpoint else []
-    teachers = read_teachers(config.loss.teacher)
-    stored["teacher"] = fingerprint(teachers)
-    targets = (
-        soft_targets(data.faces, data.train_indices, teachers, config.loss.teacher_share)
-        if teachers
-        else None
-    )
-    module = build_module(config, data, stored, targets)
-    done = check_continuation(checkpoint, stored) if checkpoint else 0
-    _announce(module, data)
-
-    loggers = _loggers(config, folder, stored, wandb_options or {})
-    if isinstance(loggers[0], MetricsCsv):
-        loggers[0].restore(done)
-    trainer = build(
-        config.trainer,
-        logger=loggers,
-        callbacks=[*_callbacks(config), *(extra_callbacks or []), SafePoints()],
-        default_root_dir=str(folder),
-    )
-    if is_first_process():
-        warn_of_precision(str(config.trainer.get("precision") or "32-true"), trainer.strategy.root_device)
-    folder.mkdir(parents=True, exist_ok=True)
-    if is_first_process():
-        write_text(folder / "config.yaml", yaml_text(stored["config"]))
-    record = RunRecord(
-        folder,
-        config,
-        stored["data"],
-        module.model,
-        continued_after=done,
-        **{key: stored[key] for key in ("teacher", "code", "code_changed")},
-    )
+    setup = RunSetup.from_config(config, folder, extra_callbacks=extra_callbacks, wandb_options=wandb_options)
+    _announce(setup)
+    record = setup.start_record()
     status, reason = "failed", None
     try:
-        _fit(trainer, module, data, checkpoint)
-        pruned = [
-            after for callback in trainer.callbacks if (after := getattr(callback, "pruned_after", None))
-        ]
-        status, reason = ("pruned", f"after epoch {pruned[0]}") if pruned else ("complete", None)
+        _fit(setup)
+        status, reason = _outcome(setup.trainer)
     except (KeyboardInterrupt, SystemExit):
         status = "interrupted"
         raise
@@ -193,25 +96,34 @@ def train(
         reason = first_line(error)
         raise
     finally:
-        record.finish(status, loggers[0].rows if isinstance(loggers[0], MetricsCsv) else {})
-        _close(loggers, record.values, status, reason)
-    return RunResult(folder, record.value, trainer.current_epoch, record.values)
+        record.finish(status, setup.metrics.rows, reason)
+        _close(setup.loggers, record.values, status, reason)
+    return RunResult(folder, record.value, setup.trainer.current_epoch, record.values)
 
 
-def _announce(module: ExpressionClassifier, data: FaceDataModule) -> None:
+def _announce(setup: RunSetup) -> None:
     """Say what is trained on what, except in a study, whose trials are announced by their number."""
-    if Job.current() is None and is_first_process():
+    if not is_first_process():
+        return
+    if Job.current() is None:
+        data, net = setup.data, setup.module.model
         faces = data.faces
-        kind = "SYNTHETIC faces, drawn by a program" if faces.synthetic else f"faces of {faces.name}"
-        model = f"{type(module.model).__name__}, {count_parameters(module.model).total:,} parameters"
-        log.info("%s, on %s %s", model, f"{len(data.train_indices):,}", kind)
+        label = data_label(faces.name, faces.synthetic)
+        model = f"{type(net).__name__}, {count_parameters(net).total:,} parameters"
+        log.info("%s, on %s faces of %s", model, f"{len(data.train_indices):,}", label)
+    precision = str(setup.config.trainer.get("precision") or "32-true")
+    warn_of_precision(precision, setup.trainer.strategy.root_device)
 
 
-def _fit(
-    trainer: pl.Trainer, module: ExpressionClassifier, data: pl.LightningDataModule, start: Path | None
-) -> None:
+def _fit(setup: RunSetup) -> None:
+    start = setup.checkpoint
     try:
-        trainer.fit(module, datamodule=data, ckpt_path=str(start) if start else None, weights_only=True)
+        setup.trainer.fit(
+            setup.module,
+            datamodule=setup.data,
+            ckpt_path=str(start) if start else None,
+            weights_only=True,
+        )
     except (Exception, SystemExit) as error:
         stopped = interruption_behind(error)
         if stopped is not None:
@@ -219,6 +131,15 @@ def _fit(
         if start and "loading state_dict" in str(error):
             raise ConfigError(f"{start}: its weights do not fit this model") from error
         raise
+
+
+def _outcome(trainer: pl.Trainer) -> tuple[str, str | None]:
+    """Return the status of a run whose fit has ended, and why."""
+    for callback in trainer.callbacks:  # type: ignore[attr-defined]
+        epoch = getattr(callback, "pruned_after", None)
+        if epoch:
+            return "pruned", f"after epoch {epoch}"
+    return "complete", None
 
 
 def _close(loggers: list[Logger], values: dict[str, Any], status: str, reason: str | None) -> None:

@@ -1,13 +1,14 @@
-"""What a job learns about its trial: a handful of environment variables that the launcher sets."""
+"""A job's trial, as JSON in the environment variable `FER_TRIAL` that the launcher sets."""
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-_PREFIX = "FER_TRIAL_"
+TRIAL = "FER_TRIAL"
 WORKER = "FER_WORKER"
 THREADS = "FER_THREADS"
 
@@ -29,31 +30,17 @@ class Job:
     resume: bool
     heartbeat: int
 
-    def variables(self) -> dict[str, str]:
-        """The environment variables that say all this."""
-        return {
-            "FER_STUDY_NAME": self.study,
-            "FER_STUDY_STORAGE": self.storage,
-            f"{_PREFIX}ID": str(self.trial_id),
-            f"{_PREFIX}NUMBER": str(self.number),
-            f"{_PREFIX}TOKEN": self.token,
-            f"{_PREFIX}DIR": str(self.directory),
-            f"{_PREFIX}RESUME": str(int(self.resume)),
-            f"{_PREFIX}HEARTBEAT": str(self.heartbeat),
-        }
+    def as_variable(self) -> str:
+        """Return the value of `FER_TRIAL`: JSON that passes Hydra's overrides and OmegaConf unchanged."""
+        text = json.dumps({**asdict(self), "directory": str(self.directory)})
+        # Written as JSON's own escapes, so that no path is taken for an interpolation or ends a quotation.
+        return text.replace("$", r"\u0024").replace("'", r"\u0027")
 
     @classmethod
     def current(cls, variables: Mapping[str, str] = os.environ) -> Job | None:
         """The trial that this process is to run; None outside of a sweep."""
-        if not variables.get(f"{_PREFIX}ID"):
+        text = variables.get(TRIAL)
+        if not text:
             return None
-        return cls(
-            study=variables["FER_STUDY_NAME"],
-            storage=variables["FER_STUDY_STORAGE"],
-            trial_id=int(variables[f"{_PREFIX}ID"]),
-            number=int(variables[f"{_PREFIX}NUMBER"]),
-            token=variables[f"{_PREFIX}TOKEN"],
-            directory=Path(variables[f"{_PREFIX}DIR"]),
-            resume=variables[f"{_PREFIX}RESUME"] == "1",
-            heartbeat=int(variables[f"{_PREFIX}HEARTBEAT"]),
-        )
+        values = json.loads(text)
+        return cls(**{**values, "directory": Path(values["directory"])})

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Protocol
 
 from hydra.core.utils import JobReturn, JobStatus
@@ -15,11 +13,11 @@ from fer_lightning.messages import reason_of
 from fer_lightning.redact import redact_text
 from fer_lightning.signals import interruption_behind, raise_if_stopped
 from fer_lightning.sweeps.hydra_private import job_result
-from fer_lightning.sweeps.jobs.environment import THREADS, Job
+from fer_lightning.sweeps.jobs.environment import THREADS, TRIAL, Job
 from fer_lightning.sweeps.queue.lease import StudyHaltedError
-from fer_lightning.sweeps.queue.trial_queue import Claim, Claims
+from fer_lightning.sweeps.queue.trial_queue import Claim, TrialQueue
 from fer_lightning.sweeps.space.override import override
-from fer_lightning.sweeps.study.objective import choose
+from fer_lightning.sweeps.study.objective_values import choose
 from fer_lightning.sweeps.study.open import StudySpec
 
 
@@ -44,7 +42,7 @@ def job_overrides(spec: StudySpec, fixed: Sequence[str], claim: Claim) -> list[s
         resume=claim.resume,
         heartbeat=options.heartbeat,
     )
-    variables = {**job.variables(), THREADS: str(options.threads)}
+    variables = {TRIAL: job.as_variable(), THREADS: str(options.threads)}
     return [
         *fixed,
         *claim.overrides,
@@ -57,7 +55,7 @@ def job_overrides(spec: StudySpec, fixed: Sequence[str], claim: Claim) -> list[s
 def run_jobs(
     spec: StudySpec,
     launcher: HydraLauncher,
-    claims: Claims,
+    queue: TrialQueue,
     batch: list[Claim],
     overrides: list[list[str]],
     compose: Callable[[list[str]], object],
@@ -80,62 +78,55 @@ def run_jobs(
         stopped = interruption_behind(error)
         if stopped is not None:
             raise stopped from None
-        _after_failed_launch(claims, batch, overrides, compose, error)
+        _after_failed_launch(queue, batch, overrides, compose, error)
         return
     results = [job_result(job) for job in returns]
     halted = [isinstance(result, StudyHaltedError) for result in results]
     for claim, result, at_fault in zip(batch, returns, halted, strict=True):
         # The machine failed, not the trial: it waits, or is found without its process at the next start.
         if not at_fault:
-            _settle(spec, claims, claim, result)
+            _tell(spec, queue, claim, result)
     if any(halted):
         raise results[halted.index(True)]
 
 
 def _after_failed_launch(
-    claims: Claims,
+    queue: TrialQueue,
     batch: list[Claim],
     overrides: list[list[str]],
     compose: Callable[[list[str]], object],
     error: Exception,
 ) -> None:
     """Tell a trial that cannot be composed from a job whose process died and from a launcher that does not work."""
-    began = any(claims.has_begun(claim) for claim in batch)
+    began = any(queue.has_begun(claim) for claim in batch)
     at_fault = False
     for claim, words in zip(batch, overrides, strict=True):
         try:
             compose(words)
         except Exception as cause:
-            claims.settle(claim, TrialState.FAIL, reason=reason_of(cause))
+            queue.tell(claim, TrialState.FAIL, reason=reason_of(cause))
             at_fault = True
     # The others go back to the queue; those that began are in their own processes' hands, or found dead later.
-    claims.release(batch)
+    queue.requeue(batch)
     if not began and not at_fault:
         raise StudyHaltedError(f"the launcher failed: {reason_of(error)}") from error
 
 
-def _settle(spec: StudySpec, claims: Claims, claim: Claim, result: JobReturn) -> None:
+def _tell(spec: StudySpec, queue: TrialQueue, claim: Claim, result: JobReturn) -> None:
     """Tell the result of a job that returned it, or why there is none."""
     value = job_result(result)
     if isinstance(value, TrialPruned):
-        claims.settle(claim, TrialState.PRUNED, reason=str(value) or "pruned by the job")
+        queue.tell(claim, TrialState.PRUNED, reason=str(value) or "pruned by the job")
     elif result.status != JobStatus.COMPLETED:
         raise_if_stopped()  # what failed after a signal counts as its consequence
         reason = reason_of(value) if isinstance(value, BaseException) else "the job failed"
-        claims.settle(claim, TrialState.FAIL, reason=reason)
+        queue.tell(claim, TrialState.FAIL, reason=reason)
     elif value is None:
-        claims.settle(claim, TrialState.FAIL, reason="the job returned no result but None")
+        queue.tell(claim, TrialState.FAIL, reason="the job returned no result but None")
     else:
         try:
             values = choose(value, spec.options.objective)
         except ValueError as error:
-            claims.settle(claim, TrialState.FAIL, reason=redact_text(str(error)))
+            queue.tell(claim, TrialState.FAIL, reason=redact_text(str(error)))
         else:
-            claims.settle(claim, TrialState.COMPLETE, values=values)
-
-
-def write_once(path: Path, text: str) -> None:
-    """Write a file that several peers may write at once."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+            queue.tell(claim, TrialState.COMPLETE, values=values)

@@ -26,11 +26,11 @@ from fer_lightning.signals import (
 from fer_lightning.sweeps.jobs.environment import Job
 from fer_lightning.sweeps.jobs.task import keep_traceback
 from fer_lightning.sweeps.queue.heartbeat import Heartbeat
-from fer_lightning.sweeps.queue.lease import Hold, StudyHaltedError, TrialTakenError
+from fer_lightning.sweeps.queue.lease import Lease, StudyHaltedError, TrialTakenError
 from fer_lightning.sweeps.queue.recovery import SPENT, seconds_since_start
 from fer_lightning.sweeps.study.algorithms import build_pruner
 from fer_lightning.sweeps.study.lock import claim_lock
-from fer_lightning.sweeps.study.objective import Values, choose, last_value
+from fer_lightning.sweeps.study.objective_values import Values, choose, last_value
 from fer_lightning.sweeps.study.storage import open_storage
 
 log = logging.getLogger(__name__)
@@ -72,8 +72,8 @@ class TrialSession:
         study.pruner = build_pruner(about.get("pruner"))
         self._objectives: list[str] = about.get("objectives") or ["value"]
         self._storage = study._storage
-        self._hold = Hold(job, self._storage)
-        self.resumed = self._hold.take()
+        self._lease = Lease(job, self._storage)
+        self.resumed = self._lease.take()
         self._trial = optuna.Trial(study, job.trial_id)
         self._told = False
 
@@ -97,7 +97,7 @@ class TrialSession:
         try:
             with shielded():
                 self._around.enter_context(stoppable())
-                self._around.enter_context(Heartbeat(self.job.heartbeat, self._hold.beat))
+                self._around.enter_context(Heartbeat(self.job.heartbeat, self._lease.beat))
         except BaseException as error:  # a signal that came meanwhile
             self.__exit__(type(error), error, error.__traceback__)
             raise
@@ -106,7 +106,7 @@ class TrialSession:
     def report(self, value: float, step: int) -> None:
         """Report the objective at a step (an epoch, from 0); one reported before is left as it is."""
         raise_if_stopped()
-        self._hold.check()
+        self._lease.check()
         if len(self._objectives) > 1 or step in self.reported_steps:
             return
         with self._storage_errors():
@@ -115,7 +115,7 @@ class TrialSession:
     def should_prune(self) -> bool:
         """Whether the study's pruner gives the trial up; always False with several objectives."""
         raise_if_stopped()
-        self._hold.check()
+        self._lease.check()
         if len(self._objectives) > 1:
             return False
         with self._storage_errors():
@@ -158,12 +158,12 @@ class TrialSession:
     def interrupt(self) -> None:
         """Put the trial back into the queue: same parameters, same folder, nothing lost from the budget."""
         with shielded():
-            self._hold.give_back()
+            self._lease.give_back()
             self._told = True
 
     def _tell(self, state: TrialState, values: list[float] | None = None, reason: str | None = None) -> None:
         with self._storage_errors(), claim_lock(self.job.storage, self.job.study):
-            trial = self._hold.trial()
+            trial = self._lease.trial()
             seconds = float(trial.system_attrs.get(SPENT, 0.0)) + seconds_since_start(trial)
             self._storage.set_trial_user_attr(self.job.trial_id, "seconds", round(seconds, 3))
             if reason is not None:

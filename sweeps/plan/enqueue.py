@@ -8,18 +8,18 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from fer_lightning.sweeps.plan.plan import Plan
-from fer_lightning.sweeps.plan.planned_trial import PLAIN, TUNING, Cell, CellKey
+from fer_lightning.sweeps.plan.planned_trial import PlannedTrial, Stage, TrialKey
 from fer_lightning.sweeps.plan.tuning import choose
 
 
-def cell_of(trial: FrozenTrial) -> CellKey | None:
+def key_of_trial(trial: FrozenTrial) -> TrialKey | None:
     """The place of a plan's trial in the plan; None for a trial of a search."""
     attrs = trial.user_attrs
     if "arm" not in attrs:
         return None
-    stage = str(attrs.get("stage", PLAIN))
-    point = int(attrs.get("point", 0)) if stage == TUNING else 0
-    return CellKey(str(attrs["arm"]), int(attrs["seed"]), stage, point)
+    stage = Stage(attrs.get("stage", Stage.PLAIN))
+    point = int(attrs.get("point", 0)) if stage == Stage.TUNING else 0
+    return TrialKey(str(attrs["arm"]), int(attrs["seed"]), stage, point)
 
 
 def enqueue(study: optuna.Study, plan: Plan, *, maximize: bool, retry_failed: bool = False) -> int:
@@ -32,42 +32,42 @@ def enqueue(study: optuna.Study, plan: Plan, *, maximize: bool, retry_failed: bo
     How many trials the plan will have in all, as far as is known: an arm that keeps its own settings has no
     tuned trials, since they would repeat its plain ones.
     """
-    latest = latest_by_cell(study.get_trials(deepcopy=False))
-    cells = [*plan.cells, *plan.tuning_cells]
+    latest = latest_by_key(study.get_trials(deepcopy=False))
+    planned_trials = [*plan.plain_trials, *plan.tuning_trials]
     size = plan.size
     for arm in plan.arms if plan.tuning is not None else ():
         point = chosen_point(latest.values(), arm.name, maximize=maximize)
         if point is not None:
-            found = plan.tuned_cells(arm, point)
-            cells += found
-            size -= len(plan.seeds) - len(found)
-    for cell in cells:
-        present = latest.get(cell.key)
+            tuned = plan.tuned_trials(arm, point)
+            planned_trials += tuned
+            size -= len(plan.seeds) - len(tuned)
+    for planned in planned_trials:
+        present = latest.get(planned.key)
         again = retry_failed and present is not None and present.state == TrialState.FAIL
-        if present is None or (again and cell.stage != TUNING):
-            study.add_trial(_waiting(cell))
+        if present is None or (again and planned.stage != Stage.TUNING):
+            study.add_trial(_waiting(planned))
     return size
 
 
-def latest_by_cell(trials: Iterable[FrozenTrial]) -> dict[CellKey, FrozenTrial]:
+def latest_by_key(trials: Iterable[FrozenTrial]) -> dict[TrialKey, FrozenTrial]:
     """The last trial of each place in the plan: a failed one may have been run once more."""
-    return {cell: trial for trial in trials if (cell := cell_of(trial)) is not None}
+    return {key: trial for trial in trials if (key := key_of_trial(trial)) is not None}
 
 
 def chosen_point(trials: Iterable[FrozenTrial], arm: str, *, maximize: bool) -> int | None:
     """The point that an arm's tuning trials choose; None while they are not all done, or there are none."""
     tries = [
-        (cell.point, trial.state.name, trial.values[0] if trial.values else None)
+        (key.point, trial.state.name, trial.values[0] if trial.values else None)
         for trial in trials
-        if (cell := cell_of(trial)) is not None and cell.stage == TUNING and cell.arm == arm
+        if (key := key_of_trial(trial)) is not None and key.stage == Stage.TUNING and key.arm == arm
     ]
     return choose(tries, maximize=maximize) if tries else None
 
 
-def _waiting(cell: Cell) -> FrozenTrial:
-    attrs = {"arm": cell.arm.name, "seed": cell.seed, "overrides": cell.overrides}
-    if cell.stage != PLAIN:
-        attrs |= {"stage": cell.stage, "point": cell.point, "settings": dict(cell.settings)}
+def _waiting(planned: PlannedTrial) -> FrozenTrial:
+    attrs = {"arm": planned.arm.name, "seed": planned.seed, "overrides": planned.overrides}
+    if planned.stage != Stage.PLAIN:
+        attrs |= {"stage": planned.stage.value, "point": planned.point, "settings": dict(planned.settings)}
     return create_trial(
-        state=TrialState.WAITING, system_attrs={"fixed_params": cell.params}, user_attrs=attrs
+        state=TrialState.WAITING, system_attrs={"fixed_params": planned.params}, user_attrs=attrs
     )

@@ -10,7 +10,7 @@ from typing import Any
 from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
 
 from fer_lightning.errors import ConfigError
-from fer_lightning.sweeps.plan.planned_trial import PREFIX, TUNED, TUNING, Arm, Cell, CellKey
+from fer_lightning.sweeps.plan.planned_trial import PREFIX, Arm, PlannedTrial, Stage, TrialKey
 from fer_lightning.sweeps.plan.tuning import Tuning
 from fer_lightning.sweeps.space.override import element, key_of
 from fer_lightning.sweeps.space.search_space import Parameter
@@ -54,36 +54,36 @@ class Plan:
     seed_key: str = "seed"
 
     @property
-    def cells(self) -> list[Cell]:
+    def plain_trials(self) -> list[PlannedTrial]:
         """All trials, seed by seed, so that a study stopped early compares all arms over fewer seeds."""
-        return [Cell(arm, seed, seed_key=self.seed_key) for seed in self.seeds for arm in self.arms]
+        return [PlannedTrial(arm, seed, seed_key=self.seed_key) for seed in self.seeds for arm in self.arms]
 
     @property
-    def tuning_cells(self) -> list[Cell]:
+    def tuning_trials(self) -> list[PlannedTrial]:
         """The trials that look for each arm's settings, point by point; of equal ones the first."""
         if self.tuning is None:
             return []
-        found: dict[tuple[str, str], Cell] = {}
+        distinct: dict[tuple[str, str], PlannedTrial] = {}
         for point in range(self.tuning.n_trials):
             for arm in self.arms:
                 if self.tunable(arm):
-                    cell = self.tried(arm, point, TUNING, self.tuning.seed)
-                    found.setdefault((arm.name, repr(cell.settings)), cell)
-        return list(found.values())
+                    planned = self.tried(arm, point, Stage.TUNING, self.tuning.seed)
+                    distinct.setdefault((arm.name, repr(planned.settings)), planned)
+        return list(distinct.values())
 
-    def tuned_cells(self, arm: Arm, point: int) -> list[Cell]:
+    def tuned_trials(self, arm: Arm, point: int) -> list[PlannedTrial]:
         """The trials that compare an arm at a point's settings; none for its own, which it has run at already."""
         if point == 0:
             return []
-        return [self.tried(arm, point, TUNED, seed) for seed in self.seeds]
+        return [self.tried(arm, point, Stage.TUNED, seed) for seed in self.seeds]
 
-    def tried(self, arm: Arm, point: int, stage: str, seed: int) -> Cell:
+    def tried(self, arm: Arm, point: int, stage: Stage, seed: int) -> PlannedTrial:
         """An arm under a seed with the settings of a point, 0 being its own."""
         assert self.tuning is not None
         tunable = self.tunable(arm)
         values = self.tuning.points[point - 1] if point else {}
         own = self.tuning.own.get(arm.name, {})
-        return Cell(
+        return PlannedTrial(
             arm,
             seed,
             stage,
@@ -105,15 +105,18 @@ class Plan:
     @property
     def size(self) -> int:
         """The number of trials, if every tuned arm finds other settings than its own."""
-        return len(self.keys_of_cells)
+        return len(self.trial_keys)
 
     @property
-    def keys_of_cells(self) -> set[CellKey]:
+    def trial_keys(self) -> set[TrialKey]:
         """Every trial that may belong to the plan, whatever the tuning chooses."""
-        keys = {cell.key for cell in (*self.cells, *self.tuning_cells)}
+        keys = {planned.key for planned in (*self.plain_trials, *self.tuning_trials)}
         if self.tuning is not None:
             keys |= {
-                CellKey(arm.name, s, TUNED) for arm in self.arms if self.tunable(arm) for s in self.seeds
+                TrialKey(arm.name, s, Stage.TUNED)
+                for arm in self.arms
+                if self.tunable(arm)
+                for s in self.seeds
             }
         return keys
 

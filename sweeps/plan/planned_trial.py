@@ -4,17 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 from fer_lightning.sweeps.space.override import key_of, override
 
-# What a plan's trial is run for, kept with it: the comparison at the command's settings, the search for an arm's
-# own, and the comparison at those.
-PLAIN = "plain"
-TUNING = "tuning"
-TUNED = "tuned"
 # Begins the names of tuned parameters in Optuna's record, where a factor may have the same name.
 PREFIX = "tuning."
+
+
+class Stage(StrEnum):
+    """Purpose of a plan's trial, stored with it.
+
+    The comparison of arms at the command's settings, the search for an arm's own settings, and the comparison at
+    those.
+    """
+
+    PLAIN = "plain"
+    TUNING = "tuning"
+    TUNED = "tuned"
 
 
 @dataclass(frozen=True)
@@ -27,18 +35,18 @@ class Arm:
 
 
 @dataclass(frozen=True)
-class CellKey:
-    """What tells a plan's trials apart; `point` is that of a tuning trial, else 0."""
+class TrialKey:
+    """Identity of a planned trial; `point` is that of a tuning trial, else 0."""
 
     arm: str
     seed: int
-    stage: str = PLAIN
+    stage: Stage = Stage.PLAIN
     point: int = 0
 
 
 @dataclass(frozen=True)
-class Cell:
-    """One trial of a plan: an arm under a seed, when tuned with some settings of its own.
+class PlannedTrial:
+    """A trial of a plan: an arm under a seed, when tuned with some settings of its own.
 
     `settings` are the values of the arm's tuned parameters by name, `drawn` those of them that differ from what
     the arm has anyway, and `changes` the overrides that set the drawn ones.
@@ -46,7 +54,7 @@ class Cell:
 
     arm: Arm
     seed: int
-    stage: str = PLAIN
+    stage: Stage = Stage.PLAIN
     point: int = 0
     settings: Mapping[str, Any] = field(default_factory=dict)
     drawn: Mapping[str, Any] = field(default_factory=dict)
@@ -54,9 +62,9 @@ class Cell:
     seed_key: str = "seed"
 
     @property
-    def key(self) -> CellKey:
-        """What tells it from the plan's other trials."""
-        return CellKey(self.arm.name, self.seed, self.stage, self.point if self.stage == TUNING else 0)
+    def key(self) -> TrialKey:
+        """Identity within the plan."""
+        return TrialKey(self.arm.name, self.seed, self.stage, self.point if self.stage == Stage.TUNING else 0)
 
     @property
     def params(self) -> dict[str, Any]:

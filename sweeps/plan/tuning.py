@@ -11,7 +11,7 @@ from typing import Any
 from optuna.distributions import FloatDistribution, IntDistribution
 
 from fer_lightning.errors import ConfigError
-from fer_lightning.sweeps.space.parse import parse_parameter
+from fer_lightning.sweeps.space.parse_space import parse_parameter
 from fer_lightning.sweeps.space.search_space import Parameter
 
 _WHERE = "ablation.tuning"

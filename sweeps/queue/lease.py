@@ -1,4 +1,4 @@
-"""A job's hold on its trial: taken when the job begins, given up when it ends, and lost if it falls silent."""
+"""A job's lease of its trial: taken when the job begins, given up when it ends, and lost if it falls silent."""
 
 from __future__ import annotations
 
@@ -51,8 +51,8 @@ def storage_failures_halt(url: str) -> Iterator[None]:
         raise StudyHaltedError(f"the study's storage {url} failed: {reason_of(error)}") from error
 
 
-class Hold:
-    """What says that this process, and no other, runs the trial: the token of the claim."""
+class Lease:
+    """A job's right to run its trial, proved by the token of the claim."""
 
     def __init__(self, job: Job, storage: BaseStorage) -> None:
         self._job = job

@@ -11,12 +11,12 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.trial import FrozenTrial, TrialState
 
 from fer_lightning.errors import RunsFailedError
-from fer_lightning.sweeps.plan.enqueue import enqueue, latest_by_cell
+from fer_lightning.sweeps.plan.enqueue import enqueue, latest_by_key
 from fer_lightning.sweeps.queue.heartbeat import record_beat
 from fer_lightning.sweeps.queue.owner import OWNER, Owner
 from fer_lightning.sweeps.queue.recovery import ATTEMPTS, Recovery, requeue, seconds_since_start
 from fer_lightning.sweeps.study.lock import claim_lock
-from fer_lightning.sweeps.study.objective import last_value
+from fer_lightning.sweeps.study.objective_values import last_value
 from fer_lightning.sweeps.study.open import StudySpec
 
 
@@ -39,7 +39,7 @@ class Claim:
     resume: bool
 
 
-class Claims:
+class TrialQueue:
     """The study's trials seen as work: what is waiting, running and done."""
 
     def __init__(self, study: optuna.Study, spec: StudySpec) -> None:
@@ -48,9 +48,9 @@ class Claims:
         self._spec = spec
         self._budget = spec.budget
         self._recovery = Recovery(grace=spec.options.grace, max_deaths=spec.options.max_deaths)
-        self._cells = None if spec.plan is None else spec.plan.keys_of_cells
+        self._keys = None if spec.plan is None else spec.plan.trial_keys
         self._exhausted = False
-        self._taken: list[Claim] = []
+        self._last_claims: list[Claim] = []
         with claim_lock(spec.url, spec.name):
             self._enqueue_tuned()
 
@@ -61,10 +61,10 @@ class Claims:
 
     @property
     def exhausted(self) -> bool:
-        """Whether the last `take` found nothing to claim and nobody at work, so that nothing can come any more."""
+        """Whether the last `claim` found nothing to claim and nobody at work, so that nothing can come any more."""
         return self._exhausted
 
-    def take(self, count: int) -> list[Claim]:
+    def claim(self, count: int) -> list[Claim]:
         """Claim up to `count` trials: what waits (the interrupted and the plan's) first, then new ones.
 
         Raises
@@ -72,7 +72,7 @@ class Claims:
         TooManyFailuresError
             If `max_failures` trials have failed.
         """
-        claims = self._taken = []
+        claims = self._last_claims = []
         with claim_lock(self._spec.url, self._spec.name):
             self._recovery.run(self._storage, self._study._study_id, self._spec.sweep_dir)
             self._enqueue_tuned()
@@ -87,9 +87,9 @@ class Claims:
         return claims
 
     @property
-    def taken(self) -> list[Claim]:
-        """What the last `take` claimed, even if a signal kept it from returning."""
-        return self._taken
+    def last_claims(self) -> list[Claim]:
+        """What the last `claim` claimed, even if a signal kept it from returning."""
+        return self._last_claims
 
     def _enqueue_tuned(self) -> None:
         """Enqueue the comparisons of the arms whose settings have become known."""
@@ -99,12 +99,12 @@ class Claims:
             self._budget = min(size, wanted or size)
 
     def trials(self) -> list[FrozenTrial]:
-        """The study's trials that belong to this command: of a plan, the latest of each cell."""
+        """The study's trials that belong to this command: of a plan, the latest of each key."""
         trials = self._storage.get_all_trials(self._study._study_id, deepcopy=False)
-        if self._cells is None:
+        if self._keys is None:
             return trials
-        latest = latest_by_cell(trials)
-        ours = (trial for cell, trial in latest.items() if cell in self._cells)
+        latest = latest_by_key(trials)
+        ours = (trial for key, trial in latest.items() if key in self._keys)
         return sorted(ours, key=lambda trial: trial.number)
 
     def _next(self, trials: list[FrozenTrial]) -> optuna.Trial | None:
@@ -176,7 +176,7 @@ class Claims:
             warnings.simplefilter("ignore", ExperimentalWarning)
             return self._spec.space.suggest(trial, self._spec.lookup)
 
-    def release(self, claims: list[Claim]) -> None:
+    def requeue(self, claims: list[Claim]) -> None:
         """Put trials that this process holds and has not finished back into the queue."""
         with claim_lock(self._spec.url, self._spec.name):
             for claim in claims:
@@ -184,7 +184,7 @@ class Claims:
                 if trial is not None:
                     requeue(self._storage, trial, seconds=seconds_since_start(trial))
 
-    def settle(
+    def tell(
         self,
         claim: Claim,
         state: TrialState,

@@ -17,7 +17,7 @@ from hydra.core.override_parser.types import (
 
 from fer_lightning.errors import ConfigError
 from fer_lightning.sweeps.space.override import key_of
-from fer_lightning.sweeps.space.parse import parse_parameter
+from fer_lightning.sweeps.space.parse_space import parse_parameter
 from fer_lightning.sweeps.space.search_space import Parameter, SearchSpace
 
 # What a tag on an interval or a range asks for.

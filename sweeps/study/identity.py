@@ -8,6 +8,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from fer_lightning.config.flatten import flatten
+from fer_lightning.config.renamed import current_flat, earlier_flat
 from fer_lightning.errors import ConfigError
 from fer_lightning.redact import redact
 
@@ -21,7 +23,7 @@ FREE_KEYS = (
     "resume",
     "threads",
     "changed_code",
-    "output_dir",
+    "output_dir",  # of other programs
     "ablation",
     "search_space",
     "hydra",
@@ -48,20 +50,15 @@ def fixed_part(config: Mapping[str, Any], varied: Iterable[str]) -> dict[str, An
         Keys that the search space or the plan sets; a key takes everything below it along.
     """
     left_out = {*FREE_KEYS, *(key.replace("/", ".") for key in varied)}
-    flat = flatten(config)
+    flat = flat_json(config)
     kept: dict[str, Any] = redact({key: value for key, value in flat.items() if not _is_below(key, left_out)})
     return kept
 
 
-def flatten(node: Any, prefix: str = "") -> dict[str, Any]:
+def flat_json(node: Any) -> dict[str, Any]:
     """Return nested mappings as one with dotted keys, of JSON values."""
-    if isinstance(node, Mapping) and node:
-        flat: dict[str, Any] = {}
-        for key, value in node.items():
-            flat |= flatten(value, f"{prefix}{key}.")
-        return flat
     # Through JSON, so that what was stored and what is read now are alike (a tuple is a list).
-    return {prefix.removesuffix("."): json.loads(json.dumps(node, default=str))}
+    return {key: json.loads(json.dumps(value, default=str)) for key, value in flatten(node).items()}
 
 
 def _is_below(key: str, keys: set[str]) -> bool:
@@ -70,8 +67,11 @@ def _is_below(key: str, keys: set[str]) -> bool:
 
 
 def study_name(label: str, data: str, fixed: Mapping[str, Any]) -> str:
-    """Name a study ``<label>-<data>-<8 hex digits of everything that is fixed>``."""
-    digest = hashlib.sha256(json.dumps(fixed, sort_keys=True, default=str).encode()).hexdigest()
+    """Name a study ``<label>-<data>-<8 hex digits of everything that is fixed>``.
+
+    The digits are those of the earliest names of modules and keys, so that a study keeps its name.
+    """
+    digest = hashlib.sha256(json.dumps(earlier_flat(fixed), sort_keys=True, default=str).encode()).hexdigest()
     words = [re.sub(r"[^A-Za-z0-9_.]+", "_", word).strip("_") for word in (label, data) if word]
     return "-".join([*words, digest[:8]])
 
@@ -84,7 +84,7 @@ def require_same(name: str, stored: Mapping[str, Any], present: Mapping[str, Any
     ConfigError
         Naming the first differing key, both values and the way out.
     """
-    before, now = flatten(stored), flatten(present)
+    before, now = current_flat(flat_json(stored)), flat_json(present)
     # What is varied first: a key that is searched in one of them and fixed in the other differs twice.
     for key in sorted({*before, *now}, key=lambda key: (key.split(".")[0] not in _VARIED, key)):
         if before.get(key) != now.get(key) or (key in before) != (key in now):

@@ -8,6 +8,9 @@ from typing import Any
 from fer_lightning.config.objective import UNNAMED, known_direction
 from fer_lightning.errors import ConfigError
 
+# The study's user attribute by which one that was always judged by its own objective is told.
+JUDGED_BY = "judged_by"
+
 _MODES = {True: "max", False: "min"}
 _HIGHER = {"max": True, "maximize": True, "min": False, "minimize": False}
 

@@ -16,7 +16,6 @@ from optuna.study import StudyDirection
 
 from fer_lightning.errors import ConfigError
 from fer_lightning.redact import redact, redact_text
-from fer_lightning.study.earlier_verdicts import JUDGED_BY
 from fer_lightning.sweeps.options import SweepOptions
 from fer_lightning.sweeps.plan.enqueue import enqueue
 from fer_lightning.sweeps.plan.plan import Plan
@@ -25,7 +24,9 @@ from fer_lightning.sweeps.study.address import storage_file
 from fer_lightning.sweeps.study.algorithms import build_pruner, build_sampler
 from fer_lightning.sweeps.study.code import check_code, keep_code
 from fer_lightning.sweeps.study.identity import require_same
+from fer_lightning.sweeps.study.judgement import JUDGED_BY
 from fer_lightning.sweeps.study.lock import claim_lock
+from fer_lightning.sweeps.study.place import read_place
 from fer_lightning.sweeps.study.storage import open_storage
 
 _STARTS = "fer:starts"
@@ -82,12 +83,14 @@ def open_study(spec: StudySpec) -> optuna.Study:
     Raises
     ------
     ConfigError
-        If the study exists with another fixed configuration, space, plan, direction or code.
+        If the study exists with another fixed configuration, space, plan, direction or code, or its folder is another
+        study's.
     """
     options = spec.options
     _try_options(spec)
     with claim_lock(spec.url, spec.name):
         storage = open_storage(spec.url, options.heartbeat, options.grace)
+        _refuse_shared_folder(spec, storage)
         study = _create_or_load(spec, storage)
         starts = int(study._storage.get_study_system_attrs(study._study_id).get(_STARTS, 0))
         study._storage.set_study_system_attr(study._study_id, _STARTS, starts + 1)
@@ -102,6 +105,23 @@ def _try_options(spec: StudySpec) -> None:
     build_sampler(dict(spec.options.sampler), spec.space, seed=0)
     build_pruner(None if spec.options.pruner is None else dict(spec.options.pruner))
     assert spec.budget > 0
+
+
+def _refuse_shared_folder(spec: StudySpec, storage: BaseStorage) -> None:
+    """Refuse a folder in which another study keeps its trials: theirs would have the same folders."""
+    summaries = optuna.get_all_study_summaries(storage, include_best_trial=False)
+    here = [summary.study_name for summary in summaries if _is_folder_of(summary.user_attrs, spec)]
+    placed = read_place(spec.sweep_dir)
+    others = [name for name in (*here, *([placed[1]] if placed else [])) if name != spec.name]
+    if others:
+        raise ConfigError(
+            f"hydra.sweep.dir={redact_text(str(spec.sweep_dir))}: holds the study {others[0]}; expected a folder for "
+            f"{spec.name} alone, such as hydra.sweep.dir=studies/{spec.name}"
+        )
+
+
+def _is_folder_of(user_attrs: Mapping[str, Any], spec: StudySpec) -> bool:
+    return user_attrs.get("directory") in (str(spec.sweep_dir), redact_text(str(spec.sweep_dir)))
 
 
 def _create_or_load(spec: StudySpec, storage: BaseStorage) -> optuna.Study:

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from optuna.trial import FrozenTrial, TrialState
 
 from fer_lightning.errors import RunsFailedError
-from fer_lightning.sweeps.plan.enqueue import cell_of
-from fer_lightning.sweeps.plan.planned_trial import PLAIN
+from fer_lightning.sweeps.plan.enqueue import key_of_trial
+from fer_lightning.sweeps.plan.planned_trial import Stage
 from fer_lightning.sweeps.study.open import StudySpec
 
 _SHOWN = 3
@@ -40,8 +40,8 @@ def failure_of(trials: Sequence[FrozenTrial], spec: StudySpec) -> RunsFailedErro
 
 
 def _runs_of(arm: str, trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
-    cells = ((cell_of(trial), trial) for trial in trials)
-    return [trial for cell, trial in cells if cell is not None and cell.arm == arm and cell.stage == PLAIN]
+    keyed = ((key_of_trial(trial), trial) for trial in trials)
+    return [trial for key, trial in keyed if key is not None and key.arm == arm and key.stage == Stage.PLAIN]
 
 
 def _has_failed(trial: FrozenTrial) -> bool:

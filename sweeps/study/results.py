@@ -11,49 +11,71 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from fer_lightning.errors import DataError
-from fer_lightning.sweeps.plan.enqueue import cell_of, latest_by_cell
-from fer_lightning.sweeps.plan.planned_trial import PLAIN, CellKey
+from fer_lightning.runs.run import Run
+from fer_lightning.sweeps.plan.enqueue import key_of_trial, latest_by_key
+from fer_lightning.sweeps.plan.planned_trial import Stage, TrialKey
 from fer_lightning.sweeps.study.address import storage_file, storage_url
 from fer_lightning.sweeps.study.place import own_storage, read_place
 from fer_lightning.sweeps.study.storage import open_storage
 
 
 @dataclass(frozen=True)
-class TrialRecord:
-    """One trial of a study.
+class Trial:
+    """One trial of a study: what the study stores of it, and its run.
 
-    Parameters
+    Attributes
     ----------
-    state
-        "COMPLETE", "PRUNED", "FAIL", "RUNNING" or "WAITING".
-    arm, seed
-        Of an ablation plan; None in a search.
-    values
-        One for each objective; empty without a result. A pruned trial's is the last one that it reported.
-    reason
-        Why it failed or was pruned.
-    seconds
-        Run time over all attempts.
-    directory
-        The trial's folder; None for one that never began.
+    frozen
+        The trial as Optuna stores it.
+    run
+        The trial's folder; without one for a trial that never began.
     superseded
         Whether a failed trial was run once more under another number; it must not be counted.
-    intermediate
-        What it reported, by step.
     """
 
-    number: int
-    state: str
-    params: Mapping[str, Any]
-    arm: str | None
-    seed: int | None
-    values: tuple[float, ...]
-    reason: str | None
-    seconds: float | None
-    directory: Path | None
-    superseded: bool
-    intermediate: Mapping[int, float] = field(default_factory=dict)
-    attrs: Mapping[str, Any] = field(default_factory=dict)
+    frozen: FrozenTrial
+    run: Run = field(default_factory=Run)
+    superseded: bool = False
+
+    @property
+    def number(self) -> int:
+        """Its number in the study, from 0."""
+        return self.frozen.number
+
+    @property
+    def state(self) -> str:
+        """One of COMPLETE, PRUNED, FAIL, RUNNING and WAITING."""
+        return self.frozen.state.name
+
+    @property
+    def params(self) -> Mapping[str, Any]:
+        """Its parameters, also while it waits."""
+        return self.frozen.params or self.frozen.system_attrs.get("fixed_params", {})
+
+    @property
+    def attrs(self) -> Mapping[str, Any]:
+        """What the sweep stored with it: overrides, stage, point, settings and others."""
+        return self.frozen.user_attrs
+
+    @property
+    def arm(self) -> str | None:
+        """Of an ablation plan; None in a search."""
+        return self.attrs.get("arm")
+
+    @property
+    def seed(self) -> int | None:
+        """Of an ablation plan; None in a search."""
+        return self.attrs.get("seed")
+
+    @property
+    def stage(self) -> str:
+        """What a plan's trial is run for: "plain", "tuning" or "tuned"; "plain" in a search."""
+        return str(self.attrs.get("stage", Stage.PLAIN))
+
+    @property
+    def values(self) -> tuple[float, ...]:
+        """One for each objective; empty without a result. A pruned trial's is the last one that it reported."""
+        return tuple(self.frozen.values or ())
 
     @property
     def value(self) -> float | None:
@@ -61,9 +83,19 @@ class TrialRecord:
         return self.values[0] if self.values else None
 
     @property
-    def stage(self) -> str:
-        """What a plan's trial is run for: "plain", "tuning" or "tuned"; "plain" in a search."""
-        return str(self.attrs.get("stage", PLAIN))
+    def intermediate(self) -> Mapping[int, float]:
+        """What it reported, by step."""
+        return self.frozen.intermediate_values
+
+    @property
+    def reason(self) -> str | None:
+        """Why it failed or was pruned."""
+        return self.attrs.get("reason")
+
+    @property
+    def seconds(self) -> float | None:
+        """Run time over all attempts."""
+        return self.attrs.get("seconds")
 
 
 def find_storage(place: str | Path) -> str:
@@ -117,13 +149,17 @@ def load_study(place: str | Path, study_name: str | None = None) -> optuna.Study
     return optuna.load_study(study_name=study_name, storage=storage)
 
 
-def load_trials(place: str | Path, study_name: str | None = None) -> list[TrialRecord]:
+def load_trials(place: str | Path, study_name: str | None = None) -> list[Trial]:
     """Read the trials of a study in the order of their numbers; see `load_study`."""
-    study = load_study(place, study_name)
+    return study_trials(load_study(place, study_name), place)
+
+
+def study_trials(study: optuna.Study, place: str | Path) -> list[Trial]:
+    """Return the trials of a study that was loaded from a place, in the order of their numbers."""
     folder = study_folder(study, place)
     trials = study.get_trials(deepcopy=False)
-    latest = {cell: trial.number for cell, trial in latest_by_cell(trials).items()}
-    return [_record(trial, folder, latest) for trial in trials]
+    latest = {cell: trial.number for cell, trial in latest_by_key(trials).items()}
+    return [_with_run(trial, folder, latest) for trial in trials]
 
 
 def study_folder(study: optuna.Study, place: str | Path) -> Path:
@@ -137,24 +173,10 @@ def study_folder(study: optuna.Study, place: str | Path) -> Path:
     return stored if path is None else path.parent
 
 
-def _record(trial: FrozenTrial, folder: Path, latest: Mapping[CellKey, int]) -> TrialRecord:
-    attrs = trial.user_attrs
-    cell = cell_of(trial)
-    return TrialRecord(
-        number=trial.number,
-        state=trial.state.name,
-        params=dict(trial.params or trial.system_attrs.get("fixed_params", {})),
-        arm=attrs.get("arm"),
-        seed=attrs.get("seed"),
-        values=tuple(trial.values or ()),
-        reason=attrs.get("reason"),
-        seconds=attrs.get("seconds"),
-        directory=folder / attrs["directory"] if "directory" in attrs else None,
+def _with_run(trial: FrozenTrial, folder: Path, latest: Mapping[TrialKey, int]) -> Trial:
+    cell, directory = key_of_trial(trial), trial.user_attrs.get("directory")
+    return Trial(
+        trial,
+        run=Run(None if directory is None else folder / directory),
         superseded=cell is not None and trial.state == TrialState.FAIL and latest[cell] != trial.number,
-        intermediate=dict(trial.intermediate_values),
-        attrs={
-            key: value
-            for key, value in attrs.items()
-            if key not in ("arm", "seed", "reason", "seconds", "directory")
-        },
     )

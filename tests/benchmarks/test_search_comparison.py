@@ -10,23 +10,12 @@ import pytest
 import search_comparison as comparison
 import searches
 
-from fer_lightning.sweeps.study.results import TrialRecord
+from fer_lightning.sweeps.study.results import Trial
+from frozen_trials import frozen_trial
 
 
-def trial(number: int, values: list[float], state: str = "COMPLETE") -> TrialRecord:
-    return TrialRecord(
-        number=number,
-        state=state,
-        params={},
-        arm=None,
-        seed=None,
-        values=(max(values),),
-        reason=None,
-        seconds=None,
-        directory=None,
-        superseded=False,
-        intermediate=dict(enumerate(values)),
-    )
+def trial(number: int, values: list[float], state: str = "COMPLETE") -> Trial:
+    return Trial(frozen_trial(number, state, max(values), intermediate=dict(enumerate(values))))
 
 
 def test_every_epoch_counts_also_of_pruned_trials_and_none_of_a_running_one() -> None:

@@ -18,7 +18,7 @@ from fer_lightning.callbacks.saliency import SaliencyMaps
 from fer_lightning.config.compose import compose_config
 from fer_lightning.errors import ConfigError
 from fer_lightning.evaluation.evaluate import data_of
-from fer_lightning.explain.confusion import confusion
+from fer_lightning.runs.confusion_counts import confusion
 from fer_lightning.runs.metrics_csv import read_metrics
 from fer_lightning.runs.predictions import read_predictions
 from fer_lightning.training.checkpoints import load_classifier, read_checkpoint
@@ -83,7 +83,7 @@ def test_the_saliency_is_of_right_faces_by_the_best_weights(run):
     images = np.asarray(faces.images[rows])[:, None]
     maps = attributions(module, images, [faces.class_names.index(name) for name in names], "gradient").maps
     title = f"{found['caption']}. Correctly classified faces, one of each class; "
-    title += f"synthetic (drawn by a program), val, best epoch {found['epoch']}."
+    title += f"SYNTHETIC DATA (synthetic), val, best epoch {found['epoch']}."
     with Image.open(run / "saliency.png") as picture:
         expected = np.asarray(saliency_sheet(images[:, 0], maps, names, title), int)
         # channels-last convolutions add up in another order

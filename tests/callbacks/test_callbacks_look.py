@@ -9,9 +9,10 @@ import pytest
 import torch
 from conftest import TINY
 
-from fer_lightning.callbacks.inspection import Look, Seen, View
+from fer_lightning.callbacks.inspection import Findings, InspectionCallback
 from fer_lightning.config.compose import compose_config
 from fer_lightning.errors import ConfigError
+from fer_lightning.explain.subject import Subject
 from fer_lightning.runs.metrics_csv import read_metrics
 from fer_lightning.runs.predictions import read_predictions
 from fer_lightning.training.checkpoints import load_classifier, read_checkpoint
@@ -35,26 +36,26 @@ def assert_same(one: Path, other: Path) -> None:
         assert torch.equal(torch.as_tensor(value), torch.as_tensor(second[key])), key
 
 
-class Rude(Look):
+class Rude(InspectionCallback):
     """Does to the model and the random states whatever a careless look could do, then fails."""
 
     def __init__(self, folder: Path, when: int | str = 1) -> None:
         super().__init__(folder, when)
         self.looks = 0
 
-    def look(self, view: View) -> Seen:
+    def inspect(self, subject: Subject, folder: Path) -> Findings:
         self.looks += 1
         random.random()
         np.random.rand(3)  # noqa: NPY002
         torch.rand(3)
-        view.module.train()
-        view.module.model.register_forward_hook(lambda *_: torch.zeros(1))
+        subject.module.train()
+        subject.module.model.register_forward_hook(lambda *_: torch.zeros(1))
         with torch.no_grad():
-            for value in view.module.state_dict().values():
+            for value in subject.module.state_dict().values():
                 value.fill_(7)
         images = torch.rand(4, 1, 48, 48)
-        view.module.requires_grad_(True)
-        view.module.normalization(images).sum()
+        subject.module.requires_grad_(True)
+        subject.module.normalization(images).sum()
         raise RuntimeError("this look\nfails")
 
 
@@ -70,7 +71,7 @@ def test_a_look_that_does_its_worst_is_said_once_and_changes_nothing(tmp_path, c
     assert_same(tmp_path / "plain", tmp_path / "rude")
 
 
-class Seeing(Look):
+class Seeing(InspectionCallback):
     """Keeps what it saw."""
 
     def __init__(self, folder: Path, when: int | str) -> None:
@@ -78,18 +79,20 @@ class Seeing(Look):
         self.seen: list[tuple[str, Path, dict[str, torch.Tensor]]] = []
         self.logits: list[torch.Tensor] = []
 
-    def look(self, view: View) -> Seen:
-        module = view.module
+    def inspect(self, subject: Subject, folder: Path) -> Findings:
+        module = subject.module
         assert not any(each.training for each in module.modules())
         assert not any(each.requires_grad for each in module.parameters())
-        chosen = view.data.faces.indices(view.split)
-        images = torch.from_numpy(view.data.faces.images[chosen]).unsqueeze(1).float().requires_grad_()
+        chosen = subject.datamodule.faces.indices(subject.split)
+        images = (
+            torch.from_numpy(subject.datamodule.faces.images[chosen]).unsqueeze(1).float().requires_grad_()
+        )
         logits = module(images)
         logits.sum().backward()  # gradients with respect to faces are there
         assert images.grad is not None
-        self.seen.append((view.words, view.folder, {k: v.clone() for k, v in module.state_dict().items()}))
+        self.seen.append((subject.weights, folder, {k: v.clone() for k, v in module.state_dict().items()}))
         self.logits.append(logits.detach())
-        return Seen(metrics={f"seen/{self.when}": float(len(self.seen))})
+        return Findings(metrics={f"seen/{self.when}": float(len(self.seen))})
 
 
 AVERAGED = ["model=fast", "model.widths=[4,8]", "callbacks=[default,ema]", "callbacks.ema.decay=0.9"]

@@ -14,12 +14,12 @@ from test_predict import by_hand, save_untrained
 
 from fer_lightning.cli import main
 from fer_lightning.config.compose import compose_config
-from fer_lightning.explain.confusion import confusion
 from fer_lightning.explain.page.page import render
 from fer_lightning.explain.page.parts import PARTS, chosen_parts
 from fer_lightning.explain.page.regions import balanced_rows
 from fer_lightning.explain.page.section import Picture, Section
-from fer_lightning.explain.page.subject import Subject
+from fer_lightning.explain.subject import Subject
+from fer_lightning.runs.confusion_counts import confusion
 from fer_lightning.training.build import build_data
 from fer_lightning.training.module import CHECKPOINT_KEY
 from training_runs import save

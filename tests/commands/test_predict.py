@@ -15,7 +15,7 @@ from fer_lightning.config.compose import compose_config
 from fer_lightning.data.pictures import find_pictures, read_pictures
 from fer_lightning.training.build import build_data, build_module
 from fer_lightning.training.module import CHECKPOINT_KEY, ExpressionClassifier
-from fer_lightning.training.train import _portable
+from fer_lightning.training.setup import portable_config
 
 NAMES = ("calm", "cross", "glad")
 
@@ -33,7 +33,7 @@ def save_untrained(path: Path, *, seed: int = 0, size: int = 20, names: tuple[st
         class_names=names,
     )
     record = {
-        "config": _portable(config),
+        "config": portable_config(config),
         "class_names": list(names),
         "image_size": size,
         "data": {"name": "mine", "synthetic": False},
@@ -202,11 +202,11 @@ def test_training_leaves_a_checkpoint_that_predicts_its_own_faces(tmp_path, tiny
     module = build_module(config, data, {})
     Image.fromarray(data.faces.images[0]).save(tmp_path / "face.png")
     stored = {
-        "config": _portable(config),
+        "config": portable_config(config),
         "class_names": list(data.faces.class_names),
         "image_size": 48,
         "data": {"synthetic": True},
     }
     torch.save({CHECKPOINT_KEY: stored, "state_dict": module.state_dict()}, tmp_path / "net.ckpt")
     assert main(["predict", f"checkpoint={tmp_path}/net.ckpt", str(tmp_path / "face.png")]) == 0
-    assert "synthetic faces, drawn by a program" in capsys.readouterr().out
+    assert "by a model trained on SYNTHETIC DATA" in capsys.readouterr().out

@@ -16,8 +16,8 @@ from fer_lightning.config.compose import compose_config
 from fer_lightning.config.objective import Objective, is_known_share, known_direction, study_objective
 from fer_lightning.config.schema import check_config
 from fer_lightning.errors import ConfigError
-from fer_lightning.study.earlier_verdicts import JUDGED_BY, earlier_note, earlier_objective
-from fer_lightning.sweeps.study.judgement import settle_judgement
+from fer_lightning.study.earlier_verdicts import earlier_note, earlier_objective
+from fer_lightning.sweeps.study.judgement import JUDGED_BY, settle_judgement
 from fer_lightning.training.metrics import classification_metrics
 
 

@@ -21,11 +21,12 @@ from PIL import Image
 
 from browser import CHROMIUM, FLAGS
 from fer_lightning.dashboard.notes import note_attributes, note_of
-from fer_lightning.dashboard.pictures import Pictures, address_of, pictures_of
 from fer_lightning.dashboard.read_only import host_name
 from fer_lightning.dashboard.server import application, open_server
-from fer_lightning.dashboard.storage import ReadOnlyStorage
+from fer_lightning.dashboard.storage_view import ReadOnlyStorage
+from fer_lightning.dashboard.trial_pictures import Pictures, address_of
 from fer_lightning.errors import ConfigError
+from fer_lightning.runs.run import Run
 from fer_lightning.sweeps.study.results import load_study, study_folder
 from fer_lightning.sweeps.study.storage import open_storage
 
@@ -259,7 +260,7 @@ def test_a_long_note_is_kept_in_pieces():
 def test_pictures_come_in_the_order_of_their_use(tmp_path):
     for name in ("history.png", "zebra.png", "saliency.png", "confusion.png", ".hidden.png", "x.txt"):
         (tmp_path / name).write_bytes(b"x")
-    assert [path.name for path in pictures_of(tmp_path)] == [
+    assert [path.name for path in Run(tmp_path).pictures] == [
         "confusion.png",
         "saliency.png",
         "history.png",
@@ -268,14 +269,14 @@ def test_pictures_come_in_the_order_of_their_use(tmp_path):
     for place, name in (("lime", "lime.png"), ("epochs", "001.png"), ("wandb", "saliency.png")):
         (tmp_path / place).mkdir()
         (tmp_path / place / name).write_bytes(b"x")
-    assert [path.name for path in pictures_of(tmp_path)] == [
+    assert [path.name for path in Run(tmp_path).pictures] == [
         "confusion.png",
         "saliency.png",
         "lime.png",
         "history.png",
         "zebra.png",
     ]
-    assert pictures_of(tmp_path / "nowhere") == []
+    assert Run(tmp_path / "nowhere").pictures == []
     assert Pictures(tmp_path, lambda *_: []).find("zebra.png") == tmp_path.resolve() / "zebra.png"
 
 

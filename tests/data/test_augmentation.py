@@ -14,9 +14,11 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 from scipy import ndimage
 
+from fer_lightning.config.compose import compose_config
 from fer_lightning.data.affine import AffineParameters, warp
 from fer_lightning.data.augmentation import Augmentation, mirror, overwrite, relight
 from fer_lightning.errors import ConfigError
+from fer_lightning.sweeps.study.identity import fixed_part
 
 CONF = Path(__file__).parents[2] / "conf" / "augmentation"
 R0 = {"rotation": 10.0, "width_shift": 0.1, "height_shift": 0.1, "shear": 0.1, "zoom": 0.1, "flip": True}
@@ -318,12 +320,22 @@ def test_flip_is_no_number() -> None:
         Augmentation(flip=0.5)  # type: ignore[arg-type]
 
 
+ALIASES = {"r0": "keras_like", "r2": "keras_like_unshifted"}
+
+
 def built(name: str) -> Augmentation:
-    return instantiate(OmegaConf.load(CONF / f"{name}.yaml"))
+    return instantiate(compose_config([f"augmentation={name}"]).augmentation)
 
 
 def test_every_option_keeps_shape_and_range() -> None:
-    assert {path.stem for path in CONF.glob("*.yaml")} == {"none", "flip", "r0", "r2", "strong", "crop"}
+    assert {path.stem for path in CONF.glob("*.yaml")} == {
+        *ALIASES,
+        *ALIASES.values(),
+        "none",
+        "flip",
+        "strong",
+        "crop",
+    }
     changed = {}
     for path in CONF.glob("*.yaml"):
         output = built(path.stem)(noise(16))
@@ -333,7 +345,19 @@ def test_every_option_keeps_shape_and_range() -> None:
         assert 0 <= output.min().item() <= output.max().item() <= 255.01
         if side == 48:
             changed[path.stem] = not torch.equal(output, noise(16))
-    assert changed == {"none": False, "flip": True, "r0": True, "r2": True, "strong": True}
+    assert changed == {name: name != "none" for name in changed}
+    assert len(changed) == 7
+
+
+@pytest.mark.parametrize(("old", "new"), ALIASES.items())
+def test_an_options_former_name_composes_the_same_study(old: str, new: str) -> None:
+    def fixed(name: str) -> dict[str, object]:
+        config = OmegaConf.to_container(compose_config([f"augmentation={name}"]), throw_on_missing=False)
+        assert isinstance(config, dict)
+        return fixed_part({str(key): value for key, value in config.items()}, ())
+
+    assert fixed(old) == fixed(new)
+    assert list(fixed(old)) == list(fixed(new))
 
 
 def test_reports_ranges() -> None:
@@ -348,10 +372,12 @@ def test_reports_ranges() -> None:
         "contrast",
         "erase",
     )
-    ranges = {name: [getattr(built(name), kind) for kind in kinds] for name in ("none", "flip", "r0", "r2")}
+    ranges = {
+        name: [getattr(built(name), kind) for kind in kinds] for name in ("none", "flip", *ALIASES.values())
+    }
     assert ranges == {
         "none": [0, 0, 0, 0, 0, False, 0, 0, 0],
         "flip": [0, 0, 0, 0, 0, True, 0, 0, 0],
-        "r0": [10, 0.1, 0.1, 0.1, 0.1, True, 0, 0, 0],
-        "r2": [10, 0, 0, 0.1, 0.1, True, 0, 0, 0],
+        "keras_like": [10, 0.1, 0.1, 0.1, 0.1, True, 0, 0, 0],
+        "keras_like_unshifted": [10, 0, 0, 0.1, 0.1, True, 0, 0, 0],
     }

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 import torch
 
+import fer_forms
 from fer_forms import csv_lines, small_fer, write_csv, write_folder
 from fer_lightning.data.cache import cached, default_cache_dir
 from fer_lightning.data.faces import Faces, RawFaces
@@ -159,7 +160,7 @@ print(cached("k", build, root / "cache").fingerprint)
 
 
 def start(root: Path, number: int, seconds: float) -> subprocess.Popen[str]:
-    arguments = [str(root), str(Path(__file__).parent), str(seconds), str(number)]
+    arguments = [str(root), str(Path(fer_forms.__file__).parent), str(seconds), str(number)]
     return subprocess.Popen([sys.executable, "-c", WORKER, *arguments], stdout=subprocess.PIPE, text=True)
 
 

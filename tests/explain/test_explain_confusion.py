@@ -9,9 +9,10 @@ from torchmetrics.classification import MulticlassConfusionMatrix
 
 from fer_lightning.errors import ConfigError, DataError
 from fer_lightning.explain.class_table import class_cells, class_table
-from fer_lightning.explain.confusion import Confusion, confused_pairs, confusion, counts_table
+from fer_lightning.explain.confusion import confused_pairs, counts_table
 from fer_lightning.explain.confusion_difference import confusion_difference
 from fer_lightning.explain.mistakes import mistakes
+from fer_lightning.runs.confusion_counts import Confusion, confusion
 from fer_lightning.runs.predictions import Predictions
 
 NAMES = ("angry", "happy", "sad")

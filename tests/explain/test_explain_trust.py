@@ -29,7 +29,7 @@ from fer_lightning.explain.trust.randomization import (
     weighted_layers,
 )
 from fer_lightning.explain.trust.similarity import similarities
-from fer_lightning.explain.trust.verdict import failures, verdict
+from fer_lightning.explain.trust.trust_verdict import failures, verdict
 from fer_lightning.models import DNN, Small
 from fer_lightning.training.build import build
 
@@ -265,7 +265,7 @@ def test_the_report_is_text_json_and_csv(report):
     lines = report.to_text().splitlines()
     assert lines[0].split()[0] == "method"
     assert [line.split()[0] for line in lines[1:5]] == [each.name for each in report.methods]
-    assert "48 correctly classified faces of noise (synthetic, drawn by a program)" in lines[6]
+    assert "48 correctly classified faces of SYNTHETIC DATA (noise)" in lines[6]
     assert max(map(len, lines[:5])) <= 150
     plain = json.loads(json.dumps(report.to_dict()))
     assert (

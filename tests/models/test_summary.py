@@ -15,7 +15,7 @@ from fer_lightning.models import (
     packaged_model,
     packaged_models,
 )
-from fer_lightning.models.summary import layer_kind
+from fer_lightning.models.layer_summary import layer_kind
 
 
 @pytest.fixture(scope="module", params=packaged_models())

@@ -6,7 +6,7 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 
-from fer_lightning.explain.confusion import Confusion, confused_pairs, confusion
+from fer_lightning.explain.confusion import confused_pairs
 from fer_lightning.explain.confusion_difference import confusion_difference
 from fer_lightning.explain.mistakes import Mistake, mistakes
 from fer_lightning.plots.confusion import (
@@ -17,7 +17,8 @@ from fer_lightning.plots.confusion import (
     readable_on,
     shortened,
 )
-from fer_lightning.plots.mistakes import bars_data, plot_confused_pairs, plot_mistakes
+from fer_lightning.plots.mistaken_faces import bars_data, plot_confused_pairs, plot_mistakes
+from fer_lightning.runs.confusion_counts import Confusion, confusion
 from fer_lightning.runs.predictions import Predictions
 
 

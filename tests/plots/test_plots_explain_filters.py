@@ -18,7 +18,7 @@ from fer_lightning.models import Small
 from fer_lightning.plots.class_images import class_image_sheet, logit_texts, row_labels
 from fer_lightning.plots.feature_maps import enlarged, feature_map_sheet, row_scale, strongest
 from fer_lightning.plots.filters import filter_note, filter_sheet, filter_titles, group_letters
-from fer_lightning.plots.top_faces import filter_text, most_selective, top_faces_sheet
+from fer_lightning.plots.top_face_rows import filter_text, most_selective, top_faces_sheet
 
 CLASSES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 

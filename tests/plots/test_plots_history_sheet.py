@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import ImageColor
 
-from fer_lightning.plots.history import COLOURS
 from fer_lightning.plots.history_sheet import HEAD, HEIGHT, WIDTH, history_sheet, labels_of, ticks
+from fer_lightning.plots.learning_curves import COLOURS
 
 ROWS = [
     {"epoch": 0.0, "train/acc": 0.2, "val/acc": 0.3, "train/loss": 1.9, "val/loss": 1.8},

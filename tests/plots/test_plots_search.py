@@ -7,26 +7,35 @@ import numpy as np
 import optuna
 import pytest
 from matplotlib.figure import Figure
+from optuna.distributions import FloatDistribution
 
 from fer_lightning.plots.search import (
-    TrialRecord,
     history_data,
+    is_drawn,
+    last_value,
+    log_parameters,
     plot_history,
     plot_importance,
-    trial_records,
 )
-from fer_lightning.plots.search_space import parameter_scale, plot_parallel, plot_slices, space_data
-from fer_lightning.report.search import write_search_figures
+from fer_lightning.plots.search_parameters import parameter_scale, plot_parallel, plot_slices, space_data
+from fer_lightning.report.search_figures import write_search_figures
+from frozen_trials import frozen_trial
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 TRIALS = [
-    TrialRecord(0, "COMPLETE", 0.5, {"lr": 1e-4, "act": "relu"}, log_params=frozenset({"lr"})),
-    TrialRecord(1, "COMPLETE", 0.7, {"lr": 1e-2, "act": "leaky_relu", "slope": 0.1}),
-    TrialRecord(2, "PRUNED", 0.2, {"lr": 1e-3, "act": "selu"}),
-    TrialRecord(3, "COMPLETE", 0.6, {"lr": 1e-3, "act": "relu"}),
-    TrialRecord(4, "FAIL", None, {"lr": 1e-3, "act": "relu"}),
-    TrialRecord(5, "COMPLETE", math.nan, {"lr": 1e-3, "act": "relu"}),
+    frozen_trial(
+        0,
+        "COMPLETE",
+        0.5,
+        {"lr": 1e-4, "act": "relu"},
+        distributions={"lr": FloatDistribution(1e-5, 1, log=True)},
+    ),
+    frozen_trial(1, "COMPLETE", 0.7, {"lr": 1e-2, "act": "leaky_relu", "slope": 0.1}),
+    frozen_trial(2, "PRUNED", 0.2, {"lr": 1e-3, "act": "selu"}, intermediate={0: 0.1, 3: 0.2}),
+    frozen_trial(3, "COMPLETE", 0.6, {"lr": 1e-3, "act": "relu"}),
+    frozen_trial(4, "FAIL", None, {"lr": 1e-3, "act": "relu"}),
+    frozen_trial(5, "COMPLETE", math.nan, {"lr": 1e-3, "act": "relu"}),
 ]
 
 
@@ -55,19 +64,19 @@ def study():
     return study
 
 
-def test_records_hold_what_the_study_holds(study):
-    records = trial_records(study)
-    assert [r.number for r in records] == list(range(30))
-    assert records[7].state == "FAIL"
-    assert records[7].value is None
-    for record, trial in zip(records, study.trials, strict=True):
+def test_the_last_value_is_the_studys_own(study):
+    trials = study.trials
+    assert [trial.number for trial in trials] == list(range(30))
+    assert trials[7].state.name == "FAIL"
+    assert last_value(trials[7]) is None
+    assert not is_drawn(trials[7])
+    for trial in trials:
         if trial.state.name == "COMPLETE":
-            assert record.value == trial.value
+            assert last_value(trial) == trial.value
         if trial.state.name == "PRUNED":
-            assert record.value == list(trial.intermediate_values.values())[-1]
-        assert record.params == trial.params
-        assert record.log_params == {"optimizer.lr"}
-    assert {r.state for r in records} == {"COMPLETE", "PRUNED", "FAIL"}
+            assert last_value(trial) == list(trial.intermediate_values.values())[-1]
+    assert log_parameters(trials) == {"optimizer.lr"}
+    assert {trial.state.name for trial in trials} == {"COMPLETE", "PRUNED", "FAIL"}
 
 
 def test_best_so_far_counts_complete_trials_only():
@@ -81,7 +90,7 @@ def test_best_so_far_counts_complete_trials_only():
 
 
 def test_best_of_the_history_is_optunas(study):
-    assert history_data(trial_records(study)).best[-1] == (29, study.best_value)
+    assert history_data(study.trials).best[-1] == (29, study.best_value)
 
 
 def test_parameters_are_placed_by_size_logarithm_or_order():
@@ -96,10 +105,10 @@ def test_parameters_are_placed_by_size_logarithm_or_order():
     assert slope.positions[1] == 0.5  # the only value
     assert all(math.isnan(slope.positions[i]) for i in (0, 2, 3))
     linear = parameter_scale(
-        "x", [TrialRecord(i, "COMPLETE", 0.0, {"x": x}) for i, x in enumerate((0, 5, 20))]
+        "x", [frozen_trial(i, "COMPLETE", 0.0, {"x": x}) for i, x in enumerate((0, 5, 20))]
     )
     assert linear.positions == pytest.approx((0, 0.25, 1))
-    flags = [TrialRecord(i, "COMPLETE", 0.0, {"x": x}) for i, x in enumerate((True, False))]
+    flags = [frozen_trial(i, "COMPLETE", 0.0, {"x": x}) for i, x in enumerate((True, False))]
     assert parameter_scale("x", flags).labels == ("False", "True")
 
 

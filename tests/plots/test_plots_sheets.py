@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from matplotlib import colormaps
 
-from fer_lightning.explain.confusion import Confusion
 from fer_lightning.plots.confusion_sheet import CELL, confusion_sheet
 from fer_lightning.plots.lettering import color_bar, colored, font, wrap
 from fer_lightning.plots.saliency_sheet import saliency_sheet
+from fer_lightning.runs.confusion_counts import Confusion
 
 
 def rgb(share: float) -> np.ndarray:

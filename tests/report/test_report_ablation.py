@@ -9,18 +9,18 @@ import shlex
 import numpy as np
 import pytest
 from scipy import stats
+from study_simulation import StudyModel, simulate_correct
 
 from fer_lightning.config.objective import Objective
 from fer_lightning.errors import DataError
 from fer_lightning.report.cells import add_seeds_command
-from fer_lightning.report.files import to_csv, to_json, write_report
 from fer_lightning.report.markdown import escaped, to_markdown
+from fer_lightning.report.report_files import to_csv, to_json, write_report
 from fer_lightning.report.text import WIDTH, to_text, wrap_name
 from fer_lightning.stats.ablation import ablation_report
+from fer_lightning.stats.arm_tuning import ArmTuning, TuningPart
 from fer_lightning.stats.records import ArmRun
 from fer_lightning.stats.rules import Rules
-from fer_lightning.stats.simulation import StudyModel, simulate_correct
-from fer_lightning.stats.tuning import ArmTuning, TuningPart
 from fer_lightning.stats.verdict import mcnemar_p
 
 COMMAND = "python -m fer_lightning +experiment=ablation 'seeds=[0,1,2]' data.fraction=0.1"

@@ -11,18 +11,21 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fer_lightning.config.flatten import flatten
 from fer_lightning.config.objective import Objective
-from fer_lightning.explain.confusion import confusion
+from fer_lightning.report.page.chart_data import curves_of
 from fer_lightning.report.page.columns import metric_columns, parameter_columns
 from fer_lightning.report.page.config_diff import split_configs
 from fer_lightning.report.page.page_data import page_model
-from fer_lightning.report.page.pictures import LARGEST, TOTAL, embedded, picture_budget
-from fer_lightning.report.page.provenance import latest_command
-from fer_lightning.report.page.run_files import flatten, read_run
+from fer_lightning.report.page.saliency_grids import LARGEST, TOTAL, embedded, picture_budget
+from fer_lightning.report.page.study_provenance import latest_command
 from fer_lightning.report.page.write import json_for_html, render, write_page
+from fer_lightning.runs.confusion_counts import confusion
 from fer_lightning.runs.predictions import read_predictions
-from fer_lightning.study.report import report_study
-from fer_lightning.sweeps.study.results import load_study, load_trials
+from fer_lightning.runs.run import Run
+from fer_lightning.study.study_report import report_study
+from fer_lightning.sweeps.study.results import Trial, load_study, load_trials
+from frozen_trials import frozen_trial
 from page_study import judged, make_study
 
 HOSTILE = "</script><img src=x onerror=alert(1)>\"&'`<b>{{7*7}}"
@@ -142,14 +145,14 @@ def test_stored_counts_are_preferred_and_half_written_files_are_not_there(tmp_pa
     (tmp_path / "confusion.json").write_text('{"class_names": ["a", "b"], "counts": [[3, 1], [0, 2]]}')
     (tmp_path / "run.json").write_text('{"status": "run')
     (tmp_path / "metrics.csv").write_text("epoch,val/acc,val/recall/a\n0,0.5,1\n1,nan,1\n")
-    run = read_run(tmp_path)
+    run = Run(tmp_path)
     assert run.confusion is not None
     assert run.confusion.counts.tolist() == [[3, 1], [0, 2]]
     assert run.record == {}
-    assert run.curves == {"epoch": [1, 2], "val/acc": [0.5, None]}
+    assert curves_of(Trial(frozen_trial(0), run), "val/acc") == {"epoch": [1, 2], "val/acc": [0.5, None]}
     (tmp_path / "confusion.json").write_text('{"class_names": ["a"], "counts": [[3, 1], [0, 2]]}')
-    assert read_run(tmp_path).confusion is None
-    assert read_run(tmp_path / "nothing").curves == {}
+    assert Run(tmp_path).confusion is None
+    assert curves_of(Trial(frozen_trial(0), Run(tmp_path / "nothing")), "val/acc") == {}
 
 
 def test_configurations_are_parted_into_common_and_varying():

@@ -98,7 +98,7 @@ def test_every_run_of_a_tree_is_a_row(tree, capsys):
     assert rows["runs/one"]["best/val/acc"] == 0.7
     assert rows["runs/one"]["seed"] == 4
     whole = rows["study/trial_0000"]
-    assert (whole["arm"], whole["trial"], whole["state"], whole["study"]) == ("arm 0", 0, "complete", "study")
+    assert (whole["arm"], whole["trial"], whole["state"], whole["study"]) == ("arm 0", 0, "complete", "s")
     assert (whole["activation"], whole["normalization"], whole["dropout"]) == ("selu", "unit", 1.0)
     assert whole["best/val/acc"] == 0.5  # run.json's, not W&B's
     assert whole["seconds"] == 9.0  # of all attempts
@@ -125,7 +125,31 @@ def test_the_table_says_what_differs_and_what_is_synthetic(tree, capsys):
     assert lines[0].split()[:3] == ["run", "state", "arm"]
     assert lines[1].startswith("runs/one")
     assert "0.7000" in lines[1]
-    assert "4 runs: 2 complete, 2 failed; 3 on SYNTHETIC faces" in lines[-1]
+    assert "4 runs: 2 complete, 2 failed; 3 on SYNTHETIC DATA" in lines[-1]
+
+
+def test_a_log_is_not_read_where_the_run_has_its_own_record(tmp_path, capsys):
+    write_run(tmp_path / "run", "failed", 0.5)
+    record = json.loads((tmp_path / "run/run.json").read_text()) | {"reason": "ValueError: no faces"}
+    (tmp_path / "run/run.json").write_text(json.dumps(record))
+    log = tmp_path / "run/wandb/offline-run-x/run-x.wandb"
+    log.parent.mkdir(parents=True)
+    log.write_text("no log at all")
+    (row,) = rows_of(tmp_path, capsys=capsys)
+    assert (row["state"], row["reason"], row["best/val/acc"]) == ("failed", "ValueError: no faces", 0.5)
+    assert row["wandb"] == "run/wandb/offline-run-x/run-x.wandb"
+    (tmp_path / "run/run.json").unlink()
+    with pytest.raises(DataError, match=r"run-x\.wandb: cannot be read"):
+        collect(tmp_path)
+
+
+def test_half_written_files_are_left_out(tmp_path, capsys):
+    write_run(tmp_path / "run", "running", None)
+    (tmp_path / "run/config.yaml").write_text("model: {activation")
+    (tmp_path / "run/metrics.csv").write_text("epoch,val/acc\n0,0.")
+    (row,) = rows_of(tmp_path, capsys=capsys)
+    assert (row["state"], row["epochs"], row["best/val/acc"]) == ("running", 1, 0.0)
+    assert "activation" not in row
 
 
 def test_csv_and_files(tree, capsys, tmp_path):

@@ -6,12 +6,12 @@ import math
 
 import numpy as np
 import pytest
+from study_simulation import StudyModel, simulate_correct
 
 from fer_lightning.stats.ablation import ablation_report
 from fer_lightning.stats.crossed import components, mean_squares, p_value
 from fer_lightning.stats.records import ArmRun
 from fer_lightning.stats.rules import Rules
-from fer_lightning.stats.simulation import StudyModel, simulate_correct
 
 STUDIES = 600
 ARMS = 8

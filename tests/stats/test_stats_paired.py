@@ -8,13 +8,13 @@ import pytest
 from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.power import TTestPower
+from study_simulation import StudyModel, simulate_correct
 
 from fer_lightning.stats.crossed import components, interval_half_width, mean_squares, p_value
 from fer_lightning.stats.paired import SEEDS_AND_IMAGES, SEEDS_ONLY, PairedEffect, paired_effect
 from fer_lightning.stats.power import Spread, detectable, power, seeds_needed, spread_of
 from fer_lightning.stats.records import ArmRun
 from fer_lightning.stats.rules import Rules
-from fer_lightning.stats.simulation import StudyModel, simulate_correct
 from fer_lightning.stats.verdict import holm, mcnemar_p, verdict
 
 

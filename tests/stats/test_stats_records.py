@@ -7,6 +7,7 @@ import pytest
 
 from fer_lightning.errors import ConfigError, DataError
 from fer_lightning.runs.predictions import Predictions, read_predictions
+from fer_lightning.runs.run import Run
 from fer_lightning.stats.records import ArmRun, complete_by_seed
 from fer_lightning.stats.rules import Rules
 
@@ -29,10 +30,10 @@ def test_correct_counts_the_largest_logit_and_never_a_nan():
 
 
 def test_logits_are_read_from_the_run_folder_when_first_needed(tmp_path):
-    run = ArmRun("a", 0, value=2 / 3, directory=tmp_path / "run")
+    run = ArmRun("a", 0, value=2 / 3, run=Run(tmp_path / "run"))
     assert run.predictions is None  # nothing there, nothing read
     write_logits(tmp_path / "run", logits=LOGITS, labels=LABELS, ids=np.array(["x", "y", "z"]))
-    again = ArmRun("a", 0, value=2 / 3, directory=tmp_path / "run")
+    again = ArmRun("a", 0, value=2 / 3, run=Run(tmp_path / "run"))
     assert again.predictions is not None
     assert again.predictions.correct.tolist() == [True, True, False]
     assert again.predictions.ids is not None
@@ -42,7 +43,7 @@ def test_logits_are_read_from_the_run_folder_when_first_needed(tmp_path):
 
 def test_given_logits_win_over_the_folder(tmp_path):
     write_logits(tmp_path, logits=LOGITS, labels=LABELS)
-    run = ArmRun("a", 0, value=0.0, logits=-LOGITS, labels=LABELS, directory=tmp_path)
+    run = ArmRun("a", 0, value=0.0, logits=-LOGITS, labels=LABELS, run=Run(tmp_path))
     assert run.predictions is not None
     assert run.predictions.correct.tolist() == [False, False, True]
 

@@ -15,8 +15,9 @@ from fer_lightning.config.compose import compose_config
 from fer_lightning.data.datamodule import FaceDataModule
 from fer_lightning.errors import ConfigError, DataError
 from fer_lightning.runs.predictions import Predictions, write_predictions
+from fer_lightning.runs.run import Run
 from fer_lightning.stats.records import ArmRun
-from fer_lightning.study.leakage import without_copies
+from fer_lightning.study.without_copies import without_copies
 
 EACH = 4  # validation faces of each of two classes
 
@@ -59,7 +60,7 @@ def runs(faces, tmp_path) -> list[ArmRun]:
             folder / "val_logits.npz",
             Predictions(np.eye(2, dtype=np.float32)[chosen], labels, ids, ("a", "b")),
         )
-        made.append(ArmRun(arm, 0, value=len(right) / 8, directory=folder))
+        made.append(ArmRun(arm, 0, value=len(right) / 8, run=Run(folder)))
     return [*made, ArmRun("other", 1, state="FAIL")]
 
 
@@ -81,13 +82,15 @@ def test_what_it_needs_is_said(runs, faces, tmp_path):
     with pytest.raises(DataError, match=r"base: its val_logits\.npz is not of the data's 9 validation faces"):
         without_copies(runs, "no_copy")
     (tmp_path / "base" / "val_logits.npz").unlink()
-    again = [replace(run) for run in runs]
+    again = [replace(run, run=replace(run.run)) for run in runs]
     with pytest.raises(DataError, match=r"base: no val_logits\.npz"):
         without_copies(again, "no_copy")
     (tmp_path / "base" / "config.yaml").unlink()
-    with pytest.raises(DataError, match=r"base: its config\.yaml or run\.json cannot be read"):
+    with pytest.raises(
+        DataError, match=r"base: its config\.yaml cannot be read \(No such file or directory\)"
+    ):
         without_copies(again, "no_copy")
     with pytest.raises(ConfigError, match=r"data\.pth: no such key; did you mean data\.path"):
         without_copies(
-            [replace(run, directory=tmp_path / "other") for run in runs], "no_copy", {"data.pth": "x"}
+            [replace(run, run=Run(tmp_path / "other")) for run in runs], "no_copy", {"data.pth": "x"}
         )

@@ -20,13 +20,13 @@ from optuna.trial import TrialState
 
 from fer_lightning.report.page.page_data import page_model
 from fer_lightning.runs.predictions import Predictions, write_predictions
-from fer_lightning.study.report import report_study
+from fer_lightning.study.study_report import report_study
 from fer_lightning.sweeps.jobs.environment import Job
 from fer_lightning.sweeps.jobs.session import TrialSession
 from fer_lightning.sweeps.options import SweepOptions
-from fer_lightning.sweeps.plan.parse import parse_plan
-from fer_lightning.sweeps.queue.trial_queue import Claim, Claims
-from fer_lightning.sweeps.space.parse import parse_space
+from fer_lightning.sweeps.plan.parse_plan import parse_plan
+from fer_lightning.sweeps.queue.trial_queue import Claim, TrialQueue
+from fer_lightning.sweeps.space.parse_space import parse_space
 from fer_lightning.sweeps.study.address import storage_url
 from fer_lightning.sweeps.study.open import StudySpec, open_study
 from fer_lightning.sweeps.study.place import leave_place
@@ -105,10 +105,10 @@ class Sweep:
         self.folder.mkdir(parents=True)
         self.study = open_study(self.spec)
         leave_place(self.folder, self.spec.url, "s")
-        self.claims = Claims(self.study, self.spec)
+        self.queue = TrialQueue(self.study, self.spec)
 
     def waiting(self) -> Iterator[Claim]:
-        while claims := self.claims.take(1):
+        while claims := self.queue.claim(1):
             yield claims[0]
 
     def tell(self, claim: Claim, value: float, lost: str | None = None) -> None:
@@ -116,10 +116,10 @@ class Sweep:
         if self.judged.attached or lost in ("error", "pruned"):
             self._attached(claim, value, lost)
         elif lost == "nan":
-            self.claims.settle(claim, TrialState.FAIL, reason="the job returned no result but nan")
+            self.queue.tell(claim, TrialState.FAIL, reason="the job returned no result but nan")
         else:
             given_back = math.inf * self.judged.gain if lost == "infinite" else value
-            self.claims.settle(claim, TrialState.COMPLETE, values=[given_back])
+            self.queue.tell(claim, TrialState.COMPLETE, values=[given_back])
 
     def _attached(self, claim: Claim, value: float, lost: str | None) -> None:
         job = Job(

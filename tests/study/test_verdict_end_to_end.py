@@ -13,7 +13,7 @@ import pytest
 from fer_lightning.cli import main
 from fer_lightning.errors import DataError
 from fer_lightning.sweeps.study.place import read_place
-from fer_lightning.sweeps.study.results import TrialRecord, load_study, study_folder
+from fer_lightning.sweeps.study.results import Trial, load_study, study_folder
 from sweep_runner import run_here
 
 PLAN = (
@@ -28,7 +28,7 @@ WORDS = {"activation=relu": "better", "baseline": "baseline", "activation=selu":
 
 @pytest.fixture
 def sweep(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
-    def run(*overrides: str) -> list[TrialRecord]:
+    def run(*overrides: str) -> list[Trial]:
         return run_here(monkeypatch, tmp_path, *FOREIGN, *overrides)
 
     return run

@@ -13,7 +13,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from fer_lightning.sweeps.study.results import TrialRecord, load_trials
+from fer_lightning.sweeps.study.results import Trial, load_trials
 
 # What a program of one's own needs to use the sweeper, and logs kept out of a test's way.
 PRIMARY = """
@@ -61,7 +61,7 @@ class Program:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
 
-    def run(self, task: Callable[[DictConfig], Any], *overrides: str) -> list[TrialRecord]:
+    def run(self, task: Callable[[DictConfig], Any], *overrides: str) -> list[Trial]:
         """Run the sweep; each job's resolved configuration is added to `seen`."""
 
         def watched(config: DictConfig) -> Any:

@@ -13,7 +13,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 
 from fer_lightning.errors import RunsFailedError
-from fer_lightning.sweeps.study.results import TrialRecord, load_trials
+from fer_lightning.sweeps.study.results import Trial, load_trials
 
 APP = Path(__file__).with_name("sweep_app.py")
 QUIET = ["hydra/job_logging=none", "hydra/hydra_logging=none"]
@@ -27,7 +27,7 @@ PLAN = (
 
 def run_here(
     monkeypatch: pytest.MonkeyPatch, folder: Path, *overrides: str, fails: str | None = None
-) -> list[TrialRecord]:
+) -> list[Trial]:
     """Run a sweep in this process, in `folder`/sweep, and return its trials.
 
     `fails` is what its error says where all runs of an arm, or of the search, fail.
@@ -65,7 +65,7 @@ def start(folder: Path, *overrides: str, **environment: str) -> subprocess.Popen
         )
 
 
-def finish(folder: Path, *overrides: str, expected: int = 0, **environment: str) -> list[TrialRecord]:
+def finish(folder: Path, *overrides: str, expected: int = 0, **environment: str) -> list[Trial]:
     """Run a sweep in a process of its own to its end, with the exit status `expected`, and return its trials."""
     status = start(folder, *overrides, **environment).wait(timeout=120)
     assert status == expected, (folder / "output.txt").read_text()[-3000:]
@@ -77,7 +77,7 @@ def output(folder: Path) -> str:
     return (folder / "output.txt").read_text()
 
 
-def epochs(record: TrialRecord) -> list[int]:
+def epochs(record: Trial) -> list[int]:
     """The epochs that a trial ran, over all attempts, in the order in which they ran."""
-    assert record.directory is not None
-    return [int(line.split()[0]) for line in (record.directory / "epochs.log").read_text().splitlines()]
+    assert record.run.folder is not None
+    return [int(line.split()[0]) for line in (record.run.folder / "epochs.log").read_text().splitlines()]

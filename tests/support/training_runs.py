@@ -12,13 +12,14 @@ from fer_lightning.runs.metrics_csv import read_metrics
 from fer_lightning.training.build import build_data, build_module
 from fer_lightning.training.checkpoints import read_checkpoint
 from fer_lightning.training.module import CHECKPOINT_KEY, ExpressionClassifier
-from fer_lightning.training.train import RunResult, _portable, train
+from fer_lightning.training.setup import portable_config
+from fer_lightning.training.train import RunResult, train
 
 
 def run(
     folder: Path, tiny: list[str], *overrides: str, callbacks: list[pl.Callback] | None = None
 ) -> RunResult:
-    return train(compose_config([*tiny, *overrides]), folder, extra_callbacks=callbacks)
+    return train(compose_config([*tiny, *overrides]), folder, extra_callbacks=callbacks or ())
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
@@ -51,7 +52,7 @@ def save(path: Path, overrides: list[str]) -> ExpressionClassifier:
     config = compose_config(overrides)
     data = build_data(config)
     record = {
-        "config": _portable(config),
+        "config": portable_config(config),
         "class_names": list(data.faces.class_names),
         "image_size": data.image_size,
         "data": {"name": data.faces.name, "synthetic": data.faces.synthetic},

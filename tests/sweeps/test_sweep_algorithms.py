@@ -11,7 +11,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from fer_lightning.errors import ConfigError
-from fer_lightning.sweeps.space.parse import parse_space
+from fer_lightning.sweeps.space.parse_space import parse_space
 from fer_lightning.sweeps.study.algorithms import build_pruner, build_sampler
 from fer_lightning.sweeps.study.results import load_study
 from sweep_runner import SEARCH, epochs, run_here

@@ -13,11 +13,13 @@ import optuna
 import pytest
 
 from fer_lightning.errors import ConfigError
+from fer_lightning.runs.run import Run
 from fer_lightning.study.code_notes import code_notes
 from fer_lightning.sweeps.options import SweepOptions
-from fer_lightning.sweeps.space.parse import parse_space
+from fer_lightning.sweeps.space.parse_space import parse_space
 from fer_lightning.sweeps.study.code import check_code, code_versions, keep_code, searched_targets
-from fer_lightning.sweeps.study.results import TrialRecord, load_study, load_trials
+from fer_lightning.sweeps.study.results import Trial, load_study, load_trials
+from frozen_trials import frozen_trial
 
 if TYPE_CHECKING:
     pass
@@ -90,14 +92,14 @@ def test_a_report_says_after_how_many_trials_code_changed(study, tmp_path, later
     study.optimize(lambda trial: 0.0, n_trials=4)
     kept = [(0, OLD), *later]
     study.set_user_attr("code", [{"trials": count, "files": files} for count, files in kept])
-    found = code_notes(tmp_path, None, load_trials(tmp_path))
+    found = code_notes(load_study(tmp_path), load_trials(tmp_path))
     expected = () if note is None else (f"runs of this study were made with different code ({note})",)
     assert found == expected
 
 
 def test_a_study_of_an_earlier_version_is_reported_without_a_note(study, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     study.optimize(lambda trial: 0.0, n_trials=2)
-    assert code_notes(tmp_path, None, load_trials(tmp_path)) == ()
+    assert code_notes(load_study(tmp_path), load_trials(tmp_path)) == ()
 
 
 def test_a_report_says_if_the_jobs_of_a_cluster_read_different_code(study, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
@@ -109,10 +111,8 @@ def test_a_report_says_if_the_jobs_of_a_cluster_read_different_code(study, tmp_p
             folder = tmp_path / f"trial_{number:04d}"
             folder.mkdir(exist_ok=True)
             (folder / "run.json").write_text(json.dumps(record))
-            trials.append(
-                TrialRecord(number, "COMPLETE", {}, None, None, (0.5,), None, 1.0, folder, superseded=False)
-            )
-        return code_notes(tmp_path, None, trials)
+            trials.append(Trial(frozen_trial(number, value=0.5), Run(folder)))
+        return code_notes(load_study(tmp_path), trials)
 
     start = "runs of this study were made with different code"
     # An arm may have files that others do not have; runs of earlier versions say nothing.

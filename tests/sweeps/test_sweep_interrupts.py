@@ -30,16 +30,15 @@ from fer_lightning.signals import (
     stop_requested,
     stoppable,
 )
-from fer_lightning.sweeps.controller import Engine
+from fer_lightning.sweeps.controller import Controller
 from fer_lightning.sweeps.queue.heartbeat import Heartbeat
-from fer_lightning.sweeps.queue.trial_queue import Claim, Claims
+from fer_lightning.sweeps.queue.trial_queue import Claim, TrialQueue
 from fer_lightning.sweeps.study import lock
 from fer_lightning.sweeps.study.address import storage_file, storage_url
 from fer_lightning.sweeps.study.lock import claim_lock
 from fer_lightning.sweeps.study.storage import open_storage
 
 STOPS = [(signal.SIGTERM, Terminated), (signal.SIGINT, KeyboardInterrupt)]
-drops_it = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 
 @pytest.fixture(autouse=True)
@@ -89,20 +88,23 @@ def test_nested_shields_deliver_once_at_the_end_of_the_outermost(
         interrupts._process.came = None
 
 
-@drops_it
 @pytest.mark.parametrize(("number", "error"), STOPS)
+@pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
 def test_a_signal_that_python_dropped_is_raised_at_the_next_safe_point(
-    number: int, error: type[BaseException]
+    number: int, error: type[BaseException], caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("DEBUG")
+    hook = sys.unraisablehook
     reached = False
     with pytest.raises(error), stoppable():  # noqa: PT012
         lose(number)
         reached = True
         raise_if_stopped()
     assert reached
+    assert caplog.messages == ["Python dropped the exception of a signal; it is raised again"]
+    assert sys.unraisablehook is hook
 
 
-@drops_it
 def test_a_signal_that_was_dropped_in_a_finalizer_ends_the_region_at_the_latest() -> None:
     reached = False
     with pytest.raises(Terminated), stoppable():  # noqa: PT012
@@ -322,17 +324,17 @@ def test_a_signal_within_a_transaction_leaves_it_whole(tmp_path: Path, event: st
 
 def test_a_signal_as_a_trial_is_claimed_puts_it_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     study = Study(tmp_path)
-    engine = Engine(study.study, study.spec, lambda claims, batch: None)
-    own = Claims._own
+    controller = Controller(study.study, study.spec, lambda claims, batch: None)
+    own = TrialQueue._own
 
-    def claim_and_stop(self: Claims, trial: object) -> object:
+    def claim_and_stop(self: TrialQueue, trial: object) -> object:
         claim = own(self, trial)  # type: ignore[arg-type]
         signal.raise_signal(signal.SIGTERM)
         return claim
 
-    monkeypatch.setattr(Claims, "_own", claim_and_stop)
+    monkeypatch.setattr(TrialQueue, "_own", claim_and_stop)
     with pytest.raises(Terminated):
-        engine.run()
+        controller.run()
     (trial,) = study.trials
     assert trial.state == TrialState.WAITING
     assert "fer:deaths" not in trial.system_attrs
@@ -371,14 +373,13 @@ def test_a_heartbeat_ends_even_if_a_signal_keeps_it_from_being_left() -> None:
 
 
 @pytest.mark.slow
-@drops_it
 @pytest.mark.parametrize("kind", ["sqlite", "journal"])
 def test_signals_at_random_moments_of_short_trials_lose_nothing(tmp_path: Path, kind: str) -> None:
     """With trials of a hundredth of a second most signals fall on the lock, the storage and the claims."""
     chance = random.Random(kind)
     study = Study(tmp_path, kind, n_trials=60)
 
-    def run(claims: Claims, batch: list[Claim]) -> None:
+    def run(queue: TrialQueue, batch: list[Claim]) -> None:
         for claim in batch:
             with study.session(claim) as session:
                 for step in range(3):
@@ -389,11 +390,11 @@ def test_signals_at_random_moments_of_short_trials_lose_nothing(tmp_path: Path, 
         number, error = chance.choice(STOPS)
         with pytest.raises(error), stoppable():  # noqa: PT012
             send_soon(number, chance.uniform(0, 0.1))
-            Engine(study.study, study.spec, run).run()
+            Controller(study.study, study.spec, run).run()
             time.sleep(10)
         assert {trial.state for trial in study.trials} <= {TrialState.COMPLETE, TrialState.WAITING}
         assert not [trial for trial in study.trials if "fer:deaths" in trial.system_attrs]
-    Engine(study.study, study.spec, run).run()
+    Controller(study.study, study.spec, run).run()
     assert [trial.number for trial in study.trials] == list(range(60))
     assert {trial.state for trial in study.trials} == {TrialState.COMPLETE}
     assert all(list(trial.intermediate_values) == [0, 1, 2] for trial in study.trials)

@@ -34,7 +34,7 @@ def test_joblib_runs_trials_beside_each_other_and_prunes(tmp_path: Path) -> None
     assert {r.state for r in records} == {"COMPLETE", "PRUNED"}
     for record in records:
         assert epochs(record) == list(record.intermediate)
-    assert len({line.split()[1] for r in records for line in lines(r.directory)}) == 2
+    assert len({line.split()[1] for r in records for line in lines(r.run.folder)}) == 2
 
 
 def lines(directory: Path | None) -> list[str]:

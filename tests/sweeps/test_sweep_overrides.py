@@ -112,20 +112,23 @@ def test_the_sweeps_folders_are_those_of_hydra_where_it_names_them(program: Prog
 
     records = program.run(note, "x=1,2", "hydra.sweep.subdir=runs/${hydra.job.override_dirname}")
     assert sorted(map(str, folders)) == ["sweep/runs/x=1", "sweep/runs/x=2"]
-    assert {record.directory for record in records} == {program.folder / folder for folder in folders}
+    assert {record.run.folder for record in records} == {program.folder / folder for folder in folders}
 
 
 def test_two_trials_never_share_a_folder(program: Program) -> None:
     program.write("x: 0")
     records = program.run(one, "x=1,2,3", "hydra.sweep.subdir=all", "hydra.sweep.dir=sweep")
-    names = [record.directory.name for record in records if record.directory is not None]
+    names = [record.run.folder.name for record in records if record.run.folder is not None]
     assert names == ["all", "all_1", "all_2"]
 
 
 def test_the_number_of_a_job_is_its_trials(program: Program) -> None:
     program.write("x: 0")
     records = program.run(one, "x=1,2", "hydra.sweep.subdir=job_${hydra.job.num}")
-    assert [record.directory.name for record in records if record.directory is not None] == ["job_0", "job_1"]
+    assert [record.run.folder.name for record in records if record.run.folder is not None] == [
+        "job_0",
+        "job_1",
+    ]
 
 
 CONDITIONAL = (

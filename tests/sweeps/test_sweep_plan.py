@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fer_lightning.errors import ConfigError
-from fer_lightning.sweeps.plan.parse import parse_plan
+from fer_lightning.sweeps.plan.parse_plan import parse_plan
 from fer_lightning.sweeps.plan.plan import Plan
 
 FACTORS: dict[str, Any] = {
@@ -65,7 +65,7 @@ def test_full_factorial_is_the_product_of_the_levels() -> None:
 
 
 def test_every_arm_runs_under_every_seed_and_seed_by_seed() -> None:
-    cells = plan("one_factor", seeds=(7, 3)).cells
+    cells = plan("one_factor", seeds=(7, 3)).plain_trials
     assert [(cell.arm.name, cell.seed) for cell in cells[:6]] == [
         ("baseline", 7), ("activation=selu", 7), ("activation=leaky_relu", 7), ("dropout=0.0", 7),
         ("net=wide", 7), ("baseline", 3),

@@ -95,7 +95,8 @@ def test_the_password_is_in_no_output(server: str, tmp_path: Path) -> None:
 
 def test_a_wrong_password_is_one_clear_line(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PGPASSWORD", "wrong")
-    url = server.replace("postgresql:", "postgresql+psycopg:")
+    # An address of its own, to which this process has no connection yet.
+    url = server.replace("postgresql:", "postgresql+psycopg:") + "?application_name=wrong"
     with (
         pytest.raises(ConfigError, match=r"cannot be opened: .*authentication failed") as caught,
         claim_lock(url, "s"),

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from fer_lightning.errors import DataError
-from fer_lightning.sweeps.study.results import TrialRecord, load_trials
+from fer_lightning.sweeps.study.results import Trial, load_trials
 from sweep_runner import PLAN, SEARCH, epochs, finish, output, start
 
 SLOW = ["trainer.seconds=0.15", "hydra.sweeper.max_deaths=50"]
@@ -21,7 +21,7 @@ PLAN_RUN = [PLAN, "seeds=[0,1]", "hydra.sweeper.n_trials=null", *SLOW]
 SEARCH_RUN = [*SEARCH, "hydra.sweeper.n_trials=8", "hydra/sweeper/sampler=random", *SLOW]
 
 
-def trials_of(folder: Path) -> list[TrialRecord]:
+def trials_of(folder: Path) -> list[Trial]:
     try:
         return load_trials(folder / "sweep")
     except DataError:
@@ -40,13 +40,13 @@ def wait_until_running(folder: Path, process: object, epochs_run: int = 1) -> No
         time.sleep(0.02)
 
 
-def snapshot(records: list[TrialRecord]) -> dict[int, tuple[object, ...]]:
+def snapshot(records: list[Trial]) -> dict[int, tuple[object, ...]]:
     """What must never change again: the finished trials."""
     done = ("COMPLETE", "PRUNED", "FAIL")
     return {r.number: (r.state, r.values, r.params, r.arm, r.seed) for r in records if r.state in done}
 
 
-def assert_whole(records: list[TrialRecord], total: int) -> None:
+def assert_whole(records: list[Trial], total: int) -> None:
     """Every trial finished once, each from its own last checkpoint on."""
     assert [r.state for r in records] == ["COMPLETE"] * total
     assert [r.number for r in records] == list(range(total))
@@ -177,7 +177,7 @@ def test_workers_share_the_study_and_their_threads(tmp_path: Path) -> None:
     records = finish(tmp_path, *arguments)
     assert_whole(records, 8)
     pids = {
-        line.split()[1] for r in records for line in (r.directory / "epochs.log").read_text().splitlines()
+        line.split()[1] for r in records for line in (r.run.folder / "epochs.log").read_text().splitlines()
     }  # type: ignore[operator]
     assert len(pids) == 2
     log = (tmp_path / "sweep" / "worker_1.log").read_text()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 from omegaconf import DictConfig
 
 from fer_lightning.errors import RunsFailedError
-from fer_lightning.sweeps.study.objective import choose
+from fer_lightning.sweeps.study.objective_values import choose
 from foreign_program import PRIMARY, Program
 
 FOUR = "x=1,2,3,4"
@@ -127,16 +128,16 @@ def test_a_failing_job_leaves_its_traceback_in_its_folder_and_its_log(
     program.write("x: 0", job_logging="default")
     records = program.run(fails_at_two, "x=1,2")
     (failed,) = [r for r in records if r.state == "FAIL"]
-    assert failed.directory is not None
-    text = (failed.directory / "error.txt").read_text()
+    assert failed.run.folder is not None
+    text = (failed.run.folder / "error.txt").read_text()
     assert "in fails_at_two" in text
     assert text.rstrip().endswith("RuntimeError: no x of 2: token=***")
-    logged = "".join(path.read_text() for path in failed.directory.glob("*.log"))
+    logged = "".join(path.read_text() for path in failed.run.folder.glob("*.log"))
     assert f"trial {failed.number} failed\n" in logged
     assert "in fails_at_two" in logged
     assert "abc123" not in logged
     (line,) = [line for line in "".join(capfd.readouterr()).splitlines() if "failed: RuntimeError" in line]
-    assert f"(traceback: {failed.directory.name}/error.txt)" in line
+    assert f"(traceback: {failed.run.folder.name}/error.txt)" in line
 
 
 PROGRAM = """
@@ -177,7 +178,8 @@ def test_the_status_of_a_foreign_program_and_its_one_line(
     )
     (tmp_path / "program.py").write_text(PROGRAM)
     command = [sys.executable, "program.py", "x=1,2,3", *words]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    environment = {key: value for key, value in os.environ.items() if key != "HYDRA_FULL_ERROR"}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
     assert done.returncode == status, done.stderr
     assert last in done.stdout + done.stderr
     assert "Traceback" not in done.stdout + done.stderr

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from fer_lightning.errors import ConfigError
 from fer_lightning.sweeps.space.command_line import split_overrides
 from fer_lightning.sweeps.space.override import element, key_of, node_of, override
-from fer_lightning.sweeps.space.parse import parse_space
+from fer_lightning.sweeps.space.parse_space import parse_space
 from fer_lightning.sweeps.space.search_space import SearchSpace
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)

@@ -31,7 +31,7 @@ def test_a_search_runs_its_budget_once(sweep, tmp_path: Path) -> None:  # type: 
             0.8 - (record.params["optimizer.lr"] - 0.3) ** 2 - 0.05 - 0.2 / 8
         )
         assert epochs(record) == [0, 1, 2, 3]
-        assert record.directory == tmp_path / "sweep" / f"trial_{record.number:04d}"
+        assert record.run.folder == tmp_path / "sweep" / f"trial_{record.number:04d}"
         assert record.attrs["epochs"] == 4
         assert list(record.intermediate) == [0, 1, 2, 3]
     # The same command again runs nothing, and a larger budget only what is missing.
@@ -318,6 +318,18 @@ def test_the_study_is_named_by_what_is_fixed(sweep, tmp_path: Path) -> None:  # 
     assert load_study(tmp_path / "studies" / plain).study_name == plain
     assert name("note=x", "seed=4") == plain
     assert name("model.slope=0.3") != plain
+
+
+@pytest.mark.parametrize("storage", ["sqlite", "journal", "all.db"])
+def test_two_studies_never_share_a_folder(sweep, tmp_path: Path, storage: str) -> None:  # type: ignore[no-untyped-def]
+    place = f"hydra.sweeper.storage={storage}"
+    first = sweep(*SEARCH, place, "hydra.sweeper.n_trials=1", "hydra.sweeper.study_name=one")
+    message = r"hydra\.sweep\.dir=.*sweep: holds the study one; expected a folder for two alone"
+    with pytest.raises(ConfigError, match=message):
+        sweep(*SEARCH, place, "hydra.sweeper.n_trials=1", "hydra.sweeper.study_name=two", "model.dropout=0.9")
+    assert load_trials(tmp_path / "sweep") == first
+    more = sweep(*SEARCH, place, "hydra.sweeper.n_trials=2", "hydra.sweeper.study_name=one")
+    assert len(more) == 2
 
 
 def test_reading_a_place_without_a_study(tmp_path: Path) -> None:

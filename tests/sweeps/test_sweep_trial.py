@@ -18,10 +18,11 @@ from fer_lightning.sweeps.jobs.session import TrialSession, attach
 from fer_lightning.sweeps.options import SweepOptions
 from fer_lightning.sweeps.queue.lease import StudyHaltedError, TrialTakenError
 from fer_lightning.sweeps.queue.owner import OWNER
-from fer_lightning.sweeps.queue.trial_queue import Claim, Claims
-from fer_lightning.sweeps.space.parse import parse_space
+from fer_lightning.sweeps.queue.trial_queue import Claim, TrialQueue
+from fer_lightning.sweeps.space.override import override
+from fer_lightning.sweeps.space.parse_space import parse_space
 from fer_lightning.sweeps.study.address import storage_url
-from fer_lightning.sweeps.study.objective import choose
+from fer_lightning.sweeps.study.objective_values import choose
 from fer_lightning.sweeps.study.open import StudySpec, open_study
 
 
@@ -42,10 +43,10 @@ class Study:
             lookup=lambda key: None,
         )
         self.study = open_study(self.spec)
-        self.claims = Claims(self.study, self.spec)
+        self.queue = TrialQueue(self.study, self.spec)
 
     def claim(self) -> Claim:
-        (claim,) = self.claims.take(1)
+        (claim,) = self.queue.claim(1)
         return claim
 
     def job(self, claim: Claim) -> Job:
@@ -74,30 +75,44 @@ def study(tmp_path: Path) -> Study:
 
 
 def test_outside_of_a_sweep_there_is_no_trial(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("FER_TRIAL_ID", raising=False)
+    monkeypatch.delenv("FER_TRIAL", raising=False)
     assert attach() is None
     # As in a single run under the sweeper's configuration, where nobody filled them in.
-    monkeypatch.setenv("FER_TRIAL_ID", "")
+    monkeypatch.setenv("FER_TRIAL", "")
     assert attach() is None
 
 
 def test_a_job_travels_through_the_environment(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
     job = study.job(study.claim())
-    assert Job.current(job.variables()) == job
-    for name, value in job.variables().items():
-        monkeypatch.setenv(name, value)
+    assert Job.current({"FER_TRIAL": job.as_variable()}) == job
+    monkeypatch.setenv("FER_TRIAL", job.as_variable())
     session = attach()
     assert session is not None
     assert session.params.keys() == {"x"}
     assert session.directory == study.spec.sweep_dir / "trial_0000"
 
 
-def test_the_configuration_declares_every_variable_of_a_job(study: Study) -> None:
+@pytest.mark.parametrize(
+    "folder",
+    ["it's", 'a "b"', "x=1,y=[2]", "${oc.env:HOME}", r"back\slash\'", "${lr}'", "trailing\\", "ü 表 {}"],
+)
+def test_a_job_passes_hydras_overrides_unchanged(tmp_path: Path, folder: str) -> None:
+    from hydra import compose, initialize_config_dir
+
+    job = Job("s", f"sqlite:///{folder}/study.db", 1, 7, "token", Path("/") / folder, True, 60)
+    (tmp_path / "config.yaml").write_text("hydra: {job: {env_set: {FER_TRIAL: ''}}}")
+    with initialize_config_dir(str(tmp_path), version_base="1.3"):
+        words = [override("hydra.job.env_set.FER_TRIAL", job.as_variable())]
+        config = compose("config", overrides=words, return_hydra_config=True)
+        assert Job.current(dict(config.hydra.job.env_set)) == job
+
+
+def test_the_configuration_declares_every_variable_of_a_job() -> None:
     from omegaconf import OmegaConf
 
     path = Path(__file__).parents[2] / "conf/hydra/study/default.yaml"
     declared = OmegaConf.load(path).hydra.job.env_set
-    assert set(declared) == {*study.job(study.claim()).variables(), "FER_THREADS"}
+    assert set(declared) == {"FER_TRIAL", "FER_THREADS"}
 
 
 def test_a_result_is_told_with_its_attributes(study: Study) -> None:
@@ -321,7 +336,7 @@ def test_a_trial_that_kills_its_process_again_and_again_fails_at_last(tmp_path: 
         claim = study.claim()
         assert (claim.number, claim.resume) == (0, attempt > 0)
         dead_owner(study, claim)
-    assert study.claims.take(1) == []
+    assert study.queue.claim(1) == []
     assert study.trials[0].state == TrialState.FAIL
     reason = study.trials[0].user_attrs["reason"]
     assert reason == "its process died 3 times without getting any further (out of memory?)"
@@ -342,7 +357,7 @@ def test_a_trial_on_another_host_is_taken_up_only_when_it_is_silent(tmp_path: Pa
     storage = study.study._storage
     attr = storage.get_trial(claim.trial_id).system_attrs[OWNER]
     storage.set_trial_system_attr(claim.trial_id, OWNER, {**attr, "host": "elsewhere", "pid": 2**22 + 1})
-    assert study.claims.take(1) == []
+    assert study.queue.claim(1) == []
     storage.set_trial_system_attr(claim.trial_id, "fer:beat", time.time() - 10)
     assert study.claim().number == 0
 
@@ -352,19 +367,19 @@ def test_the_budget_counts_every_trial_once(study: Study) -> None:
     for _ in range(3):
         claim = study.claim()
         numbers.append(claim.number)
-        study.claims.release([claim])
+        study.queue.requeue([claim])
         with study.session() as session:
             assert session.number == claim.number
             session.complete(1.0)
     assert numbers == [0, 1, 2]
-    assert study.claims.take(5) == []
+    assert study.queue.claim(5) == []
 
 
 def test_an_attempt_of_another_process_is_not_settled_here(study: Study) -> None:
     claim = study.claim()
     other = dataclasses.replace(claim, token="another")
-    study.claims.settle(other, TrialState.FAIL, reason="not mine")
-    study.claims.release([other])
+    study.queue.tell(other, TrialState.FAIL, reason="not mine")
+    study.queue.requeue([other])
     assert study.trials[0].state == TrialState.RUNNING
 
 

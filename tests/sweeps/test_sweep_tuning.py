@@ -19,13 +19,15 @@ from scipy.stats import qmc
 from fer_lightning.config.objective import Objective
 from fer_lightning.errors import ConfigError, DataError
 from fer_lightning.report.text import to_text
+from fer_lightning.runs.run import Run
 from fer_lightning.study.arms import arm_runs, tuned_runs
-from fer_lightning.study.report import judge
-from fer_lightning.sweeps.plan.parse import parse_plan
+from fer_lightning.study.study_report import judge
+from fer_lightning.sweeps.plan.parse_plan import parse_plan
 from fer_lightning.sweeps.plan.plan import Plan
 from fer_lightning.sweeps.plan.tuning import choose, value_at
-from fer_lightning.sweeps.space.parse import parse_parameter
-from fer_lightning.sweeps.study.results import TrialRecord, load_study, load_trials
+from fer_lightning.sweeps.space.parse_space import parse_parameter
+from fer_lightning.sweeps.study.results import Trial, load_study, load_trials
+from frozen_trials import frozen_trial
 from sweep_runner import PLAN, epochs, finish, output, run_here, start
 
 FACTORS: dict[str, Any] = {
@@ -59,7 +61,7 @@ def test_every_arm_tries_the_same_points_beside_its_own_settings() -> None:
     tuning = made.tuning
     assert tuning is not None
     by_arm: dict[str, list[Any]] = {}
-    for cell in made.tuning_cells:
+    for cell in made.tuning_trials:
         assert (cell.seed, cell.stage) == (1000, "tuning")
         by_arm.setdefault(cell.arm.name, []).append(cell)
     assert {name: len(cells) for name, cells in by_arm.items()} == dict.fromkeys(
@@ -81,7 +83,7 @@ def test_every_arm_tries_the_same_points_beside_its_own_settings() -> None:
 def test_a_tuned_arm_runs_under_every_seed_and_one_with_its_own_settings_not_again() -> None:
     made = plan()
     arm = made.arms[1]
-    cells = made.tuned_cells(arm, 3)
+    cells = made.tuned_trials(arm, 3)
     assert [(c.seed, c.stage, c.overrides[-1]) for c in cells] == [
         (0, "tuned", "seed=0"), (1, "tuned", "seed=1"),
     ]  # fmt: skip
@@ -91,15 +93,15 @@ def test_a_tuned_arm_runs_under_every_seed_and_one_with_its_own_settings_not_aga
         "activation": "selu", "dropout": 0.2, "net": "flat", "seed": 0,
         "tuning.lr": made.tuning.points[2]["lr"], "tuning.dropout": made.tuning.points[2]["dropout"],
     }  # fmt: skip
-    assert made.tuned_cells(arm, 0) == []
+    assert made.tuned_trials(arm, 0) == []
     assert made.size == 4 * 2 + 4 * 4 + 4 * 2
-    assert len({cell.key for cell in (*made.cells, *made.tuning_cells, *cells)}) == 8 + 16 + 2
+    assert len({cell.key for cell in (*made.plain_trials, *made.tuning_trials, *cells)}) == 8 + 16 + 2
 
 
 def test_an_arm_that_sets_every_tuned_key_is_not_tuned_and_equal_points_run_once() -> None:
     made = plan({**NODE, "parameters": {"dropout": {"key": "model.dropout", "choices": [0.1, 0.4]}}})
-    assert not [cell for cell in made.tuning_cells if cell.arm.name == "dropout=0.0"]
-    found = [dict(c.settings) for c in made.tuning_cells if c.arm.name == "baseline"]
+    assert not [cell for cell in made.tuning_trials if cell.arm.name == "dropout=0.0"]
+    found = [dict(c.settings) for c in made.tuning_trials if c.arm.name == "baseline"]
     assert sorted(found[1:], key=repr) == [{"dropout": 0.1}, {"dropout": 0.4}]
     assert made.size == 8 + 3 * 3 + 3 * 2
 
@@ -177,11 +179,11 @@ def loss_of(settings: Any) -> float:
     return (settings["lr"] - 0.3) ** 2 + 0.1 * settings["drop"]
 
 
-def by_stage(records: list[TrialRecord], stage: str) -> list[TrialRecord]:
+def by_stage(records: list[Trial], stage: str) -> list[Trial]:
     return [record for record in records if record.stage == stage]
 
 
-def assert_tuned(records: list[TrialRecord], seeds: list[int]) -> None:
+def assert_tuned(records: list[Trial], seeds: list[int]) -> None:
     """Every cell once and complete, each arm compared at the best of its points."""
     assert {record.state for record in records} == {"COMPLETE"}
     tries = by_stage(records, "tuning")
@@ -291,14 +293,13 @@ def test_a_budget_ends_in_the_middle_and_the_rest_is_unfinished(sweep) -> None: 
 
 
 def test_the_command_to_add_seeds_is_the_one_that_tunes(tmp_path: Path) -> None:
-    def record(number: int, arm: str, seed: int, value: float, command: str, **attrs: Any) -> TrialRecord:
+    def record(number: int, arm: str, seed: int, value: float, command: str, **attrs: Any) -> Trial:
         folder = tmp_path / str(number)
         folder.mkdir()
         (folder / "run.json").write_text(json.dumps({"command": command, "metric": "val/acc", "mode": "max"}))
-        return TrialRecord(
-            number, "COMPLETE", {"activation": arm, "seed": seed}, arm, seed, (value,), None, 1.0, folder, False,
-            attrs=attrs,
-        )  # fmt: skip
+        attrs |= {"arm": arm, "seed": seed, "seconds": 1.0}
+        frozen = frozen_trial(number, value=value, params={"activation": arm, "seed": seed}, **attrs)
+        return Trial(frozen, Run(folder))
 
     plain = [record(n, arm, 0, 0.5, "run seeds=[0]") for n, arm in enumerate(("relu", "selu"))]
     assert judge(plain, Objective()).command == "run seeds=[0]"

@@ -21,7 +21,7 @@ KEY = "0123456789abcdef0123456789abcdef01234567"
 
 @pytest.fixture(autouse=True)
 def _fresh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(said, "_said", set())
+    monkeypatch.setattr(said, "_logged", set())
     monkeypatch.setattr(wandb_mode, "_trouble", {})
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setenv("NETRC", str(tmp_path / "none"))

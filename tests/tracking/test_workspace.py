@@ -12,7 +12,7 @@ from fer_lightning.config.compose import compose_config
 from fer_lightning.config.factors import FACTORS, factors
 from fer_lightning.tracking.log_reader import read_wandb_log
 from fer_lightning.tracking.run_metadata import run_configuration, run_summary
-from fer_lightning.tracking.workspace import build_workspace, workspace_spec
+from fer_lightning.tracking.wandb_workspace import build_workspace, workspace_spec
 from fer_lightning.training.train import train
 
 CONFIG: dict[str, Any] = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,13 +31,14 @@ def described(value: Any) -> Any:
 
 
 def test_every_part_is_what_hydra_builds() -> None:
-    config = compose_config(["callbacks=[default,explain]", "output_dir=somewhere", "normalization=standard"])
+    config = compose_config(["callbacks=[default,explain]", "normalization=standard"])
     nodes = [config.data, config.normalization, config.augmentation, config.logger, config.model]
     nodes += [node for node in config.callbacks.values() if node.get("_target_")]
     more = {"image_size": 48, "num_classes": 7}
     own = 0
     for node in nodes:
-        options = more if node is config.model else {}
+        options: dict[str, Any] = more if node is config.model else {}
+        options |= {"folder": "runs/x"} if node is config.logger else {}
         plain = plain_node(node)
         own += plain is not None
         torch.manual_seed(3)
@@ -57,12 +57,12 @@ def test_every_part_is_what_hydra_builds() -> None:
         {"_target_": "fer_lightning.training.train.Path"},
         {"_target_": "fer_lightning.runs.files.os.getcwd"},
         {"_target_": "fer_lightning.runs.files.json_text", "value": 1},
-        {"_target_": "fer_lightning.callbacks.best.BestEpoch", "_partial_": True},
-        {"_target_": "fer_lightning.callbacks.best.BestEpoch", "_args_": ["val/acc"]},
-        {"_target_": "fer_lightning.callbacks.best.BestEpoch", "monitor": {"_target_": "torch.nn.ReLU"}},
-        {"_target_": "fer_lightning.callbacks.best.BestEpoch", "monitor": [{"_target_": "os.getcwd"}]},
-        {"_target_": "fer_lightning.callbacks.best.BestEpoch", "monitor": "???"},
-        {"_target_": "fer_lightning.callbacks.best.Nothing"},
+        {"_target_": "fer_lightning.runs.best_epoch.BestEpoch", "_partial_": True},
+        {"_target_": "fer_lightning.runs.best_epoch.BestEpoch", "_args_": ["val/acc"]},
+        {"_target_": "fer_lightning.runs.best_epoch.BestEpoch", "monitor": {"_target_": "torch.nn.ReLU"}},
+        {"_target_": "fer_lightning.runs.best_epoch.BestEpoch", "monitor": [{"_target_": "os.getcwd"}]},
+        {"_target_": "fer_lightning.runs.best_epoch.BestEpoch", "monitor": "???"},
+        {"_target_": "fer_lightning.runs.best_epoch.Nothing"},
         {"_target_": None},
         {"monitor": "val/acc"},
         {},
@@ -73,17 +73,17 @@ def test_whatever_else_is_left_to_hydra(node: dict[str, Any]) -> None:
 
 
 def test_interpolations_are_resolved_and_nested_nodes_built() -> None:
-    config = compose_config(["callbacks=[default,explain]", "output_dir=runs/x", "metric=val/f1"])
+    config = compose_config(["callbacks=[default,explain]", "metric=val/f1"])
     assert build(config.callbacks.confusion).best.monitor == "val/f1"
-    lime = build(config.callbacks.lime, when=3)
-    assert (lime.folder, lime.when) == (Path("runs/x"), 3)
+    lime = build(config.callbacks.lime, when=3, folder="runs/x")
+    assert (lime.folder, lime.when) == ("runs/x", 3)
     assert lime.options.lime.samples_per_superpixel == 10
 
 
 def test_a_users_mistake_is_one_line() -> None:
-    node = OmegaConf.create({"_target_": "fer_lightning.callbacks.best.BestEpoch", "mode": "most"})
+    node = OmegaConf.create({"_target_": "fer_lightning.runs.best_epoch.BestEpoch", "mode": "most"})
     with pytest.raises(ConfigError, match="mode=most: expected max or min"):
         build(node)
-    node = OmegaConf.create({"_target_": "fer_lightning.callbacks.best.BestEpoch", "no_such": 1})
+    node = OmegaConf.create({"_target_": "fer_lightning.runs.best_epoch.BestEpoch", "no_such": 1})
     with pytest.raises(ConfigError, match=r"BestEpoch: .*unexpected keyword argument 'no_such'"):
         build(node)

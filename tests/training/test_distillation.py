@@ -16,7 +16,8 @@ from fer_lightning.evaluation.evaluate import data_of, predict_split
 from fer_lightning.runs.predictions import Predictions, write_predictions
 from fer_lightning.training.build import build_data
 from fer_lightning.training.checkpoints import load_classifier
-from fer_lightning.training.distillation import fingerprint, read_teachers, soft_targets
+from fer_lightning.training.distillation import fingerprint, read_teachers
+from fer_lightning.training.loss import soft_targets
 from training_runs import StopAfter, measured, run, weights
 
 NAMES = ("x", "y", "z")
@@ -108,7 +109,7 @@ def test_the_loss_is_the_cross_entropy_with_the_targets_of_each_face(mixup):
     positions = torch.tensor([31, 4, 49, 0, 17, 22, 8, 40])
     images = torch.arange(8.0).view(-1, 1, 1, 1).expand(-1, 1, 2, 2)
     torch.manual_seed(2)
-    share, order = (module._draw_share(), torch.randperm(8)) if mixup else (1.0, torch.arange(8))
+    share, order = (module.loss.draw_share(), torch.randperm(8)) if mixup else (1.0, torch.arange(8))
     torch.manual_seed(2)
     loss = module.training_step((images, torch.zeros(8, dtype=torch.long), positions), 0)
     assert torch.allclose(probe.seen, share * images + (1 - share) * images[order])
@@ -116,7 +117,7 @@ def test_the_loss_is_the_cross_entropy_with_the_targets_of_each_face(mixup):
     log_probabilities = module(probe.seen).log_softmax(1)
     expected = -((0.9 * target + 0.05) * log_probabilities).sum(1).mean()
     assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
-    assert "targets" not in module.state_dict()
+    assert "loss.targets" not in module.state_dict()
 
 
 def test_a_net_learns_what_its_teacher_says_and_evaluate_makes_a_teacher(tmp_path, tiny, capsys):

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from fer_lightning.data.augmentation import Augmentation
+from fer_lightning.training.loss import TrainingLoss
 from fer_lightning.training.module import ExpressionClassifier
 from training_runs import measured, run
 
@@ -27,8 +28,9 @@ class Probe(nn.Module):
 def probed(**options: Any) -> tuple[Probe, ExpressionClassifier]:
     """Return a classifier of two classes whose net keeps what it is given, and that net."""
     probe = Probe()
+    loss = TrainingLoss(label_smoothing=0.1, **options)
     return probe, ExpressionClassifier(
-        probe, nn.Identity(), Augmentation(), class_names=("a", "b"), label_smoothing=0.1, **options
+        probe, nn.Identity(), Augmentation(), class_names=("a", "b"), loss=loss
     )
 
 

@@ -6,7 +6,7 @@ from fer_lightning.explain.class_images import class_images
 from fer_lightning.explain.class_statistics import largest_logits, mean_faces
 from fer_lightning.explain.page.options import Options
 from fer_lightning.explain.page.section import Section
-from fer_lightning.explain.page.subject import Subject
+from fer_lightning.explain.subject import Subject
 from fer_lightning.plots.class_images import class_image_sheet
 
 

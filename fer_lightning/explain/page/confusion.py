@@ -6,19 +6,20 @@ import numpy as np
 
 from fer_lightning.evaluation.evaluate import predict_split
 from fer_lightning.explain.class_table import class_cells, class_table
-from fer_lightning.explain.confusion import confused_pairs, confusion, counts_table
+from fer_lightning.explain.confusion import confused_pairs, counts_table
 from fer_lightning.explain.confusion_difference import confusion_difference
 from fer_lightning.explain.mistakes import mistakes
 from fer_lightning.explain.page.options import Options
 from fer_lightning.explain.page.section import Section
-from fer_lightning.explain.page.subject import Subject
+from fer_lightning.explain.subject import Subject
 from fer_lightning.plots.confusion import plot_confusion, plot_confusion_difference
-from fer_lightning.plots.mistakes import plot_confused_pairs, plot_mistakes
+from fer_lightning.plots.mistaken_faces import plot_confused_pairs, plot_mistakes
+from fer_lightning.runs.confusion_counts import confusion
 from fer_lightning.runs.files import write_json
 
 
 def make(subject: Subject, options: Options, section: Section) -> None:
-    """Draw the confusion matrix, the table of R1, the most confused pairs and the surest mistakes."""
+    """Draw the confusion matrix, a table of each class, the most confused pairs and the surest mistakes."""
     predictions = subject.predictions
     found = confusion(predictions)
     write_json(
@@ -58,7 +59,7 @@ def make(subject: Subject, options: Options, section: Section) -> None:
             "runner-up: often faces that are labelled wrongly, or cannot be told.",
         )
     if subject.compared is not None:
-        other = predict_split(subject.compared, subject.known_data, subject.split)
+        other = predict_split(subject.compared, subject.datamodule, subject.split)
         section.draw(
             plot_confusion_difference(confusion_difference(other, predictions)),
             "confusion_difference",

@@ -10,11 +10,11 @@ from fer_lightning.explain.duplicate_filters import repeated_filters
 from fer_lightning.explain.layers import convolutions
 from fer_lightning.explain.page.options import Options
 from fer_lightning.explain.page.section import Section
-from fer_lightning.explain.page.subject import Subject
 from fer_lightning.explain.pre_activation import filter_layers, pre_activation
+from fer_lightning.explain.subject import Subject
 from fer_lightning.explain.top_faces import top_faces
 from fer_lightning.plots.filters import filter_sheet
-from fer_lightning.plots.top_faces import most_selective, top_faces_sheet
+from fer_lightning.plots.top_face_rows import most_selective, top_faces_sheet
 
 COMPARED = 256  # faces whose activations the images are compared with
 
@@ -84,10 +84,10 @@ def _draw_faces(subject: Subject, section: Section, layer: str, ascent: Ascent) 
         section.draw(
             top_faces_sheet(
                 found,
-                np.asarray(subject.known_data.faces.images),
+                np.asarray(subject.datamodule.faces.images),
                 rows,
                 ascent.images[places],
-                synthetic=subject.known_data.faces.synthetic,
+                synthetic=subject.datamodule.faces.synthetic,
             ),
             f"faces_{name}",
             f"{name}: the filters that tell a class best, each with the faces of the {subject.split} split that drive "

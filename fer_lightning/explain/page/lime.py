@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from fer_lightning.explain.confusion import confusion
 from fer_lightning.explain.face_selection import one_of_each_class
 from fer_lightning.explain.page.options import Options
 from fer_lightning.explain.page.section import Section
-from fer_lightning.explain.page.subject import Subject
+from fer_lightning.explain.subject import Subject
 from fer_lightning.plots.lime import plot_lime
+from fer_lightning.runs.confusion_counts import confusion
 
 
 def make(subject: Subject, options: Options, section: Section) -> None:

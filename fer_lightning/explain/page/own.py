@@ -15,8 +15,8 @@ from fer_lightning.explain.layers import convolutions
 from fer_lightning.explain.page.options import Options
 from fer_lightning.explain.page.saliency import UNCHECKED, asked_methods
 from fer_lightning.explain.page.section import Section
-from fer_lightning.explain.page.subject import Subject
 from fer_lightning.explain.saliency import attributions
+from fer_lightning.explain.subject import Subject
 from fer_lightning.plots.feature_maps import feature_map_sheet
 from fer_lightning.plots.saliency import plot_saliency
 
@@ -31,23 +31,23 @@ def make(subject: Subject, options: Options, section: Section) -> None:
     names = subject.class_names
     with torch.no_grad():
         logits = subject.module(subject.tensor(subject.own.images)).float().cpu().numpy()
-    shares, said = probabilities(logits), logits.argmax(1)
+    shares, predicted = probabilities(logits), logits.argmax(1)
     rows = [
         [path.name, names[guess], *(f"{100 * share:.1f}" for share in row)]
-        for path, guess, row in zip(subject.own.paths, said, shares, strict=True)
+        for path, guess, row in zip(subject.own.paths, predicted, shares, strict=True)
     ]
     section.tabulate("Probabilities in %.", ["picture", "predicted", *names], rows)
-    images, said = subject.own.images[:SHOWN], said[:SHOWN]
+    images, predicted = subject.own.images[:SHOWN], predicted[:SHOWN]
     if len(subject.own.paths) > SHOWN:
         section.left_out.append(f"saliency: shown for the first {SHOWN} of {len(subject.own.paths)} pictures")
     titles = [
         f"{_short(path.stem)}\n{names[guess]} {100 * row[guess]:.0f} %"
-        for path, guess, row in zip(subject.own.paths, said, shares, strict=False)
+        for path, guess, row in zip(subject.own.paths, predicted, shares, strict=False)
     ]
     captions = _captions(section.folder.parent / "saliency" / "trust.json")
     for method in asked_methods(subject, options, section):
         try:
-            maps = attributions(subject.module, subject.tensor(images), said, method).maps
+            maps = attributions(subject.module, subject.tensor(images), predicted, method).maps
         except ConfigError as error:
             section.left_out.append(f"{method.name}: {error}")
             continue
@@ -56,7 +56,7 @@ def make(subject: Subject, options: Options, section: Section) -> None:
         drawn = plot_saliency(images, maps, titles, verdict=caption, note=note)
         says = "Each picture, what counts for its predicted class, and the fifth of it that counts most."
         section.draw(drawn, f"own_{method.name}", says, caption)
-    _draw_lime(subject, options, section, images, said, titles)
+    _draw_lime(subject, options, section, images, predicted, titles)
     if convolutions(subject.module):
         maps_of = feature_maps(subject.module, subject.tensor(images[:1]))
         section.draw(
@@ -71,12 +71,14 @@ def _draw_lime(
     options: Options,
     section: Section,
     images: np.ndarray,
-    said: np.ndarray,
+    predicted: np.ndarray,
     titles: list[str],
 ) -> None:
     found = [options.lime(subject.module, image) for image in subject.tensor(images)]
-    maps = np.stack([np.maximum(each.map(int(guess)), 0.0) for each, guess in zip(found, said, strict=True)])
-    stable = [each.stability[int(guess)] for each, guess in zip(found, said, strict=True)]
+    maps = np.stack(
+        [np.maximum(each.map(int(guess)), 0.0) for each, guess in zip(found, predicted, strict=True)]
+    )
+    stable = [each.stability[int(guess)] for each, guess in zip(found, predicted, strict=True)]
     caption = f"lime: rank correlation of two draws {min(stable):.2f} to {max(stable):.2f}; covered by {found[0].fill}"
     section.draw(
         plot_saliency(images, maps, titles, verdict=caption, note=NOTE),

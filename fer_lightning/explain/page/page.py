@@ -13,7 +13,7 @@ from markupsafe import Markup
 from PIL import Image
 
 from fer_lightning.explain.page.section import Picture, Section
-from fer_lightning.explain.page.subject import Subject
+from fer_lightning.explain.subject import Subject
 from fer_lightning.models.counting import count_parameters
 from fer_lightning.redact import redact_text
 from fer_lightning.runs.files import write_text

@@ -1,4 +1,4 @@
-"""Make the parts one after the other; what does not apply to a network is said, and the rest is made."""
+"""Make the parts one after the other; name what does not apply to a network, and make the rest."""
 
 from __future__ import annotations
 
@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
-from fer_lightning.config.schema import nearest
-from fer_lightning.errors import ConfigError, UserError
+from fer_lightning.errors import ConfigError, UserError, nearest
 from fer_lightning.explain.page.options import Options
 from fer_lightning.explain.page.section import Section
-from fer_lightning.explain.page.subject import Subject
+from fer_lightning.explain.subject import Subject
 from fer_lightning.explain.undisturbed import undisturbed
 from fer_lightning.redact import redact_text
 

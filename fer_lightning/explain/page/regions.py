@@ -6,8 +6,8 @@ import numpy as np
 
 from fer_lightning.explain.page.options import Options
 from fer_lightning.explain.page.section import Section
-from fer_lightning.explain.page.subject import Subject
 from fer_lightning.explain.region_effects import effect_cells, effect_sentence
+from fer_lightning.explain.subject import Subject
 from fer_lightning.plots.regions import plot_regions
 
 

@@ -8,8 +8,8 @@ from fer_lightning.errors import ConfigError
 from fer_lightning.explain.face_selection import balanced_correct, one_of_each_class, worst_mistakes
 from fer_lightning.explain.page.options import Options
 from fer_lightning.explain.page.section import Section
-from fer_lightning.explain.page.subject import Subject
 from fer_lightning.explain.saliency import Method, attributions
+from fer_lightning.explain.subject import Subject
 from fer_lightning.explain.trust import TrustReport, check_trust, methods_for
 from fer_lightning.plots.saliency import plot_saliency
 from fer_lightning.plots.trust import plot_trust, trust_data
@@ -72,8 +72,8 @@ def _checked(
         subject.predictions.labels[chosen],
         methods,
         rules,
-        data=subject.known_data.faces.name,
-        synthetic=subject.known_data.faces.synthetic,
+        data=subject.datamodule.faces.name,
+        synthetic=subject.datamodule.faces.synthetic,
     )
     write_json(section.folder / "trust.json", report.to_dict())
     write_text(section.folder / "trust.csv", report.to_csv())
@@ -94,14 +94,16 @@ def _draw(
 ) -> None:
     names = subject.class_names
     labels = subject.predictions.labels[rows]
-    said = subject.predictions.logits[rows].argmax(1)
+    predicted = subject.predictions.logits[rows].argmax(1)
     images = subject.images(rows)
     try:
-        found = attributions(subject.module, subject.tensor(images), said, method)
+        found = attributions(subject.module, subject.tensor(images), predicted, method)
     except ConfigError as error:
         section.left_out.append(f"{method.name}: {error}")
         return
-    titles = [names[a] if a == b else f"{names[a]}\nas {names[b]}" for a, b in zip(labels, said, strict=True)]
+    titles = [
+        names[a] if a == b else f"{names[a]}\nas {names[b]}" for a, b in zip(labels, predicted, strict=True)
+    ]
     note = f"{method.settings}; {subject.title}" if method.settings else subject.title
     parts = ("face", "map", "masked") if kind == "right" else ("face", "overlay")
     drawn = plot_saliency(images, found.maps, titles, verdict=caption, note=note, parts=parts)

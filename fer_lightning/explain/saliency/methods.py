@@ -9,8 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from fer_lightning.config.schema import nearest
-from fer_lightning.errors import ConfigError, DataError
+from fer_lightning.errors import ConfigError, DataError, nearest
 from fer_lightning.explain.saliency.attribution import Attribution, Method
 from fer_lightning.explain.saliency.controls import Random, Sobel
 from fer_lightning.explain.saliency.grad_cam import GradCAM

@@ -2,8 +2,8 @@
 
 from fer_lightning.explain.trust.check import check_trust, methods_for
 from fer_lightning.explain.trust.insertion import InsertionDeletion, insertion_deletion
-from fer_lightning.explain.trust.report import MethodTrust, TrustReport
-from fer_lightning.explain.trust.rules import TrustRules
+from fer_lightning.explain.trust.trust_report import MethodTrust, TrustReport
+from fer_lightning.explain.trust.trust_rules import TrustRules
 
 __all__ = [
     "InsertionDeletion",

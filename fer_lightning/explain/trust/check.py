@@ -16,9 +16,9 @@ from fer_lightning.explain.trust.discrimination import class_similarity, other_c
 from fer_lightning.explain.trust.estimate import Estimate, FaceBootstrap
 from fer_lightning.explain.trust.insertion import insertion_deletion
 from fer_lightning.explain.trust.randomization import redrawn_similarity
-from fer_lightning.explain.trust.report import MethodTrust, TrustReport
-from fer_lightning.explain.trust.rules import TrustRules
-from fer_lightning.explain.trust.verdict import verdict
+from fer_lightning.explain.trust.trust_report import MethodTrust, TrustReport
+from fer_lightning.explain.trust.trust_rules import TrustRules
+from fer_lightning.explain.trust.trust_verdict import verdict
 from fer_lightning.explain.undisturbed import undisturbed
 
 

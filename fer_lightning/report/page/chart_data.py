@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from fer_lightning.config.objective import Objective
 from fer_lightning.plots.forest import effects_data
-from fer_lightning.plots.search import history_data, trial_records
+from fer_lightning.plots.search import history_data
 from fer_lightning.report import cells
-from fer_lightning.report.page.run_files import rounded
 from fer_lightning.stats.ablation import AblationReport
 from fer_lightning.stats.importance import objective_importance
 
 if TYPE_CHECKING:
     import optuna
 
-    from fer_lightning.sweeps.study.results import TrialRecord
+    from fer_lightning.sweeps.study.results import Trial
+
+_DIGITS = 5
 
 
 def forest(report: AblationReport) -> dict[str, Any]:
@@ -66,7 +68,8 @@ def search_drawings(
     study: optuna.Study, objective: Objective, importance: dict[str, float] | None = None
 ) -> dict[str, Any]:
     """History and importance of a search; the importance is empty where it cannot be told."""
-    history = history_data(trial_records(study), objective.name, maximize=objective.higher_is_better)
+    trials = study.get_trials(deepcopy=False)
+    history = history_data(trials, objective.name, maximize=objective.higher_is_better)
     shares = objective_importance(study) if importance is None else importance
     return {
         "history": {
@@ -79,29 +82,29 @@ def search_drawings(
     }
 
 
-def last_value(trial: TrialRecord) -> float | None:
-    """A run's value: of a pruned one the last that it reported."""
-    if trial.value is not None or trial.state != "PRUNED" or not trial.intermediate:
-        return trial.value
-    return trial.intermediate[max(trial.intermediate)]
+def curves_of(trial: Trial, metric: str) -> dict[str, Sequence[float | None]]:
+    """The learning curves of a run: "epoch" (from 1) and each metric of training and validation, one value an epoch.
 
-
-def log_parameters(study: optuna.Study) -> frozenset[str]:
-    """Parameters that were searched on a logarithmic scale."""
-    return frozenset(
-        name
-        for trial in study.get_trials(deepcopy=False)
-        for name, space in trial.distributions.items()
-        if getattr(space, "log", False)
-    )
-
-
-def curve_of(trial: TrialRecord, metric: str) -> dict[str, Sequence[float | None]]:
-    """The learning curve that a trial reported to its study, where its folder has none."""
-    if not trial.intermediate:
-        return {}
+    None where a metric was not measured; recalls of single classes are left out. Where the folder has no curves,
+    it is the metric that the trial reported to its study.
+    """
+    rows = [row for row in trial.run.metrics if "epoch" in row]
+    names = sorted({key for row in rows for key in row if key.startswith(("train/", "val/"))})
+    if rows:
+        return {"epoch": [row["epoch"] + 1 for row in rows]} | {
+            name: [rounded(row.get(name)) for row in rows] for name in names if "/recall/" not in name
+        }
     steps = sorted(trial.intermediate)
+    if not steps:
+        return {}
     return {
         "epoch": [float(step + 1) for step in steps],
         metric: [rounded(trial.intermediate[step]) for step in steps],
     }
+
+
+def rounded(value: Any, digits: int = _DIGITS) -> float | None:
+    """A number to so many significant digits, for the page's size; None where it is none or not finite."""
+    if value is None or isinstance(value, str) or not math.isfinite(value):
+        return None
+    return float(f"{float(value):.{digits}g}")

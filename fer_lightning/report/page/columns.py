@@ -6,11 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from fer_lightning.config.metric_table import shares_first, single_values
 from fer_lightning.config.objective import Objective
 from fer_lightning.redact import MASK, redact
-from fer_lightning.report.page.run_files import rounded
-
-MEASURED = ("val/acc", "val/f1", "val/ece", "val/loss")
+from fer_lightning.report.page.chart_data import rounded
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,7 @@ def _word(value: Any) -> str:
 def metric_columns(objective: Objective, values: Sequence[float | None], best: Sequence[Any]) -> list[Column]:
     """The objective of each run, then the other measures of its best epoch, where any run has them."""
     columns = [_metric(objective, tuple(map(rounded, values)))]
-    for name in MEASURED:
+    for name in [f"val/{each}" for each in shares_first(single_values())]:
         cells = tuple(rounded((row or {}).get(name)) for row in best)
         if name != objective.name and any(cell is not None for cell in cells):
             measured = Objective.of(name, values=[cell for cell in cells if cell is not None])

@@ -6,6 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from fer_lightning.config.renamed import current_flat
+
 # Where a run lies and how it speaks is no difference between two models.
 _BOOKKEEPING = ("output_dir", "resume", "threads")
 _BOOKKEEPING_ENDS = (".folder", ".label", ".lines")
@@ -30,6 +32,7 @@ def split_configs(configs: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         once) and ``runs``: one place in ``values`` a run, -1 for a run without a configuration. A ``….seed``
         that only repeats the run's seed is left out.
     """
+    configs = [current_flat(config) for config in configs]
     known = [index for index, config in enumerate(configs) if config]
     keys = dict.fromkeys(key for config in configs for key in config if not _is_bookkeeping(key))
     common: list[list[str]] = []

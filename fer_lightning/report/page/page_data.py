@@ -9,30 +9,29 @@ from typing import TYPE_CHECKING, Any
 
 from scipy.stats import norm
 
+from fer_lightning.config.flatten import flatten
 from fer_lightning.config.objective import Objective, study_objective
+from fer_lightning.plots.search import last_value, log_parameters
 from fer_lightning.redact import redact
 from fer_lightning.report import cells
 from fer_lightning.report.factorial_cells import EXPLANATION, HEADER, factorial_cells, importance_line
-from fer_lightning.report.page import provenance
 from fer_lightning.report.page import sentences as words
+from fer_lightning.report.page import study_provenance
 from fer_lightning.report.page.chart_data import (
     forest,
     forest_cells,
-    last_value,
-    log_parameters,
     search_drawings,
 )
 from fer_lightning.report.page.columns import cost_columns, metric_columns, parameter_columns
 from fer_lightning.report.page.config_diff import split_configs
 from fer_lightning.report.page.run_entries import Pictures, embedded_sheets, run_entry
-from fer_lightning.report.page.run_files import RunFiles, read_run
 from fer_lightning.report.tuning_cells import tuning_lines, tuning_table
 from fer_lightning.stats.ablation import AblationReport
 
 if TYPE_CHECKING:
     import optuna
 
-    from fer_lightning.sweeps.study.results import TrialRecord
+    from fer_lightning.sweeps.study.results import Trial
 
 _CONFIDENCE = 0.95
 
@@ -55,7 +54,7 @@ class PageModel:
 
 def page_model(
     study: optuna.Study,
-    trials: Sequence[TrialRecord],
+    trials: Sequence[Trial],
     report: AblationReport | None = None,
     importance: dict[str, float] | None = None,
 ) -> PageModel:
@@ -67,10 +66,12 @@ def page_model(
     report : of an ablation; None for a search
     importance : of a search, from ``objective_importance``, where it is known already
     """
-    files = [read_run(trial.directory) for trial in trials]
-    records = [run.record for run in files]
+    # Once for all: each call looks through the whole environment.
+    records, configs = redact(
+        [[trial.run.record for trial in trials], [trial.run.config for trial in trials]]
+    )
     objective = _objective(study, report, records)
-    pictures = embedded_sheets(trials, files)
+    pictures = embedded_sheets(trials)
     drawings: dict[str, Any] = {}
     if report is None:
         drawings = search_drawings(study, objective, importance)
@@ -79,9 +80,9 @@ def page_model(
         "metric": objective.name,
         "higher": objective.higher_is_better,
         "columns": _columns(study, trials, records, objective),
-        "runs": [run_entry(t, f, objective.name, pictures) for t, f in zip(trials, files, strict=True)],
-        "classes": _classes(files),
-        "config": split_configs([run.config for run in files]),
+        "runs": [run_entry(trial, objective.name, pictures) for trial in trials],
+        "classes": _classes(trials),
+        "config": split_configs([flatten(config) for config in configs]),
         "forest": None if report is None else forest(report),
         "tuned": None if report is None or report.tuned is None else forest(report.tuned),
         **drawings,
@@ -104,29 +105,34 @@ def _objective(
 
 def _columns(
     study: optuna.Study,
-    trials: Sequence[TrialRecord],
+    trials: Sequence[Trial],
     records: Sequence[dict[str, Any]],
     objective: Objective,
 ) -> list[dict[str, Any]]:
     columns = [
-        *parameter_columns([trial.params for trial in trials], log_parameters(study)),
+        *parameter_columns(
+            [trial.params for trial in trials], log_parameters([trial.frozen for trial in trials])
+        ),
         *metric_columns(
-            objective, [last_value(t) for t in trials], [record.get("best") for record in records]
+            objective,
+            [last_value(trial.frozen) for trial in trials],
+            [record.get("best") for record in records],
         ),
         *cost_columns(records, [trial.seconds for trial in trials]),
     ]
     return [column.as_plain() for column in columns]
 
 
-def _classes(files: Sequence[RunFiles]) -> list[str]:
+def _classes(trials: Sequence[Trial]) -> list[str]:
     """The class names that most runs have; runs with others are not compared class by class."""
-    found = Counter(run.confusion.class_names for run in files if run.confusion is not None)
+    matrices = [trial.run.confusion for trial in trials]
+    found = Counter(matrix.class_names for matrix in matrices if matrix is not None)
     return list(found.most_common(1)[0][0]) if found else []
 
 
 def _head(
     study: optuna.Study,
-    trials: Sequence[TrialRecord],
+    trials: Sequence[Trial],
     records: Sequence[dict[str, Any]],
     report: AblationReport | None,
     drawings: dict[str, Any],
@@ -145,18 +151,18 @@ def _head(
         "lost": words.lost_lines(trials),
         "metric": objective.name,
         "direction": objective.direction,
-        "notes": provenance.notes(records),
-        "started": provenance.started(records),
-        "command": provenance.latest_command(records),
-        "facts": [*provenance.data_facts(records), *provenance.machine_facts(records)],
-        "versions": provenance.version_facts(records),
+        "notes": study_provenance.notes(records),
+        "started": study_provenance.started(records),
+        "command": study_provenance.latest_command(records),
+        "facts": [*study_provenance.data_facts(records), *study_provenance.machine_facts(records)],
+        "versions": study_provenance.version_facts(records),
         "parts": _parts(report),
         **_findings(trials, report, drawings, objective),
     }
 
 
 def _findings(
-    trials: Sequence[TrialRecord],
+    trials: Sequence[Trial],
     report: AblationReport | None,
     drawings: dict[str, Any],
     objective: Objective,

@@ -6,37 +6,36 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from fer_lightning.report.page import sentences as words
-from fer_lightning.report.page.chart_data import curve_of
-from fer_lightning.report.page.pictures import embedded, picture_budget
-from fer_lightning.report.page.run_files import RunFiles
+from fer_lightning.report.page.chart_data import curves_of
+from fer_lightning.report.page.saliency_grids import embedded, picture_budget
 
 if TYPE_CHECKING:
-    from fer_lightning.sweeps.study.results import TrialRecord
+    from fer_lightning.sweeps.study.results import Trial
 
 # "<run number>-<kind of faces>" → ``data:`` address, width and height
 Pictures = dict[str, tuple[str, int, int]]
 
 
-def run_entry(trial: TrialRecord, files: RunFiles, metric: str, pictures: Pictures) -> dict[str, Any]:
+def run_entry(trial: Trial, metric: str, pictures: Pictures) -> dict[str, Any]:
     """One run: state, factors, curves, confusion, and what is said of those of its grids that are `pictures`."""
-    matrix = files.confusion
+    run, matrix = trial.run, trial.run.confusion
     overrides = trial.attrs.get("overrides") or []
     return {
         "number": trial.number,
         "state": words.state_of(trial),
         "arm": trial.arm,
         "stage": trial.stage,
-        "seed": trial.seed if trial.seed is not None else files.record.get("seed"),
+        "seed": trial.seed if trial.seed is not None else run.record.get("seed"),
         "reason": trial.reason,
-        "folder": None if trial.directory is None else trial.directory.name,
+        "folder": None if run.folder is None else run.folder.name,
         "overrides": [str(word) for word in overrides],
-        "note": files.record.get("note") or None,
-        "curves": files.curves or curve_of(trial, metric),
+        "note": run.record.get("note") or None,
+        "curves": curves_of(trial, metric),
         "confusion": None if matrix is None else matrix.counts.tolist(),
         "classes": None if matrix is None else list(matrix.class_names),
         "sheets": {
-            kind: _about(sheet.about)
-            for kind, sheet in files.sheets.items()
+            kind: _about(about)
+            for kind, (_, about) in run.sheets.items()
             if f"{trial.number}-{kind}" in pictures
         },
     }
@@ -61,12 +60,12 @@ def _face(true: str, predicted: str) -> str:
     return true if predicted in (true, "") else f"{true} taken for {predicted}"
 
 
-def embedded_sheets(trials: Sequence[TrialRecord], files: Sequence[RunFiles]) -> Pictures:
+def embedded_sheets(trials: Sequence[Trial]) -> Pictures:
     """All saliency grids that can be read, each as small as their number asks for."""
-    budget = picture_budget(sum(len(run.sheets) for run in files))
+    budget = picture_budget(sum(len(trial.run.sheets) for trial in trials))
     found = {
-        f"{trial.number}-{kind}": embedded(sheet.path, budget)
-        for trial, run in zip(trials, files, strict=True)
-        for kind, sheet in run.sheets.items()
+        f"{trial.number}-{kind}": embedded(path, budget)
+        for trial in trials
+        for kind, (path, _) in trial.run.sheets.items()
     }
     return {key: picture for key, picture in found.items() if picture is not None}

@@ -12,7 +12,7 @@ from fer_lightning.stats.ablation import AblationReport
 from fer_lightning.stats.arm_summary import ArmSummary
 
 if TYPE_CHECKING:
-    from fer_lightning.sweeps.study.results import TrialRecord
+    from fer_lightning.sweeps.study.results import Trial
 
 STATES = {
     "COMPLETE": "complete",
@@ -28,7 +28,7 @@ def listed(words: Sequence[str], last: str = "and") -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {last} {words[-1]}" if words else ""
 
 
-def state_of(trial: TrialRecord) -> str:
+def state_of(trial: Trial) -> str:
     """A trial's state as the page calls it; one that finished without a finite value has failed."""
     if trial.superseded:
         return "failed, run again"
@@ -88,7 +88,7 @@ def _with_difference(report: AblationReport, row: ArmSummary) -> str:
 
 
 def search_sentences(
-    trials: Sequence[TrialRecord], objective: Objective, importance: Mapping[str, float]
+    trials: Sequence[Trial], objective: Objective, importance: Mapping[str, float]
 ) -> list[tuple[str, str]]:
     """The best trial, what mattered most, and what a best value is worth."""
     done = [trial for trial in trials if state_of(trial) == "complete"]
@@ -125,7 +125,7 @@ def _short(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def lost_lines(trials: Sequence[TrialRecord]) -> list[tuple[str, str, list[str]]]:
+def lost_lines(trials: Sequence[Trial]) -> list[tuple[str, str, list[str]]]:
     """State, reason and names of the runs that failed, were pruned or are not finished; equal reasons once."""
     order = ("failed", "failed, run again", "pruned", "running", "waiting")
     groups: dict[tuple[str, str], list[str]] = {}
@@ -143,6 +143,6 @@ def lost_lines(trials: Sequence[TrialRecord]) -> list[tuple[str, str, list[str]]
     ]
 
 
-def run_name(trial: TrialRecord) -> str:
+def run_name(trial: Trial) -> str:
     """How a run is called: its number, and of an ablation its arm and seed."""
     return f"{trial.number}" if trial.arm is None else f"{trial.number} ({trial.arm}, seed {trial.seed})"

@@ -20,7 +20,7 @@ from fer_lightning.stats.ablation import AblationReport
 if TYPE_CHECKING:
     import optuna
 
-    from fer_lightning.sweeps.study.results import TrialRecord
+    from fer_lightning.sweeps.study.results import Trial
 
 # In the order in which they build on each other.
 SCRIPTS = (
@@ -89,7 +89,7 @@ def render(model: PageModel) -> str:
 
 def write_page(
     study: optuna.Study,
-    trials: Sequence[TrialRecord],
+    trials: Sequence[Trial],
     folder: Path | str,
     report: AblationReport | None = None,
     importance: dict[str, float] | None = None,

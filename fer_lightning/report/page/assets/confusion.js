@@ -45,7 +45,7 @@ function countsTable(label, matrix, asShares) {
   });
 }
 
-// Blue where the second is better (more on the diagonal, fewer beside it), orange where it is worse.
+// Blue where the second has more right or fewer wrong answers, orange where it is the other way round.
 function differenceTable(first, second, labels, judged) {
   return matrixTable(`${labels[1]} minus ${labels[0]}, points`, (i, j) => {
     const before = share(first.counts, i, j), after = share(second.counts, i, j);
@@ -56,7 +56,7 @@ function differenceTable(first, second, labels, judged) {
     const tip = `${study.classes[i]} taken for ${study.classes[j]}: ${(100 * before).toFixed(1)} % before, ${(100 * after).toFixed(1)} % now` +
       (sure ? "\nmore than chance over faces" : "");
     const text = Math.abs(change) < 0.05 ? "0" : signed(change, Math.abs(change) < 9.95 ? 1 : 0);
-    return shadedCell(text, good ? "better" : "worse", Math.min(Math.abs(change) / 30, 1), tip,
+    return shadedCell(text, good ? "blue" : "orange", Math.min(Math.abs(change) / 30, 1), tip,
       [i === j && "diagonal", sure && "sure"].filter(Boolean).join(" "));
   });
 }
@@ -99,7 +99,7 @@ function compareConfusions(groups) {
   return [
     make("label", {}, box, "show per cent of each true class instead of counts"), tables,
     known.length > 1 && make("p", { class: "small" },
-      `Differences: blue where the second is better, orange where it is worse.${bold}`),
+      `Differences: blue where the second has more right or fewer wrong answers, orange the other way round.${bold}`),
     recallTable(groups, matrices),
   ].filter(Boolean);
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib import colormaps
@@ -14,8 +15,11 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator
 
-from fer_lightning.plots.search import TrialRecord
+from fer_lightning.plots.search import is_drawn, last_value, log_parameters
 from fer_lightning.plots.style import GREY, SEQUENTIAL, figure_style, new_axes
+
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
 
 ABSENT = "not set"
 
@@ -41,13 +45,13 @@ class Scale:
     numbers: tuple[float, ...] | None
 
 
-def parameter_scale(name: str, trials: Sequence[TrialRecord]) -> Scale:
+def parameter_scale(name: str, trials: Sequence[FrozenTrial]) -> Scale:
     """Place the values of one parameter: numbers by size (or logarithm, if searched so), others by order."""
     values = [trial.params.get(name) for trial in trials]
     present = [value for value in values if value is not None]
     if present and all(isinstance(v, int | float) and not isinstance(v, bool) for v in present):
-        numbers = [math.nan if v is None else float(v) for v in values]  # type: ignore[arg-type]
-        return _numeric(name, numbers, any(name in trial.log_params for trial in trials))
+        numbers = [math.nan if v is None else float(v) for v in values]
+        return _numeric(name, numbers, name in log_parameters(trials))
     levels = sorted({str(value) for value in present})
     step = 1 / max(len(levels) - 1, 1)
     place = {level: i * step if len(levels) > 1 else 0.5 for i, level in enumerate(levels)}
@@ -83,20 +87,21 @@ class SpaceData:
 
 
 def space_data(
-    trials: Sequence[TrialRecord],
+    trials: Sequence[FrozenTrial],
     metric: str = "val/acc",
     *,
+    place: int = 0,
     params: Sequence[str] | None = None,
     maximize: bool = True,
     title: str = "",
 ) -> SpaceData:
-    """What both figures show; `params` chooses and orders the parameters (all of them by default)."""
-    drawn = [trial for trial in trials if trial.drawn and trial.state in ("COMPLETE", "PRUNED")]
-    drawn.sort(key=lambda trial: trial.value or 0.0, reverse=not maximize)
+    """What both figures show of one objective; `params` chooses and orders the parameters (by default all)."""
+    drawn = [trial for trial in trials if is_drawn(trial, place)]
+    drawn.sort(key=lambda trial: last_value(trial, place) or 0.0, reverse=not maximize)
     names = list(params) if params is not None else list(dict.fromkeys(n for t in drawn for n in t.params))
     scales = tuple(parameter_scale(name, drawn) for name in names if any(name in t.params for t in drawn))
-    values = tuple(float(trial.value or 0.0) for trial in drawn)
-    return SpaceData(values, tuple(trial.state for trial in drawn), scales, metric, title, maximize)
+    values = tuple(float(last_value(trial, place) or 0.0) for trial in drawn)
+    return SpaceData(values, tuple(trial.state.name for trial in drawn), scales, metric, title, maximize)
 
 
 def _colors(data: SpaceData) -> ScalarMappable:

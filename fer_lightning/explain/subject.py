@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -12,6 +11,7 @@ import torch
 from torch import Tensor
 
 from fer_lightning.data.datamodule import FaceDataModule
+from fer_lightning.data.label import data_label
 from fer_lightning.data.pictures import Pictures
 from fer_lightning.errors import ConfigError, DataError
 from fer_lightning.evaluation.evaluate import predict_split
@@ -19,14 +19,13 @@ from fer_lightning.runs.predictions import Predictions
 from fer_lightning.training.module import ExpressionClassifier
 
 
-@dataclass(frozen=True, eq=False)
 class Subject:
     """A classifier and the faces it is explained on.
 
-    Attributes
+    Parameters
     ----------
     module
-        Grey levels ``[N, 1, H, W]`` to logits ``[N, C]``.
+        Grey levels ``[N, 1, H, W]`` to logits ``[N, C]``; a function is called when the module is first needed.
     data
         Its data; ``None`` where only own pictures are looked at.
     split
@@ -35,13 +34,37 @@ class Subject:
         A person's own pictures.
     compared
         Another classifier of the same classes, whose confusions are set beside.
+    epoch, best
+        Number of the epoch that the weights are of, from 1, and whether it is the best one; for titles.
+    predict
+        Returns the predictions; without it the whole split is predicted. Those of the split's first faces will do.
     """
 
-    module: ExpressionClassifier
-    data: FaceDataModule | None = None
-    split: str = "val"
-    own: Pictures | None = None
-    compared: ExpressionClassifier | None = field(default=None)
+    def __init__(
+        self,
+        module: ExpressionClassifier | Callable[[], ExpressionClassifier],
+        data: FaceDataModule | None = None,
+        split: str = "val",
+        own: Pictures | None = None,
+        compared: ExpressionClassifier | None = None,
+        *,
+        epoch: int | None = None,
+        best: bool = False,
+        predict: Callable[[Subject], Predictions] | None = None,
+    ) -> None:
+        self._module, self._predict = module, predict
+        self.data, self.split, self.own, self.compared = data, split, own, compared
+        self.epoch, self.best = epoch, best
+
+    @cached_property
+    def module(self) -> ExpressionClassifier:
+        """The classifier."""
+        return self._module if isinstance(self._module, ExpressionClassifier) else self._module()
+
+    @property
+    def weights(self) -> str:
+        """Which epoch the weights are of, such as ``best epoch 4``; empty where that is unknown."""
+        return "" if self.epoch is None else f"{'best epoch' if self.best else 'epoch'} {self.epoch}"
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -59,7 +82,7 @@ class Subject:
         return next(self.module.parameters()).device
 
     @property
-    def known_data(self) -> FaceDataModule:
+    def datamodule(self) -> FaceDataModule:
         """The data.
 
         Raises
@@ -79,20 +102,22 @@ class Subject:
 
     @property
     def title(self) -> str:
-        """Data and split, for a figure; it says "synthetic" where the faces are drawn."""
-        faces = self.known_data.faces
-        kind = " faces, drawn by a program" if faces.synthetic else ""
-        return f"{faces.name}{kind}, {self.split}"
+        """Data, split and epoch, for a figure."""
+        faces = self.datamodule.faces
+        parts = (data_label(faces.name, faces.synthetic), self.split, self.weights)
+        return ", ".join(part for part in parts if part)
 
     @cached_property
     def predictions(self) -> Predictions:
-        """Logits of the whole split."""
-        return predict_split(self.module, self.known_data, self.split)
+        """Logits of the split's faces, in their order."""
+        if self._predict is not None:
+            return self._predict(self)
+        return predict_split(self.module, self.datamodule, self.split)
 
     @cached_property
     def positions(self) -> np.ndarray:
         """Where the split's faces lie among all faces, int64 ``[N]``."""
-        return self.known_data.faces.indices(self.split)
+        return self.datamodule.faces.indices(self.split)
 
     def rows_of(self, ids: Sequence[str]) -> np.ndarray:
         """Return the rows of faces in :attr:`predictions` by their ids, int64 ``[len(ids)]``.
@@ -105,7 +130,7 @@ class Subject:
         if not ids:
             return np.zeros(0, np.int64)
         known = {
-            str(name): row for row, name in enumerate(np.asarray(self.known_data.faces.ids)[self.positions])
+            str(name): row for row, name in enumerate(np.asarray(self.datamodule.faces.ids)[self.positions])
         }
         for name in ids:
             if name not in known:
@@ -116,7 +141,7 @@ class Subject:
 
     def images(self, rows: np.ndarray) -> np.ndarray:
         """Return faces by their rows in :attr:`predictions`, uint8 ``[N, H, W]``."""
-        return np.asarray(self.known_data.faces.images[self.positions[rows]])
+        return np.asarray(self.datamodule.faces.images[self.positions[rows]])
 
     def tensor(self, images: np.ndarray) -> Tensor:
         """Return ``[N, H, W]`` as the network takes them, float32 ``[N, 1, H, W]`` on its device."""
@@ -124,5 +149,5 @@ class Subject:
 
     def batches(self) -> Iterable[tuple[Tensor, Tensor, Tensor]]:
         """Return the split's images, labels and positions batch by batch."""
-        for images, labels, positions in self.known_data.split_dataloader(self.split):
+        for images, labels, positions in self.datamodule.split_dataloader(self.split):
             yield images.float().to(self.device), labels, positions

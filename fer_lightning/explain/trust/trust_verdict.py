@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from fer_lightning.explain.trust.estimate import Estimate
-from fer_lightning.explain.trust.rules import TrustRules
+from fer_lightning.explain.trust.trust_rules import TrustRules
 
 CHECKS: Final = ("faithfulness", "over_edges", "over_random", "redrawn", "other_class", "completeness")
 

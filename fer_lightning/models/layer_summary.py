@@ -10,6 +10,7 @@ from torch import nn
 from torchinfo.layer_info import LayerInfo
 from torchinfo.torchinfo import clear_cached_forward_pass
 
+from fer_lightning.messages import aligned
 from fer_lightning.models.counting import ParameterCount, blank_image, count_parameters
 from fer_lightning.models.modes import evaluation
 
@@ -65,14 +66,8 @@ class Summary:
             )
             for row in self.layers
         ]
-        widths = [max(len(row[column]) for row in [_HEADER, *rows]) for column in range(len(_HEADER))]
-
-        def line(row: tuple[str, ...]) -> str:
-            left = [cell.ljust(width) for cell, width in zip(row[:2], widths[:2], strict=True)]
-            right = [cell.rjust(width) for cell, width in zip(row[2:], widths[2:], strict=True)]
-            return "  ".join(left + right)
-
-        return [line(_HEADER), "  ".join("─" * width for width in widths), *map(line, rows)]
+        rule = ["─" * max(map(len, column)) for column in zip(_HEADER, *rows, strict=True)]
+        return aligned([_HEADER, rule, *rows], left=(0, 1))
 
 
 def model_summary(model: nn.Module, image_size: int) -> Summary:

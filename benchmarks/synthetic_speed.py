@@ -1,6 +1,6 @@
 """Seconds to draw synthetic faces on one core, and to open them from the cache.
 
-Run ``python benchmarks/synthetic.py``. The goal is 2,000 faces in at most 2 seconds.
+Run ``python benchmarks/synthetic_speed.py``. The goal is 2,000 faces in at most 2 seconds.
 """
 
 from __future__ import annotations

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from omegaconf import OmegaConf
-from yaml import YAMLError
 
 from fer_lightning.errors import ConfigError, DataError
 from fer_lightning.evaluation.evaluate import data_from
+from fer_lightning.runs.run import CONFIG_FILE, RECORD_FILE
 from fer_lightning.stats.records import ArmRun
 
 
@@ -37,19 +34,16 @@ def without_copies(
     Raises
     ------
     DataError
-        A run has no logits, or they are not of the data's validation faces; every face has a copy.
+        The first run's configuration or record cannot be read; a run has no logits, or they are not of the data's
+        validation faces; every face has a copy.
     ConfigError
         The data are not those that the runs were trained on.
     """
     first = next((run for run in runs if run.complete), None)
-    if first is None or first.directory is None:
+    if first is None or first.run.folder is None:
         raise DataError(f"faces={faces}: no complete run with a folder; expected a study's own runs")
-    folder = Path(first.directory)
-    try:
-        config = OmegaConf.to_container(OmegaConf.load(folder / "config.yaml"))
-        record = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError, YAMLError) as error:
-        raise DataError(f"{folder}: its config.yaml or run.json cannot be read ({error})") from None
+    folder = first.run.folder
+    config, record = first.run.read(CONFIG_FILE), first.run.read(RECORD_FILE)
     data = data_from(config, dict(overrides or {}))
     known = record.get("data", {}).get("fingerprint")
     if known is not None and known != data.faces.fingerprint:
@@ -69,10 +63,10 @@ def _judged(run: ArmRun, kept: np.ndarray, ids: np.ndarray) -> ArmRun:
     """Return a run on the faces that are kept: bool ``[N]``, of the N validation faces with these names."""
     found = run.predictions
     if found is None:
-        raise DataError(f"{run.directory}: no val_logits.npz; faces=… needs every complete run's")
+        raise DataError(f"{run.run.folder}: no val_logits.npz; faces=… needs every complete run's")
     if found.ids is None or not np.array_equal(found.ids, ids):
         raise DataError(
-            f"{run.directory}: its val_logits.npz is not of the data's {len(ids):,} validation faces"
+            f"{run.run.folder}: its val_logits.npz is not of the data's {len(ids):,} validation faces"
         )
     judged = found.only(kept)
     value = float(judged.correct.mean())

@@ -8,7 +8,7 @@ from fer_lightning.errors import ConfigError
 from fer_lightning.sweeps.composition import Composition
 from fer_lightning.sweeps.options import SweepOptions
 from fer_lightning.sweeps.space.override import key_of, node_of, override
-from fer_lightning.sweeps.space.parse import in_order, parse_space
+from fer_lightning.sweeps.space.parse_space import in_order, parse_space
 from fer_lightning.sweeps.space.search_space import Parameter, SearchSpace
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import math
 import os
@@ -15,10 +14,11 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
 from fer_lightning.config.objective import SHARE, VAL_ACC, Objective, study_objective
+from fer_lightning.data.label import data_label
 from fer_lightning.errors import ConfigError, DataError, UserError
-from fer_lightning.report.files import write_report
 from fer_lightning.report.page import write_page
-from fer_lightning.report.search import write_search_figures
+from fer_lightning.report.report_files import write_report
+from fer_lightning.report.search_figures import write_search_figures
 from fer_lightning.report.text import to_text
 from fer_lightning.runs.leakage import WITHOUT
 from fer_lightning.stats.ablation import AblationReport, ablation_report
@@ -27,10 +27,10 @@ from fer_lightning.stats.rules import Rules
 from fer_lightning.study.arms import arm_runs, tuned_runs
 from fer_lightning.study.code_notes import code_notes
 from fer_lightning.study.earlier_verdicts import earlier_note, earlier_objective
-from fer_lightning.study.leakage import without_copies
+from fer_lightning.study.without_copies import without_copies
 from fer_lightning.sweeps.jobs.environment import WORKER
-from fer_lightning.sweeps.plan.planned_trial import PLAIN
-from fer_lightning.sweeps.study.results import TrialRecord, load_study, load_trials
+from fer_lightning.sweeps.plan.planned_trial import Stage
+from fer_lightning.sweeps.study.results import Trial, load_study, study_trials
 from fer_lightning.training.train import shown
 
 if TYPE_CHECKING:
@@ -40,24 +40,20 @@ log = logging.getLogger(__name__)
 BEST = 5
 
 
-def _any_record(trials: Sequence[TrialRecord]) -> dict[str, Any]:
+def _any_record(trials: Sequence[Trial]) -> dict[str, Any]:
     """Return the ``run.json`` of the first trial that has one."""
-    for trial in trials:
-        if trial.directory is not None and (trial.directory / "run.json").is_file():
-            found: dict[str, Any] = json.loads((trial.directory / "run.json").read_text(encoding="utf-8"))
-            return found
-    return {}
+    return next((trial.run.record for trial in trials if trial.run.record), {})
 
 
-def _command(trials: Sequence[TrialRecord], record: dict[str, Any]) -> str | None:
+def _command(trials: Sequence[Trial], record: dict[str, Any]) -> str | None:
     """Return the command that goes on with the study; where tuning was added later, the first one does not."""
-    tuning = [trial for trial in trials if trial.stage != PLAIN]
+    tuning = [trial for trial in trials if trial.stage != Stage.PLAIN]
     found: str | None = _any_record(tuning).get("command", record.get("command"))
     return found
 
 
 def judge(
-    trials: Sequence[TrialRecord],
+    trials: Sequence[Trial],
     objective: Objective,
     rules: Rules | None = None,
     faces: str = "all",
@@ -113,7 +109,7 @@ def judge(
     )
 
 
-def _search_text(trials: Sequence[TrialRecord], objective: Objective, data: dict[str, Any]) -> str:
+def _search_text(trials: Sequence[Trial], objective: Objective, data: dict[str, Any]) -> str:
     """Return the best trials of a search, and how many were pruned or failed, as text."""
     done = [
         (trial, trial.value)
@@ -124,12 +120,10 @@ def _search_text(trials: Sequence[TrialRecord], objective: Objective, data: dict
     counts = {
         state: sum(trial.state == state for trial in trials) for state in ("COMPLETE", "PRUNED", "FAIL")
     }
-    kind = (
-        "SYNTHETIC DATA, faces drawn by a program" if data.get("synthetic") else data.get("name", "not named")
-    )
+    label = data_label(data.get("name", "not named"), bool(data.get("synthetic")))
     epochs = sum(len(trial.intermediate) for trial in trials)
     lines = [
-        f"Search · Data: {kind}.",
+        f"Search · Data: {label}.",
         f"{counts['COMPLETE']} trials complete, {counts['PRUNED']} pruned, {counts['FAIL']} failed; "
         f"{epochs} epochs, {sum(trial.seconds or 0.0 for trial in trials):.0f} s in all.",
         "",
@@ -180,12 +174,13 @@ def report_study(
     ConfigError
         Some of the faces are asked for of a search.
     """
-    trials, study = load_trials(place, study_name), load_study(place, study_name)
+    study = load_study(place, study_name)
+    trials = study_trials(study, place)
     record = _any_record(trials)
     objective = study_objective(study, fallback=record.get("metric"))
     if any(trial.arm is not None for trial in trials):
         report = judge(trials, objective, rules, faces, overrides)
-        notes = code_notes(place, study_name, trials)
+        notes = code_notes(study, trials)
         report = _with_notes(report, study, folder, record, notes)
         paths = write_report(report, folder)
         if page:
@@ -208,7 +203,7 @@ def report_study(
     if page:
         paths["page"] = write_page(study, trials, folder, importance=importance)
     text = _search_text(trials, objective, data)
-    more = [*study.user_attrs.get("notes", []), *code_notes(place, study_name, trials)]
+    more = [*study.user_attrs.get("notes", []), *code_notes(study, trials)]
     text += "".join(f"\nNote: {note}." for note in more)
     return f"{text}\n\nwritten to {shown(folder)}: {', '.join(path.name for path in paths.values())}"
 

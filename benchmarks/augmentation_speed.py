@@ -1,6 +1,6 @@
 """Faces a second through each augmentation, beside kornia's and torch's own affine grids with R0's ranges.
 
-Run ``python benchmarks/augmentation.py``. kornia is no dependency: without it, its row is left out.
+Run ``python benchmarks/augmentation_speed.py``. kornia is no dependency: without it, its row is left out.
 Each figure is the median over rounds in which all take turns, so that load on the machine hits all alike.
 """
 

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fer_lightning.config.objective import Objective, study_objective
-from fer_lightning.plots.search import history_data, plot_history, plot_importance, trial_records
-from fer_lightning.plots.search_space import plot_parallel, plot_slices, space_data
+from fer_lightning.data.label import data_label
+from fer_lightning.plots.search import history_data, plot_history, plot_importance
+from fer_lightning.plots.search_parameters import plot_parallel, plot_slices, space_data
 from fer_lightning.plots.style import figure_style, save_figure
-from fer_lightning.report.cells import SYNTHETIC
 from fer_lightning.stats.importance import objective_importance
 
 if TYPE_CHECKING:
@@ -44,18 +44,20 @@ def write_search_figures(
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    data = f"{SYNTHETIC} ({data_name})" if synthetic else data_name
+    data = data_label(data_name, synthetic)
     ending = f" · {data}" if data else ""
-    trials = trial_records(study, place)
+    trials = study.get_trials(deepcopy=False)
     objective = objective or study_objective(study, place)
     maximize = objective.higher_is_better
     # The figures' axes are in the stored unit: a share is a fraction there.
     metric = objective.name if objective.is_share else objective.heading
     title = f"Optimisation history ({objective.direction}){ending}"
-    history = history_data(trials, metric, maximize=maximize, title=title)
-    parallel = space_data(trials, metric, maximize=maximize, title=f"Parameters (grey: pruned){ending}")
+    history = history_data(trials, metric, place=place, maximize=maximize, title=title)
+    parallel = space_data(
+        trials, metric, place=place, maximize=maximize, title=f"Parameters (grey: pruned){ending}"
+    )
     slices = space_data(
-        trials, metric, maximize=maximize, title=f"Value by parameter (crosses: pruned){ending}"
+        trials, metric, place=place, maximize=maximize, title=f"Value by parameter (crosses: pruned){ending}"
     )
     paths = {
         "history": save_figure(plot_history(history), folder / "history.png"),

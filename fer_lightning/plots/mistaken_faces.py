@@ -1,4 +1,4 @@
-"""Misclassified faces beside their class probabilities, the runner-up marked (R2)."""
+"""Misclassified faces beside their class probabilities, the runner-up marked."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure, SubFigure
 
-from fer_lightning.explain.confusion import ConfusedPair, class_names_of
+from fer_lightning.explain.confusion import ConfusedPair
 from fer_lightning.explain.mistakes import Mistake, mistakes
 from fer_lightning.plots.confusion import shortened
 from fer_lightning.plots.style import BLUE, GREY, ORANGE, VERMILION, figure_style
+from fer_lightning.runs.confusion_counts import class_names_of
 from fer_lightning.runs.predictions import Predictions
 
 _ROW_INCHES = 1.55

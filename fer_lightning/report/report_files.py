@@ -17,7 +17,7 @@ from fer_lightning.report.text import to_text
 from fer_lightning.runs.files import write_text
 from fer_lightning.stats.ablation import AblationReport
 from fer_lightning.stats.arm_summary import ArmSummary
-from fer_lightning.stats.tuning import TuningPart
+from fer_lightning.stats.arm_tuning import TuningPart
 
 _FROM_EFFECT = {
     "difference": "mean",

@@ -8,9 +8,9 @@ from typing import Any
 from fer_lightning.errors import ConfigError
 from fer_lightning.sweeps.composition import Composition, selected
 from fer_lightning.sweeps.options import SweepOptions
-from fer_lightning.sweeps.plan.parse import parse_plan
+from fer_lightning.sweeps.plan.parse_plan import parse_plan
 from fer_lightning.sweeps.plan.plan import Plan
-from fer_lightning.sweeps.plan.planned_trial import TUNING
+from fer_lightning.sweeps.plan.planned_trial import Stage
 from fer_lightning.sweeps.plan.tuning import Tuning
 from fer_lightning.sweeps.space.override import key_of, override
 
@@ -73,6 +73,6 @@ def _settle_tuning(plan: Plan, tuning: Tuning, composition: Composition) -> Plan
     for arm in plan.arms:
         config = composition.compose(arm.overrides, f"the arm {arm.name}")
         own[arm.name] = {p.name: selected(config, p.key) for p in plan.tunable(arm)}
-        other = plan.tried(arm, 1, TUNING, tuning.seed).overrides
+        other = plan.tried(arm, 1, Stage.TUNING, tuning.seed).overrides
         composition.compose(other, f"ablation.tuning, arm {arm.name},")
     return replace(plan, tuning=replace(tuning, own=own))

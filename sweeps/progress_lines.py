@@ -12,8 +12,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 from fer_lightning.config.objective import Objective
 from fer_lightning.sweeps.jobs.task import ERROR_FILE
-from fer_lightning.sweeps.plan.enqueue import cell_of
-from fer_lightning.sweeps.plan.planned_trial import TUNED, TUNING
+from fer_lightning.sweeps.plan.enqueue import key_of_trial
+from fer_lightning.sweeps.plan.planned_trial import Stage
 from fer_lightning.sweeps.queue.trial_queue import Claim
 from fer_lightning.sweeps.study.open import StudySpec
 
@@ -118,11 +118,11 @@ def _count(trials: list[FrozenTrial], *states: TrialState) -> int:
 
 def _arm(trial: FrozenTrial) -> str:
     """The arm and seed of a plan's trial, in brackets."""
-    cell = cell_of(trial)
-    if cell is None:
+    key = key_of_trial(trial)
+    if key is None:
         return ""
-    what = {TUNING: f", tuning point {cell.point}", TUNED: ", tuned"}.get(cell.stage, "")
-    return f" ({cell.arm}{what}, seed {cell.seed})"
+    what = {Stage.TUNING: f", tuning point {key.point}", Stage.TUNED: ", tuned"}.get(key.stage, "")
+    return f" ({key.arm}{what}, seed {key.seed})"
 
 
 def _outcome(trial: FrozenTrial) -> str:

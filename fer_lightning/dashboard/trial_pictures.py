@@ -1,41 +1,15 @@
-"""The pictures in a study's folder, found for a trial and served to a browser; nothing outside it ever is."""
+"""The pictures in a study's folder, served to a browser; nothing outside it ever is."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
 from fer_lightning.dashboard.read_only import Environ, StartResponse, WsgiApplication, refuse
+from fer_lightning.runs.run import PICTURE_TYPES
 
 PREFIX = "/files/"
-TYPES = {".png": "image/png", ".jpg": "image/jpeg", ".svg": "image/svg+xml", ".webp": "image/webp"}
-# What a trial is judged by comes first; anything else follows by its name.
-ORDER = (
-    "confusion",
-    "saliency",
-    "trust",
-    "regions",
-    "lime",
-    "filters",
-    "class_images",
-    "feature_maps",
-    "history",
-)
-
-
-def pictures_of(folder: Path) -> list[Path]:
-    """Return the pictures in a trial's folder and in those of its explanations, what it is compared by first."""
-    found = []
-    for place in (folder, *(folder / name for name in ORDER)):
-        with suppress(OSError):
-            found += [path for path in place.iterdir() if path.suffix in TYPES and path.name[0] != "."]
-    return sorted(found, key=lambda path: (_rank(path.stem), path.name))
-
-
-def _rank(stem: str) -> int:
-    return next((rank for rank, name in enumerate(ORDER) if stem.startswith(name)), len(ORDER))
 
 
 def address_of(picture: Path, root: Path) -> str | None:
@@ -76,7 +50,7 @@ class Pictures:
         except OSError:
             return refuse(start_response, "404 Not Found", "no such picture")
         headers = [
-            ("Content-Type", TYPES[found.suffix]),
+            ("Content-Type", PICTURE_TYPES[found.suffix]),
             ("Content-Length", str(len(content))),
             # An SVG may hold a script; none is run, and nothing is loaded.
             ("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; sandbox"),
@@ -93,5 +67,5 @@ class Pictures:
             path = (self.root / name).resolve()
         except (OSError, RuntimeError):
             return None
-        inside = path.is_relative_to(self.root) and path.is_file() and path.suffix in TYPES
+        inside = path.is_relative_to(self.root) and path.is_file() and path.suffix in PICTURE_TYPES
         return path if inside else None

@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from fer_lightning.data.label import data_label
+
 Records = Sequence[Mapping[str, Any]]
 
 
@@ -28,7 +30,7 @@ def data_facts(records: Records) -> list[tuple[str, str]]:
     synthetic = any(row.get("synthetic") for row in data)
     name = _each([row.get("name") for row in data])
     return [
-        ("data", f"{name}: SYNTHETIC faces, drawn by a program" if synthetic else name),
+        ("data", data_label(name, synthetic)),
         ("faces", _each(faces)),
         ("trained on", _each([f"{row['trained_on']:,}" for row in data if "trained_on" in row])),
         ("fingerprint", _each([row.get("fingerprint") for row in data])),

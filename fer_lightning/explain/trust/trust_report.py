@@ -9,10 +9,12 @@ from typing import Any, Final
 
 import numpy as np
 
+from fer_lightning.data.label import data_label
 from fer_lightning.explain.fill import fill_words
 from fer_lightning.explain.trust.estimate import Estimate
-from fer_lightning.explain.trust.rules import TrustRules
-from fer_lightning.explain.trust.verdict import CHECKS, CONTROL, NOT_CHECKED, TOO_FEW
+from fer_lightning.explain.trust.trust_rules import TrustRules
+from fer_lightning.explain.trust.trust_verdict import CHECKS, CONTROL, NOT_CHECKED, TOO_FEW
+from fer_lightning.messages import aligned
 
 COLUMNS: Final = {
     "faithfulness": "insertion-deletion",
@@ -106,10 +108,10 @@ class TrustReport:
     def settings(self) -> str:
         """Return how it was checked, in one line."""
         rules = self.rules
-        where = f" of {self.data}" if self.data else ""
-        kind = " (synthetic, drawn by a program)" if self.synthetic else ""
+        data = data_label(self.data, self.synthetic)
+        where = f" of {data}" if data else ""
         return (
-            f"{self.faces} correctly classified faces{where}{kind}; {100 * rules.confidence:g} % bootstrap intervals "
+            f"{self.faces} correctly classified faces{where}; {100 * rules.confidence:g} % bootstrap intervals "
             f"over faces; {rules.score} followed, pixels replaced by {fill_words(rules.fill)}; "
             f"similarity: {rules.similarity}"
         )
@@ -120,11 +122,7 @@ class TrustReport:
         for each in self.methods:
             cells = [str(each.checks[check]) if check in each.checks else "–" for check in COLUMNS]
             rows.append([each.name, *cells, each.verdict])
-        widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-        lines = [
-            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-            for row in rows
-        ]
+        lines = aligned(rows, left=range(len(rows[0])))
         return "\n".join([*lines, "", f"{self.settings()}.", f"{self.asked()}."]) + "\n"
 
     def asked(self) -> str:
