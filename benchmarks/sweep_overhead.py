@@ -10,8 +10,7 @@ sweep    claiming the trial, its parameters, composing its configuration, its re
 run      building data and model, the loggers (W&B offline), checkpoints, figures, files, reports
 whole    both
 
-The first trial is left out: in it the process loads its libraries and starts W&B's service. Of a group's option Hydra
-composes the node when a trial first takes it, which adds to the earlier trials of a search (see the mean).
+The first trial is left out: in it the process loads its libraries and starts W&B's service.
 """
 
 from __future__ import annotations
@@ -97,7 +96,8 @@ def watch_epochs() -> EpochClock:
 
 def run_and_watch(notes: Path, words: list[str]) -> None:
     """Run a sweep in this process; write for each trial its end and what its run and its epochs took."""
-    from fer_lightning import cli, trial
+    from fer_lightning import cli
+    from fer_lightning.study import trial
 
     trials: list[dict[str, Any]] = []
     clock = watch_epochs()

@@ -12,7 +12,6 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
 from fer_lightning.errors import ConfigError
-from fer_lightning.sweeps.composer import TrialComposer
 from fer_lightning.sweeps.space.override import key_of
 from fer_lightning.sweeps.space.search_space import SearchSpace
 from fer_lightning.sweeps.study.code import job_targets
@@ -45,7 +44,6 @@ class Composition:
         self._loader = context.config_loader
         self._master = master
         self.fixed = list(fixed)
-        self._composer = TrialComposer(self._loader, master, self.fixed)
         self.targets: set[str] = set()
         self.config = self._compose_command(swept)
 
@@ -81,7 +79,7 @@ class Composition:
 
     def trial(self, words: list[str]) -> DictConfig:
         """Return what Hydra composes from all overrides of a trial, or raise what Hydra raises."""
-        return self._composer.compose(words)
+        return self._loader.load_sweep_config(self._master, words)
 
     def lookup(self, key: str, given: Sequence[str] = ()) -> Any:
         """Return a key's value as plain containers: for a group its option, None where there is none.

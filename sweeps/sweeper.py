@@ -10,7 +10,6 @@ from pathlib import Path
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
-from hydra.plugins.launcher import Launcher
 from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
@@ -19,9 +18,8 @@ from fer_lightning.redact import redact_text
 from fer_lightning.runs.code_fingerprint import code_fingerprint, find_targets, task_target
 from fer_lightning.runs.files import write_text
 from fer_lightning.sweeps.composition import Composition
-from fer_lightning.sweeps.config_files import read_files_once
 from fer_lightning.sweeps.controller import Controller
-from fer_lightning.sweeps.in_process import InProcess, is_basic
+from fer_lightning.sweeps.hydra_private import read_files_once
 from fer_lightning.sweeps.jobs.launch import HydraLauncher, job_overrides, run_jobs
 from fer_lightning.sweeps.jobs.task import TracedTask
 from fer_lightning.sweeps.jobs.workers import Workers, given_place, starter_lives
@@ -31,7 +29,7 @@ from fer_lightning.sweeps.queue.lease import storage_failures_halt
 from fer_lightning.sweeps.queue.trial_queue import Claim, TrialQueue
 from fer_lightning.sweeps.space.checked_space import read_space, replaced_values
 from fer_lightning.sweeps.space.command_line import split_overrides
-from fer_lightning.sweeps.space.override import key_of, node_of
+from fer_lightning.sweeps.space.override import key_of, node_of, override
 from fer_lightning.sweeps.space.search_space import SearchSpace
 from fer_lightning.sweeps.study.address import storage_url
 from fer_lightning.sweeps.study.code import searched_targets
@@ -66,15 +64,9 @@ class StudySweep:
         self._plan = read_plan(self._options, self._composition)
         self._space = self._read_space(swept)
         self._spec = self._name_study()
-        self._launcher = self._find_launcher(TracedTask(task_function))
-
-    def _find_launcher(self, task_function: TaskFunction) -> HydraLauncher:
-        launcher: Launcher = Plugins.instance().instantiate_launcher(
-            hydra_context=self._context, task_function=task_function, config=self._config
+        self._launcher: HydraLauncher = Plugins.instance().instantiate_launcher(
+            hydra_context=hydra_context, task_function=TracedTask(task_function), config=config
         )
-        if not is_basic(launcher):
-            return launcher
-        return InProcess(self._context, task_function, self._config, self._composition.trial)
 
     def _read_space(self, swept: SearchSpace) -> SearchSpace:
         if self._plan is None:
@@ -142,8 +134,13 @@ class StudySweep:
         return {node_of(key) for key in keys} | {key_of(self._options.seed_key)}
 
     def _settle_directory(self, name: str, given: Path | None) -> Path:
+        """Give every job the study's name and folder, the name as if it had been typed.
+
+        Hydra 1.4 refuses a job whose `hydra.sweeper` differs from the command's.
+        """
         with read_write(self._config.hydra), open_dict(self._config.hydra):
             self._config.hydra.sweeper.study_name = name
+            self._config.hydra.overrides.hydra.append(override("hydra.sweeper.study_name", name))
             sweep_dir = given or Path(str(self._config.hydra.sweep.dir)).absolute()
             self._config.hydra.sweep.dir = str(sweep_dir)
         return sweep_dir

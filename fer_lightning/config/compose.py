@@ -6,15 +6,18 @@ import re
 from collections.abc import Sequence
 from importlib.resources import files
 
+import hydra
 from hydra import compose, initialize_config_module
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from fer_lightning.errors import ConfigError, nearest
 
 CONFIG_MODULE = "fer_lightning.conf"
+# Hydra 1.3 asks which version's defaults a program expects; from 1.4 on the question is deprecated.
+VERSION_BASE: dict[str, str] = {"version_base": "1.3"} if hydra.__version__.startswith("1.3.") else {}
 
 
 def compose_config(overrides: Sequence[str]) -> DictConfig:
@@ -46,13 +49,21 @@ def _describe_group_error(overrides: Sequence[str]) -> str:
     return "a group of the configuration was given something else than the name of an option"
 
 
-def _compose(overrides: Sequence[str]) -> DictConfig:
+def is_sweep(overrides: Sequence[str]) -> bool:
+    """Whether the configuration asks for a sweep, as an experiment does by `hydra.mode`."""
+    try:
+        return str(OmegaConf.select(_compose(overrides, with_hydra=True), "hydra.mode")).endswith("MULTIRUN")
+    except (HydraException, OmegaConfBaseException, ValueError):
+        return False  # Hydra says what is wrong when it composes the same for the run
+
+
+def _compose(overrides: Sequence[str], with_hydra: bool = False) -> DictConfig:
     state = GlobalHydra.instance()
     running = state.hydra
     state.clear()
     try:
-        with initialize_config_module(CONFIG_MODULE, version_base="1.3"):
-            return compose("config", overrides=list(overrides))
+        with initialize_config_module(CONFIG_MODULE, **VERSION_BASE):
+            return compose("config", overrides=list(overrides), return_hydra_config=with_hydra)
     finally:
         state.clear()
         if running is not None:
@@ -68,16 +79,12 @@ def known_keys(overrides: Sequence[str] = ()) -> list[str]:
         config = _compose([])
 
     def walk(node: object, path: str) -> list[str]:
-        if not isinstance(node, DictConfig):
+        if not isinstance(node, dict):
             return [path]
-        below = [
-            key
-            for name in node
-            for key in walk(node._get_node(name), f"{path}.{name!s}" if path else str(name))
-        ]
+        below = [key for name in node for key in walk(node[name], f"{path}.{name!s}" if path else str(name))]
         return [path, *below] if path else below
 
-    return walk(config, "")
+    return walk(OmegaConf.to_container(config, resolve=False), "")
 
 
 def describe_override_error(error: BaseException, overrides: Sequence[str]) -> str:

@@ -94,7 +94,8 @@ def _processor_name() -> str:
 
 def command_line() -> str:
     """Return the command that started this process, redacted, as a person would type it."""
-    words = list(sys.argv)
+    # An experiment that is a sweep gets this by itself.
+    words = [word for word in sys.argv if word != "hydra.mode=MULTIRUN" or word in sys.orig_argv]
     if words and words[0].endswith("__main__.py"):
         words[:1] = ["python", "-m", "fer_lightning"]
     elif words:

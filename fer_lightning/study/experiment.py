@@ -15,11 +15,12 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from fer_lightning.config.compose import compose_config, describe_override_error
+from fer_lightning.config.compose import VERSION_BASE, compose_config, describe_override_error, is_sweep
 from fer_lightning.config.schema import check_config
 from fer_lightning.errors import ConfigError, UserError
 from fer_lightning.signals import stoppable
 from fer_lightning.sweeps.jobs.environment import Job
+from fer_lightning.sweeps.space.override import override
 from fer_lightning.training.build import build_data, check_parts
 
 
@@ -65,18 +66,18 @@ def _alternatives(overrides: Sequence[str]) -> list[list[str]]:
     swept: list[list[str]] = []
     for word in overrides:
         try:
-            override = parser.parse_override(word)
+            parsed = parser.parse_override(word)
         except HydraException as error:
             raise ConfigError(f"{word}: cannot be read ({' '.join(str(error).split())})") from error
-        if override.is_hydra_override():
+        if parsed.is_hydra_override():
             continue
-        if not override.is_discrete_sweep():
+        if not parsed.is_discrete_sweep():
             # A continuous range has no values to try beforehand.
-            if not override.is_sweep_override():
+            if not parsed.is_sweep_override():
                 fixed.append(word)
             continue
-        key = override.get_key_element()
-        swept.append([f"{key}={value}" for value in override.sweep_string_iterator()])
+        key = parsed.get_key_element()
+        swept.append([f"{key}={value}" for value in parsed.sweep_string_iterator()])
     base = [*fixed, *(values[0] for values in swept)]
     others = [[*base, value] for values in swept for value in values[1:]]
     return [base, *others]
@@ -100,6 +101,26 @@ def preflight(overrides: Sequence[str]) -> None:
         _ = build_data(config).faces
 
 
+def _with_mode(arguments: Sequence[str]) -> list[str]:
+    """Return the arguments with the mode that the chosen experiment sets.
+
+    Hydra 1.4 reads `hydra.mode` from the command line and the primary configuration only, and refuses it in an
+    included file.
+    """
+    words: list[str] = []
+    remaining = iter(arguments)
+    for word in remaining:
+        option, _, value = word.partition("=")
+        if option in ("--config-dir", "-cd"):
+            folder = os.path.abspath(value or next(remaining, ""))
+            words.append(override("hydra.searchpath", [f"file://{folder}"]))
+        elif word.startswith("-") or option == "hydra.mode":
+            return list(arguments)  # the mode is given, or nothing is to be run
+        else:
+            words.append(word)
+    return [*arguments, "hydra.mode=MULTIRUN"] if is_sweep(words) else list(arguments)
+
+
 def run_experiment(arguments: Sequence[str]) -> int:
     """Give ``arguments`` to Hydra and return the exit status.
 
@@ -114,10 +135,10 @@ def run_experiment(arguments: Sequence[str]) -> int:
     if not any(word.startswith("-") and word not in ("-m", "--multirun") for word in arguments):
         preflight([word for word in arguments if not word.startswith("-")])
     program, before = sys.argv[0], sys.argv
-    sys.argv = [program, *arguments]
+    sys.argv = [program, *_with_mode(arguments)]
     try:
         job = _Job()
-        hydra.main(config_path="pkg://fer_lightning.conf", config_name="config", version_base="1.3")(job)()
+        hydra.main(config_path="pkg://fer_lightning.conf", config_name="config", **VERSION_BASE)(job)()
         if job.mistake is not None:
             raise job.mistake
     except UserError:

@@ -7,10 +7,10 @@ from functools import partial
 from typing import Any
 
 import torch
-from hydra.utils import instantiate
 from omegaconf import DictConfig
 from torch import nn
 
+from fer_lightning.config.instantiation import instantiate
 from fer_lightning.data.datamodule import FaceDataModule
 from fer_lightning.errors import ConfigError, UserError
 from fer_lightning.models.size import require_any_size

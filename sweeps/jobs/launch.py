@@ -12,6 +12,7 @@ from optuna.trial import TrialState
 from fer_lightning.messages import reason_of
 from fer_lightning.redact import redact_text
 from fer_lightning.signals import interruption_behind, raise_if_stopped
+from fer_lightning.sweeps.hydra_private import job_result
 from fer_lightning.sweeps.jobs.environment import THREADS, TRIAL, Job
 from fer_lightning.sweeps.queue.lease import StudyHaltedError
 from fer_lightning.sweeps.queue.trial_queue import Claim, TrialQueue
@@ -47,7 +48,6 @@ def job_overrides(spec: StudySpec, fixed: Sequence[str], claim: Claim) -> list[s
         *claim.overrides,
         override("hydra.sweep.dir", str(spec.sweep_dir)),
         override("hydra.sweep.subdir", claim.directory),
-        override("hydra.sweeper.study_name", spec.name),
         *(override(f"hydra.job.env_set.{name}", value) for name, value in variables.items()),
     ]
 
@@ -80,13 +80,14 @@ def run_jobs(
             raise stopped from None
         _after_failed_launch(queue, batch, overrides, compose, error)
         return
-    halted = [isinstance(result._return_value, StudyHaltedError) for result in returns]
+    results = [job_result(job) for job in returns]
+    halted = [isinstance(result, StudyHaltedError) for result in results]
     for claim, result, at_fault in zip(batch, returns, halted, strict=True):
         # The machine failed, not the trial: it waits, or is found without its process at the next start.
         if not at_fault:
             _tell(spec, queue, claim, result)
     if any(halted):
-        raise returns[halted.index(True)]._return_value
+        raise results[halted.index(True)]
 
 
 def _after_failed_launch(
@@ -113,7 +114,7 @@ def _after_failed_launch(
 
 def _tell(spec: StudySpec, queue: TrialQueue, claim: Claim, result: JobReturn) -> None:
     """Tell the result of a job that returned it, or why there is none."""
-    value = result._return_value
+    value = job_result(result)
     if isinstance(value, TrialPruned):
         queue.tell(claim, TrialState.PRUNED, reason=str(value) or "pruned by the job")
     elif result.status != JobStatus.COMPLETED:

@@ -12,6 +12,7 @@ from hydra.core.override_parser.types import (
     Override,
     QuotedString,
     RangeSweep,
+    Transformer,
 )
 
 from fer_lightning.errors import ConfigError
@@ -50,7 +51,7 @@ def _parameter(item: Override) -> Parameter:
                 raise ConfigError(f"{item.input_line}: no option matches")
             return parse_parameter(name, {"key": key, "type": "categorical", "choices": options})
         case RangeSweep():
-            return parse_parameter(name, {"key": key, **_range(str(item.input_line), value)})
+            return parse_parameter(name, {"key": key, **_range(item, value)})
         case IntervalSweep():
             return parse_parameter(name, {"key": key, **_interval(str(item.input_line), value)})
     raise ConfigError(f"{item.input_line}: this kind of sweep cannot be searched")
@@ -67,9 +68,10 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _range(text: str, value: RangeSweep) -> dict[str, Any]:
+def _range(item: Override, value: RangeSweep) -> dict[str, Any]:
+    text = str(item.input_line)
     # Hydra's range leaves its end out, Optuna's distributions include it: the values themselves say what is meant.
-    values = sorted(value.range())
+    values: list[Any] = sorted(item.sweep_iterator(transformer=Transformer.identity))
     if not values:
         raise ConfigError(f"{text}: the range is empty")
     kind, log = _tagged(text, value.tags, whole=all(isinstance(v, int) for v in values))

@@ -5,11 +5,11 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
-from hydra.utils import instantiate
 from optuna.exceptions import ExperimentalWarning
 from optuna.pruners import BasePruner, NopPruner
 from optuna.samplers import BaseSampler
 
+from fer_lightning.config.instantiation import instantiate
 from fer_lightning.errors import ConfigError
 from fer_lightning.sweeps.space.search_space import SearchSpace
 

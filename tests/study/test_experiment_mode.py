@@ -1,0 +1,35 @@
+"""An experiment that is a sweep needs no `-m`, whichever files Hydra reads the mode from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fer_lightning.study.experiment import _with_mode
+
+MODE = ["hydra.mode=MULTIRUN"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "added"),
+    [
+        (["+experiment=ablation"], MODE),
+        (["+experiment=r0_cnn"], []),
+        (["seed=1"], []),
+        (["-m", "+experiment=ablation"], []),
+        (["+experiment=ablation", "hydra.mode=RUN"], []),
+        (["--cfg", "job", "+experiment=ablation"], []),
+        (["+experiment=no_such"], []),
+    ],
+)
+def test_the_mode_of_the_experiment_is_passed_on(arguments: list[str], added: list[str]) -> None:
+    assert _with_mode(arguments) == [*arguments, *added]
+
+
+def test_an_experiment_of_ones_own_folder_is_a_sweep_too(tmp_path: Path) -> None:
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "experiment" / "mine.yaml").write_text("# @package _global_\nhydra: {mode: MULTIRUN}\n")
+    for given in ([f"hydra.searchpath=[file://{tmp_path}]"], ["--config-dir", str(tmp_path)]):
+        arguments = [*given, "+experiment=mine"]
+        assert _with_mode(arguments) == [*arguments, *MODE]
