@@ -1,7 +1,4 @@
-"""What the sweeper needs of Hydra beside its public interface; tried with hydra-core 1.3.8 and 1.4.0rc3.
-
-Nothing else in this project uses Hydra's private names.
-"""
+"""What the sweeper needs of Hydra beside its public interface; tried with hydra-core 1.3.8 and 1.4.0rc3."""
 
 from __future__ import annotations
 
