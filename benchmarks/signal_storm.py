@@ -33,7 +33,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from fer_lightning.sweeps.study.results import load_study
 
-TOY = Path(__file__).parents[1] / "tests" / "sweep_app.py"
+TOY = Path(__file__).parents[1] / "tests" / "support" / "sweep_app.py"
 STATUS = {"TERM": 143, "INT": 130, "KILL": -9}
 EPOCHS = 5
 PATIENCE_SECONDS = 120
@@ -42,7 +42,7 @@ COMMON = [
     "hydra.sweep.dir=sweep",
     f"trainer.max_epochs={EPOCHS}",
     "hydra.sweeper.workers=2",
-    "hydra.verbose=[fer_lightning.sweeps.interrupts]",
+    "hydra.verbose=[fer_lightning.signals]",
 ]
 COMMANDS = {
     "real": [
