@@ -57,6 +57,8 @@ def main(arguments: list[str] | None = None) -> int:
     SIGTERM ends an experiment with status 143, by `SystemExit`.
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if os.getcwd() not in sys.path and "" not in sys.path:
+        sys.path.insert(0, os.getcwd())  # as `python -m` has it: own modules are found
     if os.environ.get("FER_WORKER"):
         from fer_lightning.redact import redact_output
 
@@ -97,7 +99,8 @@ def _dispatch(arguments: list[str]) -> int:
     from fer_lightning.signals import stoppable
 
     with stoppable():
-        # Within, because the import takes seconds.
+        # Within, because the imports take seconds.
+        print("fer_lightning: loading PyTorch and Lightning", file=sys.stderr, flush=True)
         from fer_lightning.study.experiment import run_experiment
 
         return run_experiment(arguments)
