@@ -122,9 +122,13 @@ def describe_override_error(error: BaseException, overrides: Sequence[str]) -> s
     option = re.search(r"Could not find '([^']+)/([^'/]+)'", text)
     if option:
         group, name = option.groups()
-        choices = [line.strip() for line in text.splitlines() if line.startswith("\t")]
+        lines = (line.strip() for line in text.splitlines() if line.startswith("\t"))
+        choices = [line for line in lines if not line.startswith("provider=")]
         hint = nearest(name, choices) if choices else "no such option"
         return f"{group}={name}: no such option; {hint}"
+    twice = re.search(r"Multiple values for ([^.\s]+)\.", text)
+    if twice:
+        return f"+{twice[1]}: the configuration has {twice[1]} already; expected {twice[1]}=… without +"
     group_match = re.search(r"Could not find '([^']+)'", text)
     if group_match:
         return f"{group_match.group(1)}: no such group or option"

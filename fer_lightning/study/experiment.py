@@ -128,6 +128,9 @@ def run_experiment(arguments: Sequence[str]) -> int:
     os.environ["HYDRA_FULL_ERROR"] = "1"
     os.environ.setdefault("MPLBACKEND", "Agg")
     line = read_command_line(arguments)
+    for word in line.words:
+        if "=" not in word and not word.startswith("~"):
+            raise ConfigError(f"{word}: expected key=value, such as seed=0, or a command first; see --help")
     if line.runs:
         preflight(line)
     program, before = sys.argv[0], sys.argv
