@@ -91,19 +91,23 @@ def _dispatch(arguments: list[str]) -> int:
         return 0
     if arguments == ["--help-config"]:
         arguments = ["--help"]
+    place = next((i for i, word in enumerate(arguments) if word in COMMANDS), None)
     first = arguments[0] if arguments else ""
-    if first in COMMANDS:
-        return _command(first)(arguments[1:])
-    if first and "=" not in first and not first.startswith(("-", "+", "~")):
+    if place is not None and (place == 0 or first.startswith("-")):
+        return _command(arguments[place])([*arguments[:place], *arguments[place + 1 :]])
+    if first and "=" not in first and first[0] not in "-+~":
         raise UserError(f"{first}: no such command; {nearest(first, COMMANDS)}")
+    from fer_lightning.config.flags import read_command_line
     from fer_lightning.signals import stoppable
 
+    line = read_command_line(arguments)
     with stoppable():
         # Within, because the imports take seconds.
-        print("fer_lightning: loading PyTorch and Lightning", file=sys.stderr, flush=True)
+        if line.runs and not os.environ.get("FER_WORKER"):
+            print("fer_lightning: loading PyTorch and Lightning", flush=True)
         from fer_lightning.study.experiment import run_experiment
 
-        return run_experiment(arguments)
+        return run_experiment(line)
 
 
 def _command(name: str) -> Callable[[list[str]], int]:

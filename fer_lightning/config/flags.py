@@ -54,6 +54,8 @@ class CommandLine:
         What stands beside the flags: overrides as Hydra reads them (:func:`as_override`), and names without ``=``.
     flags
         The flags with their values, for Hydra.
+    typed
+        The arguments as they came.
     runs
         Whether something is to be run, rather than shown or explained.
     config_dir, config_name, config_path
@@ -62,6 +64,7 @@ class CommandLine:
 
     words: list[str]
     flags: list[str]
+    typed: list[str]
     runs: bool = True
     multirun: bool = False
     config_dir: str | None = None
@@ -106,6 +109,7 @@ def read_command_line(arguments: Sequence[str]) -> CommandLine:
     return CommandLine(
         [as_override(word) for word in given["overrides"]],
         flags,
+        list(arguments),
         runs=not any(value for name, value in given.items() if name not in _RUNNING),
         multirun=given["multirun"],
         config_dir=None if folder is None else os.path.expanduser(folder),

@@ -16,7 +16,7 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from fer_lightning.config.compose import VERSION_BASE, compose_config, describe_override_error, is_sweep
-from fer_lightning.config.flags import CommandLine, read_command_line
+from fer_lightning.config.flags import CommandLine
 from fer_lightning.config.schema import check_config
 from fer_lightning.errors import ConfigError, UserError
 from fer_lightning.runs import provenance
@@ -107,17 +107,14 @@ def _with_mode(line: CommandLine) -> list[str]:
     included file.
     """
     asked = [*line.flags, *line.words]
-    if not line.runs or line.multirun or any(word.startswith("hydra.mode=") for word in line.words):
-        return asked  # the mode is given, or nothing is to be run
-    return (
-        [*asked, "hydra.mode=MULTIRUN"]
-        if is_sweep(line.overrides, line.config_name, line.config_path)
-        else asked
-    )
+    given = line.multirun or any(word.startswith("hydra.mode=") for word in line.words)
+    if line.runs and not given and is_sweep(line.overrides, line.config_name, line.config_path):
+        asked.append("hydra.mode=MULTIRUN")
+    return asked
 
 
-def run_experiment(arguments: Sequence[str]) -> int:
-    """Give ``arguments`` to Hydra and return the exit status.
+def run_experiment(line: CommandLine) -> int:
+    """Give what was typed to Hydra and return the exit status.
 
     Raises
     ------
@@ -127,14 +124,13 @@ def run_experiment(arguments: Sequence[str]) -> int:
     # Hydra would print a traceback and exit by itself; with this it leaves errors to us.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     os.environ.setdefault("MPLBACKEND", "Agg")
-    line = read_command_line(arguments)
     for word in line.words:
         if "=" not in word and not word.startswith("~"):
             raise ConfigError(f"{word}: expected key=value, such as seed=0, or a command first; see --help")
     if line.runs:
         preflight(line)
     program, before = sys.argv[0], sys.argv
-    sys.argv, provenance.typed_arguments = [program, *_with_mode(line)], list(arguments)
+    sys.argv, provenance.typed_arguments = [program, *_with_mode(line)], line.typed
     try:
         job = _Job()
         hydra.main(config_path="pkg://fer_lightning.conf", config_name="config", **VERSION_BASE)(job)()
@@ -149,7 +145,7 @@ def run_experiment(arguments: Sequence[str]) -> int:
                 raise cause from None
             cause = cause.__cause__
         raise ConfigError(
-            describe_override_error(error, [word for word in arguments if "=" in word])
+            describe_override_error(error, [word for word in line.words if "=" in word])
         ) from error
     finally:
         sys.argv, provenance.typed_arguments = before, None

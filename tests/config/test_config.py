@@ -54,7 +54,10 @@ def test_every_file_says_first_what_it_is_for(path):
         ("+sead=1", "sead: no such key; did you mean seed?"),
         ("model=cn", "model=cn: no such option; did you mean cnn?"),
         ("lr=0.1", "lr: no such key; did you mean optimizer.lr?"),
-        ("foo/bar=1", "foo/bar: no such key; expected one of augmentation, callbacks, changed_code, channels_last, data"),
+        (
+            "foo/bar=1",
+            "foo/bar: no such key; expected one of augmentation, callbacks, changed_code, channels_last, data",
+        ),
         ("+model=cnn", "+model: the configuration has model already; expected model=… without +"),
         ("hydra/launcher=x", "no such option; expected one of basic, joblib, ray"),
         ("optimizer.lr=fast", "optimizer.lr=fast: input should be a valid number"),
