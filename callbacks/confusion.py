@@ -54,7 +54,7 @@ class ConfusionMatrix(InspectionCallback):
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Keep the counts of an epoch that is the best so far; look, if it is this epoch's turn."""
         if self.best.improved(trainer.callback_metrics) and self.when == "best" and trainer.is_global_zero:
-            with self._guard(pl_module):
+            with self.guard(pl_module):
                 assert isinstance(pl_module, ExpressionClassifier)
                 found = confusion(kept_predictions(trainer.datamodule, pl_module))  # type: ignore[attr-defined]
                 _write(found, self.run_folder)

@@ -45,7 +45,7 @@ class DeadUnits(pl.Callback):
             raise ConfigError(f"threshold={threshold}: expected a share between 0 and 1")
         self.threshold, self.draw = threshold, draw
         self.history: list[dict[str, float]] = []
-        self.watch: _SafeWatch | None = None
+        self.watch: SafeWatch | None = None
         self.warned = self.failed = False
 
     def state_dict(self) -> dict[str, Any]:
@@ -61,7 +61,7 @@ class DeadUnits(pl.Callback):
         self._end()
         if trainer.is_global_zero and not trainer.sanity_checking and not self.failed:
             try:
-                self.watch = _SafeWatch(pl_module.model)  # type: ignore[arg-type]
+                self.watch = SafeWatch(pl_module.model)  # type: ignore[arg-type]
                 self.watch.__enter__()
             except Exception as error:
                 self._give_up(error)
@@ -123,7 +123,7 @@ class DeadUnits(pl.Callback):
         self.failed, self.watch = True, None
 
 
-class _SafeWatch(UnitWatch):
+class SafeWatch(UnitWatch):
     """A watch whose hooks never raise into the validation; the first error is kept.
 
     What passes in training mode is no validation: training faces on which averaged weights have their norms measured.
@@ -131,8 +131,9 @@ class _SafeWatch(UnitWatch):
 
     error: Exception | None = None
 
-    def _keep(self, name: str):  # type: ignore[no-untyped-def]
-        keep = super()._keep(name)
+    def hook_for(self, name: str):  # type: ignore[no-untyped-def]
+        """Return the hook, which keeps an error instead of raising it."""
+        keep = super().hook_for(name)
 
         def hook(module: nn.Module, inputs: object, output: Tensor) -> None:
             if self.error is None and not module.training:

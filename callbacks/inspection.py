@@ -156,7 +156,7 @@ class InspectionCallback(pl.Callback, ABC):
         """Inspect the epoch, if it is its turn."""
         epoch = trainer.current_epoch + 1
         if isinstance(self.when, int) and epoch % self.when == 0 and trainer.is_global_zero:
-            with self._guard(pl_module):
+            with self.guard(pl_module):
                 assert isinstance(pl_module, ExpressionClassifier)
                 folder = self.run_folder / "epochs" / f"{epoch:03d}"
                 data, average = trainer.datamodule, averaged_weights(trainer)  # type: ignore[attr-defined]
@@ -170,7 +170,7 @@ class InspectionCallback(pl.Callback, ABC):
         """Inspect the best or the last epoch."""
         # Not when the fit has ended: by then Lightning has taken the model off its device and closed its loggers.
         if not isinstance(self.when, int) and trainer.is_global_zero:
-            with self._guard(pl_module):
+            with self.guard(pl_module):
                 assert isinstance(pl_module, ExpressionClassifier)
                 best = best_checkpoint(trainer) if self.when == "best" else None
                 stored = None if best is None else _contents(trainer, best)
@@ -182,7 +182,7 @@ class InspectionCallback(pl.Callback, ABC):
                     log_media(trainer.loggers, findings.images, findings.tables)
 
     @contextmanager
-    def _guard(self, pl_module: pl.LightningModule) -> Iterator[None]:
+    def guard(self, pl_module: pl.LightningModule) -> Iterator[None]:
         """Keep errors and every trace of what is done within from the training."""
         try:
             with undisturbed(pl_module), torch.inference_mode(False), torch.enable_grad():

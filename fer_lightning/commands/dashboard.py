@@ -10,6 +10,7 @@ from typing import Any
 from fer_lightning.commands.arguments import parse_arguments
 from fer_lightning.dashboard.server import HOST, application, open_server
 from fer_lightning.errors import ConfigError
+from fer_lightning.sweeps.optuna_private import storage_of, study_id
 from fer_lightning.sweeps.study.results import load_study, study_folder
 
 KEYS: dict[str, Any] = {"study_name": None, "port": 8080}
@@ -27,12 +28,12 @@ def main(arguments: list[str]) -> int:
     study = load_study(place, values["study_name"])
     folder: Path = study_folder(study, place)
     try:
-        server = open_server(application(study._storage, study.study_name, folder), port)
+        server = open_server(application(storage_of(study), study.study_name, folder), port)
     except OSError as error:
         raise ConfigError(
             f"port={port}: cannot be opened ({error.strerror}); port=0 takes a free one"
         ) from error
-    address = f"http://{HOST}:{server.server_port}/dashboard/studies/{study._study_id}"
+    address = f"http://{HOST}:{server.server_port}/dashboard/studies/{study_id(study)}"
     # From another thread, since the server cannot be ended from the one that it runs in.
     signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
     try:

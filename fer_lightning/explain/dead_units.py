@@ -101,7 +101,7 @@ class UnitWatch:
     def __enter__(self) -> UnitWatch:
         """Begin to watch."""
         for name, layer in self._layers.items():
-            self._handles.append(layer.register_forward_hook(self._keep(name)))
+            self._handles.append(layer.register_forward_hook(self.hook_for(name)))
         return self
 
     def __exit__(
@@ -112,7 +112,9 @@ class UnitWatch:
             handle.remove()
         self._handles.clear()
 
-    def _keep(self, name: str):  # type: ignore[no-untyped-def]
+    def hook_for(self, name: str):  # type: ignore[no-untyped-def]
+        """Return the hook that keeps a layer's largest and smallest outputs."""
+
         def hook(module: nn.Module, inputs: object, output: Tensor) -> None:
             low, high = _extremes(output.detach())
             if name in self._extremes:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from optuna.distributions import FloatDistribution, IntDistribution
+from optuna.distributions import FloatDistribution, IntDistribution, distribution_to_json
 
 from fer_lightning.errors import ConfigError
 from fer_lightning.sweeps.space.parse_space import parse_parameter
@@ -57,10 +58,7 @@ class Tuning:
     def as_config(self) -> dict[str, Any]:
         """A plain description, by which two tunings are compared."""
         parameters = {
-            p.name: {
-                "key": p.key,
-                **{k: list(v) if isinstance(v, tuple) else v for k, v in p.distribution._asdict().items()},
-            }
+            p.name: {"key": p.key, **json.loads(distribution_to_json(p.distribution))["attributes"]}
             for p in self.parameters
         }
         return {"n_trials": self.n_trials, "seed": self.seed, "parameters": parameters}

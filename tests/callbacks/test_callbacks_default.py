@@ -131,7 +131,7 @@ def test_hooks_are_gone_after_a_watch_that_fails_and_after_a_crash(tmp_path, cap
 
         return hook
 
-    monkeypatch.setattr(UnitWatch, "_keep", broken)
+    monkeypatch.setattr(UnitWatch, "hook_for", broken)
     with caplog.at_level(logging.WARNING):
         result = train(compose_config([*BUDGET, "trainer.max_epochs=2"]), tmp_path)
     assert result.epochs == 2
