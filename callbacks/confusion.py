@@ -7,8 +7,9 @@ from typing import Any
 
 import pytorch_lightning as pl
 
-from fer_lightning.callbacks.inspection import Findings, InspectionCallback
+from fer_lightning.callbacks.inspection import Findings, InspectionCallback, When
 from fer_lightning.callbacks.predictions import kept_predictions
+from fer_lightning.config.values import Mode
 from fer_lightning.explain.subject import Subject
 from fer_lightning.plots.confusion_sheet import confusion_sheet
 from fer_lightning.runs.best_epoch import BestEpoch
@@ -35,10 +36,10 @@ class ConfusionMatrix(InspectionCallback):
     def __init__(
         self,
         folder: str | Path | None = None,
-        when: int | str = "best",
+        when: When = "best",
         *,
         monitor: str = "val/acc",
-        mode: str = "max",
+        mode: Mode = "max",
     ) -> None:
         super().__init__(folder, when)
         self.best = BestEpoch(monitor, mode)

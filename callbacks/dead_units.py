@@ -10,8 +10,8 @@ import pytorch_lightning as pl
 from PIL import Image
 from torch import Tensor, nn
 
+from fer_lightning.config.values import Share, checked
 from fer_lightning.data.label import data_label
-from fer_lightning.errors import ConfigError
 from fer_lightning.explain.dead_units import ALERT, UnitWatch, dead_alert, dead_share
 from fer_lightning.messages import one_line
 from fer_lightning.plots.style import save_figure
@@ -33,16 +33,10 @@ class DeadUnits(pl.Callback):
     draw
         Draw the curves when training ends: ``dead_units.png`` in the trainer's ``default_root_dir``, and to W&B. It
         takes a quarter of a second.
-
-    Raises
-    ------
-    ConfigError
-        The threshold is no share.
     """
 
-    def __init__(self, threshold: float = ALERT, draw: bool = False) -> None:
-        if not 0 <= threshold <= 1:
-            raise ConfigError(f"threshold={threshold}: expected a share between 0 and 1")
+    @checked("callbacks.dead_units.")
+    def __init__(self, threshold: Share = ALERT, draw: bool = False) -> None:
         self.threshold, self.draw = threshold, draw
         self.history: list[dict[str, float]] = []
         self.watch: SafeWatch | None = None

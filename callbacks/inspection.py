@@ -9,18 +9,19 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 from weakref import WeakKeyDictionary
 
 import numpy as np
 import pytorch_lightning as pl
 import torch
+from pydantic import Field
 from pytorch_lightning.callbacks import ModelCheckpoint
 
 from fer_lightning.callbacks.averaging import averaged_weights
 from fer_lightning.callbacks.predictions import kept_predictions
+from fer_lightning.config.values import Count, checked
 from fer_lightning.data.datamodule import FaceDataModule
-from fer_lightning.errors import ConfigError
 from fer_lightning.explain.subject import Subject
 from fer_lightning.explain.undisturbed import undisturbed
 from fer_lightning.messages import one_line
@@ -103,6 +104,9 @@ def _predict_first(subject: Subject) -> Predictions:
     return Predictions(logits, faces.labels[positions], np.asarray(faces.ids)[positions], faces.class_names)
 
 
+When = Literal["best", "end"] | Annotated[Count, Field(description="every how many epochs")]
+
+
 @dataclass(frozen=True)
 class Findings:
     """Results of an inspection to be logged: pictures and tables to W&B, metrics to every logger."""
@@ -125,17 +129,10 @@ class InspectionCallback(pl.Callback, ABC):
     when
         ``best``: after training, at the best epoch (the last, where none is known to be best); ``end``: after
         training, at the last epoch; a number n: after every n-th epoch, at that epoch.
-
-    Raises
-    ------
-    ConfigError
-        ``when`` is none of these.
     """
 
-    def __init__(self, folder: str | Path | None = None, when: int | str = "best") -> None:
-        whole = isinstance(when, int) and not isinstance(when, bool) and when >= 1
-        if not whole and when not in ("best", "end"):
-            raise ConfigError(f"when={when}: expected best, end, or every how many epochs")
+    @checked("callbacks.")
+    def __init__(self, folder: str | Path | None = None, when: When = "best") -> None:
         self.folder, self.when = folder, when
         self.failed = False
 

@@ -10,17 +10,15 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from fer_lightning.data.duplicates import exclusion_mask, has_training_copy
+from fer_lightning.config.values import Count, CountOrZero, ShareAboveZero, ShareBelowOne, checked
+from fer_lightning.data.duplicates import Exclusion, exclusion_mask, has_training_copy
 from fer_lightning.data.faces import Faces
 from fer_lightning.data.loader import BatchLoader
 from fer_lightning.data.near_copies import NEAR_SIZE, has_near_copy
 from fer_lightning.data.source import load_faces
 from fer_lightning.data.splits import stratified_fraction
-from fer_lightning.data.synthetic import synthetic_faces
+from fer_lightning.data.synthetic import Drawing, synthetic_faces
 from fer_lightning.errors import ConfigError
-
-DRAWING_KEYS = ("n_train", "n_val", "n_test", "seed", "ambiguous", "noise")
-Exclusion = Literal["leaked", "duplicates", "conflicting", "blank", "nearly_leaked"]
 
 
 class FaceDataModule(pl.LightningDataModule):
@@ -56,36 +54,27 @@ class FaceDataModule(pl.LightningDataModule):
         Of the order of training faces and of the chosen ``fraction``.
     """
 
+    @checked("data.")
     def __init__(
         self,
         name: Literal["synthetic", "fer2013", "image_folder"],
         path: str | None = None,
         *,
-        image_size: int = 48,
-        batch_size: int = 128,
-        eval_batch_size: int = 512,
-        fraction: float = 1.0,
+        image_size: Count = 48,
+        batch_size: Count = 128,
+        eval_batch_size: Count = 512,
+        fraction: ShareAboveZero = 1.0,
         train_on: Literal["train", "train_val"] = "train",
-        steps_per_epoch: int | None = None,
+        steps_per_epoch: Count | None = None,
         exclude: list[Exclusion] | None = None,
-        val_fraction: float = 0.15,
-        test_fraction: float = 0.15,
-        split_seed: int = 0,
+        val_fraction: ShareBelowOne = 0.15,
+        test_fraction: ShareBelowOne = 0.15,
+        split_seed: CountOrZero = 0,
         cache_dir: str | None = None,
-        drawing: dict[str, Any] | None = None,
-        seed: int = 0,
+        drawing: Drawing | None = None,
+        seed: CountOrZero = 0,
     ) -> None:
         super().__init__()
-        if not 0 < fraction <= 1:
-            raise ConfigError(f"data.fraction={fraction}: expected a share above 0 and at most 1")
-        for key, value in (
-            ("image_size", image_size),
-            ("batch_size", batch_size),
-            ("eval_batch_size", eval_batch_size),
-            ("steps_per_epoch", 1 if steps_per_epoch is None else steps_per_epoch),
-        ):
-            if value < 1:
-                raise ConfigError(f"data.{key}={value}: expected a whole number of at least 1")
         self.source: dict[str, Any] = {
             "image_size": image_size,
             "cache_dir": cache_dir,
@@ -93,12 +82,7 @@ class FaceDataModule(pl.LightningDataModule):
             "test_fraction": test_fraction,
             "split_seed": split_seed,
         }
-        self.drawing = dict(drawing or {})
-        for key in self.drawing:
-            if key not in DRAWING_KEYS:
-                raise ConfigError(
-                    f"data.drawing.{key}: no such key; expected one of {', '.join(DRAWING_KEYS)}"
-                )
+        self.drawing = drawing or Drawing()
         self.form, self.path = name, path
         self.batch_size, self.eval_batch_size = batch_size, eval_batch_size
         self.fraction, self.train_on, self.steps_per_epoch = fraction, train_on, steps_per_epoch
@@ -116,8 +100,7 @@ class FaceDataModule(pl.LightningDataModule):
 
     def _load(self, image_size: int) -> Faces:
         if self.form == "synthetic":
-            options = {"image_size": image_size, **self.drawing}
-            return synthetic_faces(cache_dir=self.source["cache_dir"], **options)
+            return synthetic_faces(image_size=image_size, cache_dir=self.source["cache_dir"], **self.drawing)
         return load_faces(self.form, self.path, **(self.source | {"image_size": image_size}))
 
     def _compared_images(self) -> np.ndarray:

@@ -5,26 +5,29 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
+from fer_lightning.config.values import Count, CountOrZero, ShareBelowOne, checked
 from fer_lightning.data.cache import cached
 from fer_lightning.data.detection import find_fer_source, find_image_source
 from fer_lightning.data.faces import Faces, RawFaces
 from fer_lightning.data.fingerprint import digest
 from fer_lightning.data.splits import Splitting
-from fer_lightning.errors import ConfigError, DataError
+from fer_lightning.errors import DataError
 
 _FINDERS = {"fer2013": find_fer_source, "image_folder": find_image_source}
 
 
+@checked("data.")
 def load_faces(
-    name: str,
+    name: Literal["fer2013", "image_folder"],
     path: str | Path | None = None,
     *,
-    image_size: int = 48,
+    image_size: Count = 48,
     cache_dir: str | Path | None = None,
-    val_fraction: float = 0.15,
-    test_fraction: float = 0.15,
-    split_seed: int = 0,
+    val_fraction: ShareBelowOne = 0.15,
+    test_fraction: ShareBelowOne = 0.15,
+    split_seed: CountOrZero = 0,
 ) -> Faces:
     """Give the faces of a source, from the cache if they were read before and the source has not changed.
 
@@ -45,15 +48,9 @@ def load_faces(
 
     Raises
     ------
-    ConfigError
-        If an option is out of range.
     DataError
         If the data are missing or are not what was expected.
     """
-    if name not in _FINDERS:
-        raise ConfigError(f"data.name={name!r}: expected one of {', '.join(_FINDERS)}")
-    if image_size < 1:
-        raise ConfigError(f"data.image_size={image_size}: expected a whole number of at least 1")
     splitting = Splitting(val_fraction, test_fraction, split_seed)
     if not path:
         raise DataError(f"data={name} needs data.path=…: the place of the faces on this machine")

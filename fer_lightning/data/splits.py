@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fer_lightning.config.values import CountOrZero, ShareBelowOne, check_fields
 from fer_lightning.data.faces import SPLITS
 from fer_lightning.errors import ConfigError, DataError
 
@@ -33,14 +34,12 @@ class Splitting:
         If the shares leave nothing to train on.
     """
 
-    val_fraction: float = 0.15
-    test_fraction: float = 0.15
-    seed: int = 0
+    val_fraction: ShareBelowOne = 0.15
+    test_fraction: ShareBelowOne = 0.15
+    seed: CountOrZero = 0
 
     def __post_init__(self) -> None:
-        for name, value in (("val_fraction", self.val_fraction), ("test_fraction", self.test_fraction)):
-            if not 0 <= value < 1:
-                raise ConfigError(f"data.{name}={value}: expected a share from 0 up to but not including 1")
+        check_fields(self, "data.")
         if self.val_fraction + self.test_fraction >= 1:
             raise ConfigError(
                 f"data.val_fraction={self.val_fraction} and data.test_fraction={self.test_fraction} leave "

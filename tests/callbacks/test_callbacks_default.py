@@ -203,8 +203,8 @@ def test_a_run_without_validation_faces_says_what_it_can(tmp_path):
         (lambda: SaliencyMaps("", options={"sigma": 3}), "method=gradient: "),
         (lambda: SaliencyMaps("", which="all"), "which=all: expected one of correct, mistakes"),
         (lambda: SaliencyMaps("", count=0), "count=0: expected a whole number of at least 1"),
-        (lambda: DeadUnits(2), "threshold=2: expected a share between 0 and 1"),
-        (lambda: ConfusionMatrix("", mode="best"), "mode=best: expected max or min"),
+        (lambda: DeadUnits(2), "threshold=2: expected a number from 0 to 1"),
+        (lambda: ConfusionMatrix("", mode="best"), "mode=best: expected one of max, min"),
         (lambda: ExplanationPart("", part="own"), "part=own: expected one of confusion, saliency, "),
         (
             lambda: ExplanationPart("", part="regions", region_faces=3),
