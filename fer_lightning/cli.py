@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
 from importlib import import_module
 
 from fer_lightning.errors import UserError, nearest
@@ -94,7 +93,7 @@ def _dispatch(arguments: list[str]) -> int:
     place = next((i for i, word in enumerate(arguments) if word in COMMANDS), None)
     first = arguments[0] if arguments else ""
     if place is not None and (place == 0 or first.startswith("-")):
-        return _command(arguments[place])([*arguments[:place], *arguments[place + 1 :]])
+        return _command(arguments[place], [*arguments[:place], *arguments[place + 1 :]])
     if first and "=" not in first and first[0] not in "-+~":
         raise UserError(f"{first}: no such command; {nearest(first, COMMANDS)}")
     from fer_lightning.config.flags import read_command_line
@@ -110,7 +109,13 @@ def _dispatch(arguments: list[str]) -> int:
         return run_experiment(line)
 
 
-def _command(name: str) -> Callable[[list[str]], int]:
+def _command(name: str, arguments: list[str]) -> int:
     os.environ.setdefault("MPLBACKEND", "Agg")
-    found: Callable[[list[str]], int] = import_module(COMMANDS[name][0]).main
-    return found
+    module = import_module(COMMANDS[name][0])
+    if {"-h", "--help"} & set(arguments):
+        from fer_lightning.commands.arguments import help_text
+
+        print(help_text(name, module))
+        return 0
+    status: int = module.main(arguments)
+    return status

@@ -13,6 +13,8 @@ from fer_lightning.data.audit import audit
 from fer_lightning.report.audit import to_text, write_audit, write_faces
 from fer_lightning.training.build import build_data
 
+EXAMPLE = "data=fer2013 data.path=fer2013.zip output=audit"
+
 
 @dataclass
 class Keys:

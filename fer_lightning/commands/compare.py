@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from fer_lightning.commands.arguments import split_arguments
+from fer_lightning.commands.arguments import has_key, parse_arguments
 from fer_lightning.config.objective import Objective
+from fer_lightning.config.typed import key_and_value
 from fer_lightning.config.values import OpenShare, Positive, hints_of
 from fer_lightning.errors import ConfigError, DataError
 from fer_lightning.report.text import to_text
@@ -18,6 +19,8 @@ from fer_lightning.runs.predictions import Predictions, read_predictions, same_f
 from fer_lightning.stats.ablation import ablation_report
 from fer_lightning.stats.records import ArmRun
 from fer_lightning.stats.rules import MinSeeds, Rules
+
+EXAMPLE = "relu='[eval/r0,eval/r1]' selu='[eval/s0,eval/s1]'"
 
 
 @dataclass
@@ -54,10 +57,15 @@ def main(arguments: list[str]) -> int:
         key, _, value = word.partition("=")
         if key in hints_of(Keys) and value.startswith("["):
             raise ConfigError(f"{word}: {key} is a setting, not a name for evaluations")
-    values, words = split_arguments(arguments, Keys)
+    own = [word for word in arguments if has_key(word, Keys)]
+    values, _ = parse_arguments(own, Keys)
+    words = [word for word in arguments if word not in own]
     faces = values.pop("faces")
     rules, groups = Rules(**values), _groups(words)
-    stored = {name: [_read(Path(folder), faces) for folder in folders] for name, folders in groups.items()}
+    stored = {
+        name: [_read(Path(folder).expanduser(), faces) for folder in folders]
+        for name, folders in groups.items()
+    }
     parts = [part for group in stored.values() for part in group]
     kinds = {(part.split, part.data) for part in parts}
     if len(kinds) > 1:
@@ -118,7 +126,8 @@ def _groups(words: list[str]) -> dict[str, list[str]]:
     groups: dict[str, list[str]] = {}
     for word in words:
         name, equals, value = word.partition("=")
-        folders = [folder.strip() for folder in value.removeprefix("[").removesuffix("]").split(",")]
+        read = key_and_value(f"path={value}")[1]
+        folders = [str(item or "") for item in (read if isinstance(read, list) else [read])]
         if not equals or not name or not all(folders):
             raise ConfigError(f"{word}: expected NAME=DIR, or NAME=[DIR,DIR,…] with a folder for each seed")
         if name in groups:

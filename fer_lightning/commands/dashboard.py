@@ -10,7 +10,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from fer_lightning.commands.arguments import parse_arguments
+from fer_lightning.commands.arguments import parse_arguments, take_place
 from fer_lightning.config.values import Name
 from fer_lightning.dashboard.server import HOST, application, open_server
 from fer_lightning.errors import ConfigError
@@ -18,6 +18,9 @@ from fer_lightning.sweeps.optuna_private import storage_of, study_id
 from fer_lightning.sweeps.study.results import load_study, study_folder
 
 PORT = "a port from 1 to 65535, or 0 for a free one"
+
+
+EXAMPLE = "studies/2026-01-31/12-00-00 port=0"
 
 
 @dataclass
@@ -30,9 +33,8 @@ class Keys:
 
 def main(arguments: list[str]) -> int:
     """Serve the dashboard of the study in a folder, or of a storage, until Ctrl-C."""
-    if not arguments or arguments[0].startswith(("port=", "study_name=")):
-        raise ConfigError("dashboard STUDY_DIR: expected the folder of a study, or its storage")
-    place, *rest = arguments
+    usage = "dashboard STUDY_DIR: expected the folder of one study, or its storage"
+    place, rest = take_place(arguments, Keys, usage)
     values, _ = parse_arguments(rest, Keys)
     port = values["port"]
     study = load_study(place, values["study_name"])

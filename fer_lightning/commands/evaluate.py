@@ -22,6 +22,8 @@ from fer_lightning.runs.leakage import write_copies
 from fer_lightning.runs.predictions import write_predictions
 from fer_lightning.runs.provenance import command_line, versions
 
+EXAMPLE = "checkpoint=runs/one/best.ckpt split=test output=eval/one"
+
 
 @dataclass
 class Keys:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from fer_lightning.commands.arguments import Checkpoints, parse_arguments
+from fer_lightning.commands.arguments import Checkpoints, has_key, parse_arguments
 from fer_lightning.config.values import Name, hints_of
 from fer_lightning.data.label import SYNTHETIC
 from fer_lightning.data.pictures import Pictures, read_pictures
@@ -24,6 +24,8 @@ from fer_lightning.runs.files import json_text, write_text
 from fer_lightning.runs.listing import FORMATS, Format
 from fer_lightning.training.checkpoints import load_classifier
 from fer_lightning.training.module import ExpressionClassifier
+
+EXAMPLE = "checkpoint=runs/one/best.ckpt photo.jpg faces/"
 
 
 @dataclass
@@ -70,11 +72,11 @@ def split_words(arguments: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
     ConfigError
         A word has the form ``key=value``, its key is not known, and no file is called so.
     """
-    own = [word for word in arguments if word.split("=", 1)[0] in hints_of(Keys) and "=" in word]
+    own = [word for word in arguments if has_key(word, Keys)]
     words = [word for word in arguments if word not in own]
     for word in words:
         key, equals, _ = word.partition("=")
-        if equals and key.replace(".", "_").isidentifier() and not Path(word).exists():
+        if equals and key.replace(".", "_").isidentifier() and not Path(word).expanduser().exists():
             raise ConfigError(f"{key}: no such key; {nearest(key, hints_of(Keys))}")
     values, _ = parse_arguments(own, Keys)
     return values, words

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from fer_lightning.commands.arguments import parse_arguments
+from fer_lightning.commands.arguments import parse_arguments, take_place
 from fer_lightning.config.values import Name, OpenShare, Positive
 from fer_lightning.errors import ConfigError
 from fer_lightning.runs.leakage import Judged
 from fer_lightning.stats.rules import MinSeeds, Rules
 from fer_lightning.study.study_report import report_study
+
+EXAMPLE = "studies/2026-01-31/12-00-00"
 
 
 @dataclass
@@ -33,9 +35,7 @@ def main(arguments: list[str]) -> int:
     ``faces=no_copy`` and ``faces=no_near_copy`` judge an ablation without the validation faces of which training has
     seen a copy; ``data.path=…`` says where the data are if they have moved.
     """
-    if not arguments or "=" in arguments[0]:
-        raise ConfigError("report STUDY_DIR: expected the folder of a study")
-    place, *rest = arguments
+    place, rest = take_place(arguments, Keys, "report STUDY_DIR: expected the folder of one study", ["data."])
     values, overrides = parse_arguments(rest, Keys, prefixes=["data."])
     output, faces = values.pop("output"), values.pop("faces")
     if overrides and faces == "all":

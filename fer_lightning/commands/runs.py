@@ -7,15 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fer_lightning.commands.arguments import parse_arguments
+from fer_lightning.commands.arguments import parse_arguments, take_place
 from fer_lightning.config.values import Name
-from fer_lightning.errors import ConfigError, UserError
+from fer_lightning.errors import UserError
 from fer_lightning.runs.files import write_text
 from fer_lightning.runs.groups import choose_columns, group_rows
 from fer_lightning.runs.listing import FORMATS, Format, render, render_groups
 from fer_lightning.runs.table import Row, collect, sort_rows
 from fer_lightning.sweeps.study.results import Trial, load_study, study_trials
 from fer_lightning.training.train import shown
+
+EXAMPLE = "runs sort=val/acc"
 
 
 @dataclass
@@ -31,11 +33,11 @@ class Keys:
 
 def main(arguments: list[str]) -> int:
     """Print the runs at or below a folder, or write them to ``output``; with ``by`` the means of groups of them."""
-    if not arguments or "=" in arguments[0]:
-        raise ConfigError(
-            "runs DIR: expected a folder with runs; then format=table|csv|json output=… sort=… columns=[…] by=…"
-        )
-    place, *rest = arguments
+    place, rest = take_place(
+        arguments,
+        Keys,
+        "runs DIR: expected one folder with runs; then format=table|csv|json output=… sort=… columns=[…] by=…",
+    )
     values, _ = parse_arguments(rest, Keys)
     output = None if values["output"] is None else Path(values["output"])
     form = values["format"] or _format_of(output)

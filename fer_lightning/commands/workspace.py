@@ -12,6 +12,8 @@ from fer_lightning.runs.files import write_json
 from fer_lightning.tracking.mode import Mode, choose_mode
 from fer_lightning.training.train import shown
 
+EXAMPLE = "project=fer_lightning"
+
 
 @dataclass
 class Keys:

@@ -73,7 +73,7 @@ def key_and_value(word: str) -> tuple[str, Any]:
         return key, word.partition("=")[2]
     override = _read(*written.partition("=")[::2])
     if override is None or override.is_sweep_override():
-        raise ConfigError(f"{word}: expected one value; a list is written {key}=[a,b]")
+        raise ConfigError(f"{word}: expected one value, or several as {key}=[a,b]")
     return key, override.value()
 
 
@@ -103,8 +103,10 @@ def _is_meant(name: str, value: str, read: Override | None) -> bool:
         in_quotes = isinstance(found, str) and value[0] == value[-1] and value[0] in "'\""
         written_out = read.is_sweep_override() or isinstance(found, list | dict) or "${" in value
         return in_quotes or written_out or found == value
-    if isinstance(found, bool | int | float):
-        return isinstance(found, bool) or name not in PATH_KEYS  # a file called 3 does not make seed=3 a path
+    if isinstance(found, bool):
+        return name not in PATH_KEYS or name == "resume" or not _exists(value)
+    if isinstance(found, int | float):
+        return name not in PATH_KEYS  # a file called 3 does not make seed=3 a path
     return not _exists(value) or (found == value and "${" not in value)
 
 

@@ -92,7 +92,7 @@ def check_value(value: Any, expected: Any, where: str) -> None:
             adapter.validate_python(value, strict=True)
     except ValidationError as error:
         hint = _hint(value, expected)
-        raise ConfigError(f"{where}={_shown(value)}: expected {_words(expected)}{hint}") from error
+        raise ConfigError(f"{where}={_shown(value)}: expected {expectation(expected)}{hint}") from error
 
 
 def check_keys(values: Mapping[Any, Any], hints: Mapping[str, Any], prefix: str = "") -> None:
@@ -204,7 +204,7 @@ def _kinds(expected: Any) -> Iterator[Any]:
         yield expected
 
 
-def _words(expected: Any) -> str:
+def expectation(expected: Any) -> str:
     """Return what an annotation expects, as the end of a message: ``a number from 0 to 1, or null``."""
     kinds = list(dict.fromkeys(map(_words_of, _kinds(expected))))
     kinds = sorted(kinds, key="null".__eq__)  # last
@@ -222,7 +222,7 @@ def _words_of(kind: Any) -> str:
     if origin is not None and inspect.isclass(origin):
         if issubclass(origin, Mapping):
             return "a mapping"
-        item = _words(args[0]) if args and args[0] is not Any else ""
+        item = expectation(args[0]) if args and args[0] is not Any else ""
         return f"a list of {_plural(item)}" if item else "a list"
     return _WORDS.get(kind, "")  # an object cannot be typed
 
@@ -233,7 +233,7 @@ def _constrained(kind: Any, extras: tuple[Any, ...]) -> str:
         if isinstance(extra, FieldInfo) and extra.description:
             return extra.description
         rules |= {type(rule): rule for rule in (extra.metadata if isinstance(extra, FieldInfo) else [extra])}
-    words = _words(kind)
+    words = expectation(kind)
     if MinLen in rules:
         return words.replace("a ", "a non-empty ", 1)
     if Ge in rules and Le in rules:
