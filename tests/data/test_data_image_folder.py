@@ -127,14 +127,14 @@ def test_a_file_that_is_no_picture(tmp_path: Path) -> None:
     assert len(load(root)) == 18
     (root / "b" / "notes.txt").write_text("hello")
     assert message(root) == (
-        "mine/b/notes.txt: cannot be decoded: not an image (5 bytes); expected a whole image file"
+        "mine/b/notes.txt: not an image (5 bytes); expected a whole image file, or data.unreadable=skip to leave it out"
     )
 
 
 def test_a_file_instead_of_a_folder(tmp_path: Path) -> None:
     (tmp_path / "faces.csv").write_text("emotion,pixels,Usage\n")
     assert message(tmp_path / "faces.csv") == (
-        "faces.csv: not a folder of pictures; expected a folder, or a zip of one, with <class>/* or "
+        "faces.csv: not a folder of pictures; expected a folder, or a zip or tar of one, with <class>/* or "
         "{train,val,test}/<class>/*"
     )
 
