@@ -208,5 +208,6 @@ def _check_no_loose_pictures(members: Members, prefix: str) -> None:
     for name in members.files_in(prefix):
         if is_picture(name):
             raise DataError(
-                f"{members.where(prefix + name)}: lies in no class folder; expected <class>/{legible(name)}"
+                f"{members.where(prefix + name)}: lies in no class folder; expected <class>/{legible(name)}, or "
+                "data.names=… to read classes off names"
             )

@@ -93,7 +93,7 @@ def decode_all(names: Sequence[str], read: Callable[[int], bytes], size: int) ->
             notes.append(
                 f"deep pictures ({mode}) have no level above {peak:.0f}: their white is that of {bits} bits"
             )
-    return Decoded(images[kept], kept, problems, tuple(notes))
+    return Decoded(images[kept] if problems else images, kept, problems, tuple(notes))
 
 
 def decode_grey(data: bytes, size: int, peaks: dict[str, float] | None = None) -> np.ndarray:

@@ -10,7 +10,7 @@ from fer_lightning.data.faces import FER_CLASSES, RawFaces
 from fer_lightning.data.file_labels import Labelled
 from fer_lightning.data.image_folder import Listing, check_class_folder, read_listing
 from fer_lightning.data.members import Members
-from fer_lightning.data.splits import TEST, Splitting
+from fer_lightning.data.splits import TEST, VAL, Splitting
 from fer_lightning.errors import DataError
 
 
@@ -75,6 +75,8 @@ def _split_tests(members: Members, pictures: list[Labelled], notes: list[str]) -
         for name, _, split in pictures
         if split == TEST
     }
+    if any(split == VAL for _, _, split in pictures) and not any(found.values()):
+        return pictures
     if found and not any(found.values()):
         notes.append(
             f"the {len(found):,} files in test do not say which are PublicTest and which PrivateTest: all of them are "

@@ -9,6 +9,7 @@ import numpy as np
 
 from fer_lightning.data.class_folders import ClassFolder, find_class_folders, inner_root, is_picture
 from fer_lightning.data.decode import decode_all
+from fer_lightning.data.expressions import expression
 from fer_lightning.data.faces import RawFaces
 from fer_lightning.data.file_labels import FileNames, Labelled, raf_names, read_label_files
 from fer_lightning.data.members import Members, legible
@@ -85,10 +86,12 @@ def read_image_folder(
     file_names = FileNames(names, files)
     renamed = raf_names({name for _, name, _ in pictures}, files)
     pictures = [(picture, renamed.get(name, name), split) for picture, name, split in pictures]
+    pictures = _in_one_spelling(pictures, notes)
     class_names = tuple(sorted({name for _, name, _ in pictures}))
     if len(class_names) < 2:
         raise DataError(
-            f"{members.path}: found {len(class_names)} class folders {class_names}; expected at least 2"
+            f"{members.path}: found {len(class_names)} class folders {class_names}; expected at least 2, or "
+            "data.names=… to read classes off names"
         )
     ids = [legible(name[len(root) :]) for name in files]
     listing = Listing(pictures, ids, class_names, file_names.persons(files), notes)
@@ -159,6 +162,23 @@ def _refusal(where: str, problems: Sequence[str], count: int) -> str:
         f"{f'; and {more:,} more' if more > 0 else ''}; expected whole image files, or data.unreadable=skip to leave "
         "them out"
     )
+
+
+def _in_one_spelling(pictures: list[Labelled], notes: list[str]) -> list[Labelled]:
+    """Call classes that each split spells in its own way (``angry``, ``Anger``) as the training faces call them."""
+    spelled: dict[str, dict[int, set[str]]] = {}
+    for _, name, split in pictures:
+        spelled.setdefault(expression(name) or name.casefold(), {}).setdefault(split, set()).add(name)
+    renamed = {
+        name: next(iter(by_split[min(by_split)]))
+        for by_split in spelled.values()
+        if all(len(names) == 1 for names in by_split.values())
+        for (name,) in by_split.values()
+    }
+    changed = sorted(f"{name} is taken for {renamed[name]}" for name in renamed if renamed[name] != name)
+    if changed:
+        notes.append(f"classes are called as in the training faces: {', '.join(changed)}")
+    return [(picture, renamed.get(name, name), split) for picture, name, split in pictures]
 
 
 def _by_name_or_folder(members: Members, pattern: str | None, notes: list[str]) -> list[Labelled]:

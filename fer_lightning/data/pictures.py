@@ -11,8 +11,8 @@ import numpy as np
 
 from fer_lightning.data.class_folders import PICTURE_ENDINGS
 from fer_lightning.data.decode import decode_all
+from fer_lightning.data.members import legible
 from fer_lightning.data.system_files import is_system_file
-from fer_lightning.messages import say_once
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,16 +22,19 @@ class Pictures:
     Attributes
     ----------
     paths
-        The N files.
+        The N files, legible.
     images
         uint8 ``[N, size, size]``, grey levels 0–255.
     problems
         One line for each word or file that gave no picture: which, and why.
+    notes
+        What was done to pictures that a person may want to know.
     """
 
     paths: tuple[Path, ...]
     images: np.ndarray
     problems: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 def find_pictures(words: Iterable[str | Path]) -> tuple[list[Path], list[str]]:
@@ -83,7 +86,8 @@ def read_pictures(words: Iterable[str | Path], size: int) -> Pictures:
     """
     files, problems = find_pictures(words)
     decoded = decode_all([str(file) for file in files], lambda number: files[number].read_bytes(), size)
-    for note in decoded.notes:
-        say_once(note)
-    problems += [f"{files[number]}: {reason}" for number, reason in decoded.problems.items()]
-    return Pictures(tuple(files[number] for number in decoded.kept), decoded.images, tuple(problems))
+    names = [legible(str(file)) for file in files]
+    problems = [legible(problem) for problem in problems]
+    problems += [f"{names[number]}: {reason}" for number, reason in decoded.problems.items()]
+    paths = tuple(Path(names[number]) for number in decoded.kept)
+    return Pictures(paths, decoded.images, tuple(problems), decoded.notes)

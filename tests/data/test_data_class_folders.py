@@ -196,6 +196,28 @@ def test_expressions_as_people_spell_them(tmp_path: Path) -> None:
     assert len(set(faces.ids)) == len(faces)
 
 
+def test_classes_spelled_differently_in_each_split_are_one(tmp_path: Path) -> None:
+    root = draw(
+        tmp_path / "mine", {"train/angry": 3, "train/Cool": 3, "val/Anger": 1, "val/cool": 1, "test/COOL": 1}
+    )
+    draw(root, {"test/angry": 1})
+    faces = load(root)
+    assert (faces.class_names, counts(faces)) == (("Cool", "angry"), [[3, 3], [1, 1], [1, 1]])
+    assert faces.notes == (
+        "classes are called as in the training faces: Anger is taken for angry, COOL is taken for Cool, "
+        "cool is taken for Cool",
+    )
+    root = draw(tmp_path / "both", {"angry": 8, "anger": 8})
+    assert load(root).class_names == ("anger", "angry")
+
+
+def test_fer2013_in_folders_for_its_three_usages(tmp_path: Path) -> None:
+    usages = {"Training": 3, "PublicTest": 2, "PrivateTest": 1}
+    root = draw(tmp_path / "k", {f"{usage}/{c}": n for usage, n in usages.items() for c in FER_CLASSES})
+    faces = load(root, "fer2013")
+    assert (counts(faces), faces.notes) == ([[3] * 7, [2] * 7, [1] * 7], ())
+
+
 def test_ck_plus_is_split_by_person(tmp_path: Path) -> None:
     root = tmp_path / "CK+48"
     for person in range(1, 31):

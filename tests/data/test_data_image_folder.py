@@ -11,6 +11,8 @@ from fer_lightning.data.faces import Faces
 from fer_lightning.data.source import load_faces
 from fer_lightning.errors import DataError
 
+OR_NAMES = ", or data.names=… to read classes off names"
+
 
 def draw(root: Path, counts: dict[str, int], start: int = 0) -> Path:
     """Uniform pictures, each of its own grey level, size and mode: `counts` pictures a folder."""
@@ -92,9 +94,9 @@ def test_subfolders_belong_to_their_class(tmp_path: Path) -> None:
 
 def test_mistakes_in_the_layout(tmp_path: Path) -> None:
     root = draw(tmp_path / "one", {"a": 3})
-    assert message(root) == "one: found 1 class folders ('a',); expected at least 2"
+    assert message(root) == "one: found 1 class folders ('a',); expected at least 2" + OR_NAMES
     root = draw(tmp_path / "none", {"": 3})
-    assert message(root) == "none/0.png: lies in no class folder; expected <class>/0.png"
+    assert message(root) == "none/0.png: lies in no class folder; expected <class>/0.png" + OR_NAMES
     root = draw(tmp_path / "mixed", {"train/a": 3, "train/b": 3, "extra/a": 1})
     assert message(root) == (
         "mixed/extra: folder 'extra' stands beside split folders (train); "
@@ -103,7 +105,7 @@ def test_mistakes_in_the_layout(tmp_path: Path) -> None:
     root = draw(tmp_path / "no_train", {"val/a": 3, "test/b": 3})
     assert message(root) == "no_train: split folders test, val without one called train"
     root = draw(tmp_path / "loose", {"train/a": 3, "train": 1, "train/b": 3})
-    assert message(root) == "loose/train/0.png: lies in no class folder; expected <class>/0.png"
+    assert message(root) == "loose/train/0.png: lies in no class folder; expected <class>/0.png" + OR_NAMES
 
 
 def test_classes_that_are_empty_or_missing(tmp_path: Path) -> None:
