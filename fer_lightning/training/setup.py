@@ -9,17 +9,23 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from pytorch_lightning.loggers.logger import Logger
 
-from fer_lightning.callbacks.safe_points import SafePoints
 from fer_lightning.config.schema import check_config
 from fer_lightning.data.datamodule import FaceDataModule
-from fer_lightning.redact import redact, redact_text
+from fer_lightning.models.counting import count_parameters
+from fer_lightning.redact import redact_text
 from fer_lightning.runs.code_fingerprint import code_fingerprint, find_targets
 from fer_lightning.runs.files import write_text, yaml_text
 from fer_lightning.runs.metrics_csv import MetricsCsv
-from fer_lightning.runs.record import UNREADABLE_FILE, RunRecord, describe_data, is_first_process
+from fer_lightning.runs.record import (
+    UNREADABLE_FILE,
+    RunRecord,
+    describe_data,
+    is_first_process,
+    portable_config,
+)
 from fer_lightning.sweeps.jobs.environment import Job
 from fer_lightning.sweeps.study.identity import FREE_KEYS
 from fer_lightning.training.build import build, build_data, build_module
@@ -27,6 +33,7 @@ from fer_lightning.training.distillation import fingerprint, read_teachers
 from fer_lightning.training.loss import build_loss
 from fer_lightning.training.module import ExpressionClassifier
 from fer_lightning.training.resume import check_continuation, code_changes, find_checkpoint
+from fer_lightning.training.safe_points import SafePoints
 
 
 @dataclass(frozen=True)
@@ -111,20 +118,15 @@ class RunSetup:
                 write_text(
                     self.folder / UNREADABLE_FILE, redact_text("\n".join(self.data.faces.unreadable) + "\n")
                 )
+        parameters = count_parameters(self.module.model)
         return RunRecord(
             self.folder,
             self.config,
             self.stored["data"],
-            self.module.model,
+            {"total": parameters.total, "trainable": parameters.trainable},
             continued_after=self.epochs_done,
             **{key: self.stored[key] for key in ("teacher", "code", "code_changed")},
         )
-
-
-def portable_config(config: DictConfig) -> dict[str, Any]:
-    """Return the resolved configuration as plain values, free of secrets."""
-    plain: dict[str, Any] = redact(OmegaConf.to_container(config, resolve=True))
-    return plain
 
 
 def _describe(config: DictConfig, data: FaceDataModule, checkpoint: Path | None) -> dict[str, Any]:

@@ -15,10 +15,10 @@ from pytorch_lightning.loggers.logger import Logger
 from fer_lightning.config.precision import warn_of_precision
 from fer_lightning.data.label import data_label
 from fer_lightning.errors import ConfigError
-from fer_lightning.messages import first_line, say_once
+from fer_lightning.messages import say_once
 from fer_lightning.models.counting import count_parameters
 from fer_lightning.runs.record import is_first_process
-from fer_lightning.signals import interruption_behind
+from fer_lightning.signals import interruption_behind, stoppable
 from fer_lightning.sweeps.jobs.environment import Job
 from fer_lightning.tracking.logger import WandbRun
 from fer_lightning.training.library_warnings import quiet_libraries
@@ -60,6 +60,7 @@ class RunResult:
         return f"{found} on {label}; {self.record['seconds']:.1f} s; kept in {shown(self.folder)}"
 
 
+@stoppable()
 def train(
     config: DictConfig,
     folder: Path,
@@ -85,7 +86,8 @@ def train(
     setup = RunSetup.from_config(config, folder, extra_callbacks=extra_callbacks, wandb_options=wandb_options)
     _announce(setup)
     record = setup.start_record()
-    status, reason = "failed", None
+    status: str = "failed"
+    reason: str | BaseException | None = None
     try:
         _fit(setup)
         status, reason = _outcome(setup.trainer)
@@ -93,11 +95,11 @@ def train(
         status = "interrupted"
         raise
     except Exception as error:
-        reason = first_line(error)
+        reason = error
         raise
     finally:
         record.finish(status, setup.metrics.rows, reason)
-        _close(setup.loggers, record.values, status, reason)
+        _close(setup.loggers, record.values)
     return RunResult(folder, record.value, setup.trainer.current_epoch, record.values)
 
 
@@ -148,10 +150,10 @@ def _outcome(trainer: pl.Trainer) -> tuple[str, str | None]:
     return "complete", None
 
 
-def _close(loggers: list[Logger], values: dict[str, Any], status: str, reason: str | None) -> None:
+def _close(loggers: list[Logger], values: dict[str, Any]) -> None:
     for logger in loggers:
         if isinstance(logger, WandbRun):
-            logger.conclude(status, values, reason)
+            logger.conclude(values["status"], values, values.get("reason"))
 
 
 def shown(folder: Path) -> str:
