@@ -9,9 +9,11 @@ from fer_lightning.data.expressions import fer_class
 from fer_lightning.data.faces import FER_CLASSES, RawFaces
 from fer_lightning.data.file_labels import Labelled
 from fer_lightning.data.image_folder import Listing, check_class_folder, read_listing
-from fer_lightning.data.members import Members
+from fer_lightning.data.members import Members, legible
 from fer_lightning.data.splits import TEST, VAL, Splitting
 from fer_lightning.errors import DataError
+
+_PREFIXES = ("Training_", "PublicTest_", "PrivateTest_")
 
 
 def read_fer_folder(
@@ -37,7 +39,7 @@ def read_fer_folder(
     -------
     RawFaces
         In the order of the files' paths; ids are the files' names without ending, e.g. ``Training_10118481``, or their
-        paths where these are not unique.
+        paths where the files are called otherwise.
 
     Raises
     ------
@@ -52,8 +54,8 @@ def read_fer_folder(
         pictures += [(name, label, place.split) for name in check_class_folder(members, place)]
     pictures = _split_tests(members, pictures, notes)
     ids = [PurePosixPath(name).stem for name, _, _ in pictures]
-    if len(set(ids)) < len(ids):
-        ids = [name for name, _, _ in pictures]
+    if not all(name.startswith(_PREFIXES) for name in ids):
+        ids = [legible(name) for name, _, _ in pictures]
     listing = Listing(pictures, ids, FER_CLASSES, notes=notes)
     return read_listing(members, listing, size, splitting, unreadable, "fer2013")
 

@@ -118,11 +118,15 @@ class Subject:
     @cached_property
     def positions(self) -> np.ndarray:
         """Where the split's faces, or those of them that are predicted, lie among all faces, int64 ``[N]``."""
-        chosen = self.datamodule.faces.indices(self.split)
+        faces = self.datamodule.faces
+        chosen = faces.indices(self.split)
         ids = None if self._predict is None else self.predictions.ids
         if ids is None or len(ids) == len(chosen):
             return chosen
-        return chosen[np.isin(np.asarray(self.datamodule.faces.ids)[chosen], ids)]
+        # FER2013 has files of one name in two classes.
+        wanted = set(zip(ids.tolist(), self.predictions.labels.tolist(), strict=True))
+        names = zip(faces.ids[chosen].tolist(), faces.labels[chosen].tolist(), strict=True)
+        return chosen[[name in wanted for name in names]]
 
     def rows_of(self, ids: Sequence[str]) -> np.ndarray:
         """Return the rows of faces in :attr:`predictions` by their ids, int64 ``[len(ids)]``.
