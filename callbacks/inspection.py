@@ -67,7 +67,7 @@ def epoch_subject(
         kept = Run(folder).predictions if split == "val" and checkpoint is not None else None
         if kept is not None:
             return kept
-        return _predict_first(subject)
+        return _predict_some(subject)
 
     weights = average if stored is None else stored["state_dict"]
     return Subject(
@@ -94,13 +94,13 @@ def _copy(module: ExpressionClassifier, weights: dict[str, torch.Tensor] | None)
     return twin.to(module.device).eval().requires_grad_(False)
 
 
-def _predict_first(subject: Subject) -> Predictions:
-    """Predict the split's first faces, where no validation has predicted any."""
-    faces = subject.datamodule.faces
-    rows = np.arange(min(_UNVALIDATED, len(subject.positions)))
+def _predict_some(subject: Subject) -> Predictions:
+    """Predict some of the split's faces, drawn over the classes, where no validation has predicted any."""
+    data, faces = subject.datamodule, subject.datamodule.faces
+    split = faces.indices(subject.split)
+    positions = data.subset(split, _UNVALIDATED / max(1, len(split)))
     with torch.no_grad():
-        logits = subject.module(subject.tensor(subject.images(rows))).float().cpu().numpy()
-    positions = subject.positions[rows]
+        logits = subject.module(subject.tensor(faces.images[positions])).float().cpu().numpy()
     return Predictions(logits, faces.labels[positions], np.asarray(faces.ids)[positions], faces.class_names)
 
 

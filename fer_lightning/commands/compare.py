@@ -128,7 +128,8 @@ def _groups(words: list[str]) -> dict[str, list[str]]:
         name, equals, value = word.partition("=")
         read = key_and_value(f"path={value}")[1]
         folders = [str(item or "") for item in (read if isinstance(read, list) else [read])]
-        if not equals or not name or not all(folders):
+        unread = folders[0].startswith("[") and not Path(folders[0]).exists()
+        if not equals or not name or not all(folders) or unread:
             raise ConfigError(f"{word}: expected NAME=DIR, or NAME=[DIR,DIR,…] with a folder for each seed")
         if name in groups:
             raise ConfigError(f"{name}: is given twice; expected one list of folders for each name")

@@ -54,6 +54,8 @@ def main(arguments: list[str]) -> int:
     pictures = read_pictures(words, int(modules[0].record["image_size"]))
     for problem in pictures.problems:
         print(f"fer_lightning: skipped {redact_text(problem)}", file=sys.stderr)
+    for note in pictures.notes:
+        print(f"fer_lightning: {redact_text(note)}", file=sys.stderr)
     if not pictures.paths:
         raise DataError("predict: none of the pictures could be read")
     text = WRITERS[form](pictures, probabilities(modules, pictures.images), modules)
