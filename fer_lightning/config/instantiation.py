@@ -9,8 +9,12 @@ from typing import Any
 import hydra.utils
 
 # Hydra 1.4 asks a program for a list of what its configurations may call, in each job once more. Here the configuration
-# is the user's own and names what it likes; what Hydra lets no configuration call, it still refuses.
-warnings.filterwarnings("ignore", r"hydra\.utils\.instantiate\(\) resolved|Hydra configured Python logging")
+# is the user's own and names what it likes; what Hydra lets no configuration call, it still refuses. The last pattern
+# is of the Ray launcher, which Hydra imports at every start.
+warnings.filterwarnings(
+    "ignore",
+    r"hydra\.utils\.instantiate\(\) resolved|Hydra configured Python logging|register_new_resolver\(\) is",
+)
 
 
 def instantiate(node: Any, **options: Any) -> Any:
