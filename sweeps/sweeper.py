@@ -178,9 +178,10 @@ class StudySweep:
             raise SystemExit(128 + signal.SIGINT) from None
         failure = None if given_place() is not None else failure_of(controller.trials(), spec)
         if failure is not None:
-            # Hydra calls them after a sweep that returns; what went wrong is to be found in the report, too.
+            # Hydra 1.3 calls them after a sweep that returns; what went wrong is to be found in the report, too.
             with suppress(SystemExit):  # a report that cannot be written either
                 self._context.callbacks.on_multirun_end(config=self._config)
+            self._context.callbacks.callbacks.clear()  # Hydra 1.4 calls them after an error
             raise failure
         return spec.name
 

@@ -2,35 +2,27 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+import re
+import warnings
 from typing import Any
 
 import hydra.utils
-from omegaconf import DictConfig, ListConfig, OmegaConf
+
+# Hydra 1.4 asks a program for a list of what its configurations may call, in each job once more. Here the configuration
+# is the user's own and names what it likes; what Hydra lets no configuration call, it still refuses. The last pattern
+# is of the Ray launcher, which Hydra imports at every start.
+warnings.filterwarnings(
+    "ignore",
+    r"hydra\.utils\.instantiate\(\) resolved|Hydra configured Python logging|register_new_resolver\(\) is",
+)
 
 
 def instantiate(node: Any, **options: Any) -> Any:
     """Build a node as ``hydra.utils.instantiate`` does.
 
-    Hydra 1.4 asks for a whitelist of targets. It gets those that the node itself names, as the configuration is the
-    user's own. A node that calls into Python's standard library goes without, so Hydra's own list of what no
-    configuration may call stays in force.
+    Optuna's own samplers and pruners are allowed in a program that has such a list, too: it need not know of them.
     """
-    if not hasattr(hydra.utils, "execution_whitelist"):
-        return hydra.utils.instantiate(node, **options)
-    names = sorted(set(_targets(node)))
-    if not names or any(name.split(".")[0] in sys.stdlib_module_names for name in names):
-        return hydra.utils.instantiate(node, **options)
-    return hydra.utils.instantiate(node, _execution_whitelist_=names, **options)
-
-
-def _targets(node: Any) -> Iterator[str]:
-    plain = OmegaConf.to_container(node, resolve=True) if isinstance(node, (DictConfig, ListConfig)) else node
-    if isinstance(plain, Mapping):
-        if isinstance(plain.get("_target_"), str):
-            yield plain["_target_"]
-        plain = list(plain.values())
-    if isinstance(plain, Sequence) and not isinstance(plain, str):
-        for item in plain:
-            yield from _targets(item)
+    roots = set(re.findall(r"'_target_': '(\w+)", str(node)))
+    if roots == {"optuna"} and hasattr(hydra.utils, "execution_whitelist"):
+        options["_execution_whitelist_"] = ["optuna.*", "optuna_integration.*"]
+    return hydra.utils.instantiate(node, **options)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -199,7 +200,8 @@ class StudyReport(Callback):
         SystemExit
             With status 1, if the report cannot be written; Hydra would turn any other error into a warning.
         """
-        if os.environ.get(WORKER) is not None:
+        # Hydra 1.4 calls it while an error or a signal ends the sweep, too, which may not have begun.
+        if os.environ.get(WORKER) is not None or sys.exc_info()[1] is not None:
             return
         folder = Path(config.hydra.sweep.dir)
         try:

@@ -41,7 +41,7 @@ def build(node: Any, **more: Any) -> Any:
         return partial(made, **more) if node.get("_partial_") else made(**more)
     except UserError:
         raise
-    except (InstantiationException, TypeError, ValueError) as error:
+    except Exception as error:  # Hydra 1.4 leaves the errors of a target as they are
         cause: BaseException | None = error
         while cause is not None:
             if isinstance(cause, UserError):
@@ -50,7 +50,7 @@ def build(node: Any, **more: Any) -> Any:
         cause = (error.__cause__ or error) if isinstance(error, InstantiationException) else error
         if isinstance(cause, (ValueError, TypeError)) or "Misconfiguration" in type(cause).__name__:
             where = node.get("_target_", "") if isinstance(node, Mapping) else ""
-            raise ConfigError(f"{where}: {' '.join(str(cause).split())}") from error
+            raise ConfigError(f"{where}: {' '.join(str(cause).split('full_key')[0].split())}") from error
         raise
 
 

@@ -38,12 +38,14 @@ class TracedTask:
 
     def __call__(self, config: DictConfig) -> Any:
         """Run the program's function, and raise what it raises."""
+        job = Job.current()
+        for handler in _log_files() if job is not None else ():
+            handler.addFilter(_is_not_hydras_own)
         try:
             return self.task_function(config)
         except (TrialPruned, StudyHaltedError, TrialTakenError):
             raise  # the trial has not failed
         except Exception as error:
-            job = Job.current()
             if job is not None and not stop_requested():
                 keep_traceback(job.directory, error)
                 _log(f"trial {job.number} failed", error)
@@ -66,6 +68,14 @@ def _log(text: str, error: Exception) -> None:
     )
     # As text, so that a formatter that knows nothing of secrets has nothing to add.
     record.exc_text = redact_text("".join(traceback.format_exception(error)).rstrip())
-    for handler in logging.getLogger().handlers:
-        if isinstance(handler, logging.FileHandler):
-            handler.handle(record)
+    for handler in _log_files():
+        handler.handle(record)
+
+
+def _log_files() -> list[logging.Handler]:
+    return [handler for handler in logging.getLogger().handlers if isinstance(handler, logging.FileHandler)]
+
+
+def _is_not_hydras_own(record: logging.LogRecord) -> bool:
+    """Return False for the record in which Hydra 1.4 logs a job's error, with its secrets, and a pruned trial's too."""
+    return (record.name, record.msg) != ("hydra.core.utils", "Job failed")

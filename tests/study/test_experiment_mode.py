@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 
 from fer_lightning.config.flags import read_command_line
+from fer_lightning.runs import provenance
 from fer_lightning.study.experiment import _with_mode
 
 MODE = ["hydra.mode=MULTIRUN"]
@@ -34,3 +36,14 @@ def test_an_experiment_of_ones_own_folder_is_a_sweep_too(tmp_path: Path) -> None
     for given in ([f"hydra.searchpath=[file://{tmp_path}]"], ["--config-dir", str(tmp_path)]):
         arguments = [*given, "+experiment=mine"]
         assert _with_mode(read_command_line(arguments)) == [*arguments, *MODE]
+
+
+@pytest.mark.parametrize("typed", [["+experiment=ablation"], ["+experiment=ablation", "hydra.mode=MULTIRUN"]])
+def test_a_recorded_command_is_the_one_that_was_typed(
+    typed: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    line = read_command_line(typed)
+    monkeypatch.setattr(sys, "argv", ["somewhere/__main__.py", *_with_mode(line)])
+    monkeypatch.setattr(provenance, "typed_arguments", line.typed)
+    assert sys.argv[-1] == "hydra.mode=MULTIRUN"
+    assert provenance.command_line() == " ".join(["python", "-m", "fer_lightning", *typed])

@@ -6,13 +6,15 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import optuna
 import pytest
 import torch
+from hydra.experimental.callback import Callback
 from hypothesis import given
 from hypothesis import strategies as st
 from omegaconf import DictConfig
@@ -105,8 +107,12 @@ def test_a_pruned_job_is_pruned(program: Program) -> None:
             raise optuna.TrialPruned("no hope")
         return 1.0
 
+    program.write("x: 0", job_logging="default")
     states = {r.params["x"]: (r.state, r.reason) for r in program.run(hopeless, "x=1,2")}
     assert states == {1: ("COMPLETE", None), 2: ("PRUNED", "no hope")}
+    logs = [path.read_text() for path in program.folder.glob("sweep/**/*.log")]
+    assert logs
+    assert "Traceback" not in "".join(logs)
 
 
 def test_a_job_that_returns_nothing_has_failed(program: Program) -> None:
@@ -114,6 +120,23 @@ def test_a_job_that_returns_nothing_has_failed(program: Program) -> None:
         RunsFailedError, match="all of its 2 trials failed; the last: the job returned no result"
     ):
         program.run(lambda config: None, "x=1,2")
+
+
+class Counting(Callback):
+    ends: ClassVar[list[str]] = []
+
+    def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
+        self.ends.append(config.hydra.sweeper.study_name)
+
+
+@pytest.mark.parametrize("value", [1.0, None])
+def test_a_callback_is_called_once_when_a_study_ends_well_or_not(
+    program: Program, value: float | None
+) -> None:
+    Counting.ends.clear()
+    with pytest.raises(RunsFailedError) if value is None else nullcontext():
+        program.run(lambda config: value, "x=1,2", f"+hydra.callbacks.counting._target_={__name__}.Counting")
+    assert len(Counting.ends) == 1
 
 
 def fails_at_two(config: DictConfig) -> float:

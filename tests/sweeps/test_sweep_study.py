@@ -10,6 +10,7 @@ import time
 from functools import partial
 from pathlib import Path
 
+import hydra
 import optuna
 import pytest
 
@@ -340,9 +341,29 @@ def test_reading_a_place_without_a_study(tmp_path: Path) -> None:
     assert not (tmp_path / "nothing.db").exists()
 
 
-def test_hydra_finds_the_sweeper_and_its_discovery_loads_nothing_heavy() -> None:
+# A namespace package that cannot be listed, as in an editable installation: Hydra 1.4 has the entry point.
+UNLISTED = (
+    "import pkgutil; walk = pkgutil.walk_packages;"
+    "pkgutil.walk_packages = lambda path, prefix, onerror:"
+    " () if prefix == 'hydra_plugins.' else walk(path, prefix, onerror);"
+)
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "",
+        pytest.param(
+            UNLISTED,
+            marks=pytest.mark.skipif(
+                hydra.__version__.startswith("1.3."), reason="Hydra 1.3 reads no entry points"
+            ),
+        ),
+    ],
+)
+def test_hydra_finds_the_sweeper_and_its_discovery_loads_nothing_heavy(before: str) -> None:
     program = (
-        "import sys; from hydra.core.plugins import Plugins; from hydra.plugins.sweeper import Sweeper;"
+        f"{before}import sys; from hydra.core.plugins import Plugins; from hydra.plugins.sweeper import Sweeper;"
         "names = [c.__name__ for c in Plugins.instance().discover(Sweeper)];"
         "heavy = [m for m in ('optuna', 'torch', 'sqlalchemy', 'pytorch_lightning') if m in sys.modules];"
         "print('FerOptunaSweeper' in names, heavy)"

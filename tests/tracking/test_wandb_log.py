@@ -77,7 +77,7 @@ def logged(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def inspect(path: Path, *options: str) -> str:
-    command = [str(Path(sys.executable).with_name("wandb")), "leet", "inspect", "--json", *options, str(path)]
+    command = [sys.executable, "-m", "wandb", "leet", "inspect", "--json", *options, str(path)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout
