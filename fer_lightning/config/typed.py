@@ -12,11 +12,14 @@ from __future__ import annotations
 
 import os
 import re
+from pathlib import Path
 from typing import Any, Final
 
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import ChoiceSweep, Override, Quote, QuotedString
 from hydra.errors import HydraException
+from hydra.utils import get_original_cwd
 
 from fer_lightning.errors import ConfigError
 
@@ -81,6 +84,18 @@ def quoted(text: str) -> str:
     """Return a text in quotes, such that Hydra and OmegaConf read exactly that text."""
     literal = re.sub(r"(\\*)\$\{", lambda found: found[1] * 2 + r"\${", text)
     return QuotedString(text=literal, quote=Quote.single).with_quotes()
+
+
+def typed_path(text: str | Path) -> Path:
+    """Return the path that a text names: ``~`` is the home folder, and a relative one begins where it was typed.
+
+    With ``hydra.job.chdir=true`` a job runs in its own folder.
+    """
+    path = Path(text).expanduser()
+    if path.is_absolute() or not HydraConfig.initialized():
+        return path
+    typed_in = get_original_cwd()
+    return path if typed_in == os.getcwd() else typed_in / path
 
 
 def _read(key: str, value: str) -> Override | None:

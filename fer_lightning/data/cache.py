@@ -12,6 +12,7 @@ from pathlib import Path
 
 from filelock import BaseFileLock, FileLock, Timeout
 
+from fer_lightning.config.typed import typed_path
 from fer_lightning.data.cache_files import FORMAT, DamagedCacheError, read_cache, write_cache
 from fer_lightning.data.faces import Faces, RawFaces
 from fer_lightning.data.fingerprint import digest
@@ -54,7 +55,7 @@ def cached(key: str, build: Callable[[], RawFaces], cache_dir: str | Path | None
     DataError
         If the cache cannot be written, e.g. on a full disk; nothing partial is left then.
     """
-    root = default_cache_dir() if cache_dir is None else Path(cache_dir).expanduser()
+    root = default_cache_dir() if cache_dir is None else typed_path(cache_dir)
     place = root / _folder_name(key)
     faces = _open(place, key, warn=False)
     if faces is not None:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
+from fer_lightning.config.typed import typed_path
 from fer_lightning.config.values import Count, CountOrZero, ShareBelowOne, checked
 from fer_lightning.data.cache import cached
 from fer_lightning.data.detection import Reading, find_fer_source, find_image_source
@@ -62,7 +63,7 @@ def load_faces(
     how = Reading(image_size, Splitting(val_fraction, test_fraction, split_seed), unreadable, names)
     if not path:
         raise DataError(f"data={name} needs data.path=…: the place of the faces on this machine")
-    place = Path(path).expanduser()
+    place = typed_path(path)
     with _readable(place):
         if not place.exists():
             raise DataError(f"data.path={path}: no such file or folder")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from hashlib import blake2b
-from pathlib import Path
 
 import numpy as np
 
+from fer_lightning.config.typed import typed_path
 from fer_lightning.errors import ConfigError, DataError
 from fer_lightning.runs.predictions import Predictions, read_predictions
 
@@ -27,10 +27,10 @@ def read_teachers(asked: str | Sequence[str] | None) -> dict[str, Predictions]:
     paths = [] if asked is None else [asked] if isinstance(asked, str) else list(asked)
     teachers = {}
     for path in paths:
-        if not Path(path).expanduser().is_file():
+        if not typed_path(path).is_file():
             raise ConfigError(f"loss.teacher={path}: no such file; {HINT}")
         try:
-            teachers[path] = read_predictions(Path(path).expanduser())
+            teachers[path] = read_predictions(typed_path(path))
         except DataError as error:
             raise DataError(f"loss.teacher: {error}") from None
         if teachers[path].ids is None:

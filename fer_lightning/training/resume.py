@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fer_lightning.config.renamed import ADDED
+from fer_lightning.config.typed import typed_path
 from fer_lightning.errors import ConfigError
 from fer_lightning.runs.code_fingerprint import in_words
 from fer_lightning.training.checkpoints import read_checkpoint
@@ -32,7 +33,7 @@ def find_checkpoint(resume: bool | str, folder: Path) -> Path | None:
         A path was given and is not there.
     """
     if isinstance(resume, str):
-        path = Path(resume).expanduser()
+        path = typed_path(resume)
         path = path / "checkpoints" / "last.ckpt" if path.is_dir() else path
         if not path.is_file():
             raise ConfigError(f"resume={resume}: no such checkpoint or run folder")

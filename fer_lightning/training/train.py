@@ -13,6 +13,7 @@ from omegaconf import DictConfig
 from pytorch_lightning.loggers.logger import Logger
 
 from fer_lightning.config.precision import warn_of_precision
+from fer_lightning.config.typed import typed_path
 from fer_lightning.data.label import data_label
 from fer_lightning.errors import ConfigError
 from fer_lightning.messages import say_once
@@ -157,8 +158,9 @@ def _close(loggers: list[Logger], values: dict[str, Any]) -> None:
 
 
 def shown(folder: Path) -> str:
-    """Return a folder as a person would name it: relative to the working directory where it lies within."""
-    return str(folder.relative_to(Path.cwd())) if folder.is_relative_to(Path.cwd()) else str(folder)
+    """Return a folder as a person would name it: relative to where the command was typed, if it lies within."""
+    here = typed_path(".").resolve()
+    return str(folder.relative_to(here)) if folder.is_relative_to(here) else str(folder)
 
 
 def run_folder() -> Path:
