@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from fer_lightning.errors import ConfigError
 from fer_lightning.messages import first_line
 from fer_lightning.runs.files import write_json
 from fer_lightning.tracking.mode import MODES, choose_mode
+from fer_lightning.tracking.run_metadata import safe_name
 from fer_lightning.training.train import shown
 
 KEYS: dict[str, Any] = {
@@ -21,18 +23,19 @@ KEYS: dict[str, Any] = {
 
 
 def main(arguments: list[str]) -> int:
-    """Create the workspace where a server knows the key; otherwise write its specification to ``output``."""
+    """Create or update the workspace where a server knows the key; otherwise write its specification to ``output``."""
     values, _ = parse_arguments(arguments, KEYS)
     if values["mode"] not in MODES:
         raise ConfigError(f"mode={values['mode']}: expected one of {', '.join(MODES)}")
     output = Path(str(values["output"]))
-    project, entity = str(values["project"]), values["entity"]
+    project, entity = safe_name(str(values["project"])), values["entity"]
     from fer_lightning.tracking.wandb_workspace import build_workspace, workspace_spec
 
+    os.environ.setdefault("WANDB_SILENT", "true")
     reason = "no server was asked for a workspace"
     if choose_mode(values["mode"]) == "online":
         try:
-            print(f"workspace created: {_create(project, entity)}")
+            print(f"workspace: {_create(project, entity)}")
             return 0
         except Exception as error:
             reason = f"Weights & Biases would not create it ({first_line(error)})"
@@ -42,11 +45,9 @@ def main(arguments: list[str]) -> int:
 
 
 def _create(project: str, entity: str | None) -> str:
-    """Create the workspace in W&B and return its address."""
+    """Create or update the workspace in W&B and return its address."""
     import wandb
 
-    from fer_lightning.tracking.wandb_workspace import build_workspace
+    from fer_lightning.tracking.wandb_workspace import save_workspace
 
-    workspace = build_workspace(project, entity or wandb.Api(timeout=9).default_entity)
-    workspace.save()
-    return str(workspace.url)
+    return save_workspace(project, entity or str(wandb.Api(timeout=9).default_entity))

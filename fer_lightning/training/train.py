@@ -10,14 +10,13 @@ from typing import Any
 
 import pytorch_lightning as pl
 from omegaconf import DictConfig
-from pytorch_lightning.loggers.logger import Logger
 
 from fer_lightning.config.precision import warn_of_precision
 from fer_lightning.data.label import data_label
 from fer_lightning.errors import ConfigError
 from fer_lightning.messages import first_line
 from fer_lightning.models.counting import count_parameters
-from fer_lightning.runs.record import is_first_process
+from fer_lightning.runs.record import RunRecord, is_first_process
 from fer_lightning.signals import interruption_behind
 from fer_lightning.sweeps.jobs.environment import Job
 from fer_lightning.tracking.logger import WandbRun
@@ -87,6 +86,7 @@ def train(
     record = setup.start_record()
     status, reason = "failed", None
     try:
+        _open_wandb(setup, record)
         _fit(setup)
         status, reason = _outcome(setup.trainer)
     except (KeyboardInterrupt, SystemExit):
@@ -97,7 +97,7 @@ def train(
         raise
     finally:
         record.finish(status, setup.metrics.rows, reason)
-        _close(setup.loggers, record.values, status, reason)
+        _close_wandb(setup, record, status, reason)
     return RunResult(folder, record.value, setup.trainer.current_epoch, record.values)
 
 
@@ -142,10 +142,24 @@ def _outcome(trainer: pl.Trainer) -> tuple[str, str | None]:
     return "complete", None
 
 
-def _close(loggers: list[Logger], values: dict[str, Any], status: str, reason: str | None) -> None:
-    for logger in loggers:
+def _open_wandb(setup: RunSetup, record: RunRecord) -> None:
+    """Start the W&B run, if there is one, and take its id and address down."""
+    trainer = setup.trainer
+    for logger in setup.loggers:
         if isinstance(logger, WandbRun):
-            logger.conclude(status, values, reason)
+            about = logger.open(
+                setup.metrics.rows, lambda epoch: trainer.should_stop or epoch + 1 == trainer.max_epochs
+            )
+            if about:
+                record.update(wandb=about)
+
+
+def _close_wandb(setup: RunSetup, record: RunRecord, status: str, reason: str | None) -> None:
+    for logger in setup.loggers:
+        if isinstance(logger, WandbRun):
+            logger.conclude(status, record.values, reason)
+            if logger.about:
+                record.update(wandb=logger.about)
 
 
 def shown(folder: Path) -> str:
