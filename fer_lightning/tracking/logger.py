@@ -142,6 +142,7 @@ class WandbRun(Logger):
 
     def _describe(self, run: Any) -> None:
         """Take down the run's id and address, say the latter, and make the epoch the axis of W&B's charts."""
+        self.about.pop("unsent", None)
         self.about |= {"id": run.id, "address": None if run.offline else run.url}
         if not run.offline:
             group = f"{run.project_url}/groups/{quote(run.group, safe='')}" if run.group else run.url
@@ -181,8 +182,7 @@ class WandbRun(Logger):
         else:
             self.rows.known = run.starting_step - self.about.get("picture_rows", 0) - 1
             for log in logs:
-                if log.parent.name.startswith("offline-"):  # all of its epochs are sent now
-                    _mark_sent(log)
+                _mark_sent(log)  # all of its epochs are sent now
         for epoch, row in sorted(past.items()):
             if epoch > self.rows.known:
                 run.log({key: value for key, value in row.items() if key != "step"})
