@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import ContextDecorator
 from types import FrameType, TracebackType
 from typing import Any, Final
 
@@ -115,7 +116,7 @@ def raise_if_stopped(*, shields: int = 0) -> None:
         raise _interruption(_process.came)
 
 
-class stoppable:  # noqa: N801 (used as a function)
+class stoppable(ContextDecorator):  # noqa: N801 (used as a function)
     """Let SIGINT and SIGTERM raise KeyboardInterrupt and `Terminated`; the outermost region loses neither.
 
     In other threads than the main one, and for a signal that the program handles by itself, it does nothing.

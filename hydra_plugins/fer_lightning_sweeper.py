@@ -34,8 +34,5 @@ class FerOptunaSweeper(Sweeper):
 
     def sweep(self, arguments: list[str]) -> Any:
         """Run the study to the end of its budget; return its name."""
-        from fer_lightning.signals import stoppable
-
         assert self._sweep is not None
-        with stoppable():
-            return self._sweep.run()
+        return self._sweep.run()

@@ -17,6 +17,7 @@ from fer_lightning.errors import ConfigError
 from fer_lightning.redact import redact_text
 from fer_lightning.runs.code_fingerprint import code_fingerprint, find_targets, task_target
 from fer_lightning.runs.files import write_text
+from fer_lightning.signals import stoppable
 from fer_lightning.sweeps.composition import Composition
 from fer_lightning.sweeps.controller import Controller
 from fer_lightning.sweeps.hydra_private import read_files_once
@@ -151,6 +152,7 @@ class StudySweep:
             return numbered_directory(number)
         return self._composition.subdirectory(number, overrides)
 
+    @stoppable()
     def run(self) -> str:
         """Run the study to the end of its budget; return its name.
 

@@ -21,11 +21,17 @@ def main(arguments: list[str]) -> int:
         raise ConfigError("dashboard STUDY_DIR: expected the folder of a study, or its storage")
     place, *rest = arguments
     values, _ = parse_arguments(rest, KEYS)
-    if not isinstance(values["port"], int):
-        raise ConfigError(f"port={values['port']}: expected a whole number; 0 takes a free port")
+    port = values["port"]
+    if not isinstance(port, int) or not 0 <= port <= 65535:
+        raise ConfigError(f"port={port}: expected a port from 1 to 65535, or 0 for a free one")
     study = load_study(place, values["study_name"])
     folder: Path = study_folder(study, place)
-    server = open_server(application(study._storage, study.study_name, folder), values["port"])
+    try:
+        server = open_server(application(study._storage, study.study_name, folder), port)
+    except OSError as error:
+        raise ConfigError(
+            f"port={port}: cannot be opened ({error.strerror}); port=0 takes a free one"
+        ) from error
     address = f"http://{HOST}:{server.server_port}/dashboard/studies/{study._study_id}"
     # From another thread, since the server cannot be ended from the one that it runs in.
     signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from fer_lightning.config.compose import compose_config
-from fer_lightning.models.layer_summary import model_summary
+from fer_lightning.messages import aligned
+from fer_lightning.models.layer_summary import Summary, model_summary
 from fer_lightning.training.build import build_model
+
+_HEADER = ("layer", "kind", "output", "parameters", "multiply-adds")
 
 
 def main(arguments: list[str]) -> int:
@@ -13,5 +16,39 @@ def main(arguments: list[str]) -> int:
     size = config.model.get("image_size") or config.data.image_size
     classes = config.model.get("num_classes") or 7
     model = build_model(config.model, image_size=size, num_classes=classes)
-    print(model_summary(model, image_size=size))
+    print(summary_text(model_summary(model, image_size=size)))
     return 0
+
+
+def summary_text(summary: Summary) -> str:
+    """Return a table of the layers and the totals below it."""
+    size = summary.image_size
+    total, trainable, rest = summary.parameters
+    figures = {
+        "parameters, with batch-norm statistics": total,
+        "trainable": trainable,
+        "not trainable (batch-norm mean and variance)": rest,
+        "multiply-adds for one image": summary.multiply_adds,
+    }
+    width = len(f"{max(figures.values()):,}")
+    lines = [f"{summary.model}, one grey image of {size}×{size} pixels", "", *_table(summary), ""]
+    return "\n".join(lines + [f"{value:>{width},}  {label}" for label, value in figures.items()])
+
+
+def _table(summary: Summary) -> list[str]:
+    rows = [
+        (
+            row.name,
+            row.kind,
+            "×".join(map(str, row.output)),
+            _count(row.parameters),
+            _count(row.multiply_adds),
+        )
+        for row in summary.layers
+    ]
+    rule = ["─" * max(map(len, column)) for column in zip(_HEADER, *rows, strict=True)]
+    return aligned([_HEADER, rule, *rows], left=(0, 1))
+
+
+def _count(number: int) -> str:
+    return f"{number:,}" if number else "–"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from pathlib import Path
 from socketserver import ThreadingMixIn
 from typing import Any
@@ -15,7 +14,6 @@ from optuna.study._frozen import FrozenStudy
 from fer_lightning.dashboard.read_only import ReadOnly, WsgiApplication
 from fer_lightning.dashboard.storage_view import ReadOnlyStorage
 from fer_lightning.dashboard.trial_pictures import Pictures
-from fer_lightning.errors import ConfigError
 
 HOST = "127.0.0.1"
 
@@ -61,14 +59,7 @@ def open_server(app: WsgiApplication, port: int) -> WSGIServer:
 
     Raises
     ------
-    ConfigError
-        The port is no port, or is in use.
+    OSError
+        The port is in use, or is not the user's to open.
     """
-    if not 0 <= port <= 65535:
-        raise ConfigError(f"port={port}: expected a port from 1 to 65535, or 0 for a free one")
-    try:
-        return make_server(HOST, port, app, server_class=_Server, handler_class=_Quiet)
-    except (OSError, socket.gaierror) as error:
-        raise ConfigError(
-            f"port={port}: cannot be opened ({error.strerror}); port=0 takes a free one"
-        ) from error
+    return make_server(HOST, port, app, server_class=_Server, handler_class=_Quiet)

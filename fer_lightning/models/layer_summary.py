@@ -10,11 +10,8 @@ from torch import nn
 from torchinfo.layer_info import LayerInfo
 from torchinfo.torchinfo import clear_cached_forward_pass
 
-from fer_lightning.messages import aligned
 from fer_lightning.models.counting import ParameterCount, blank_image, count_parameters
 from fer_lightning.models.modes import evaluation
-
-_HEADER = ("layer", "kind", "output", "parameters", "multiply-adds")
 
 
 @dataclass(frozen=True)
@@ -30,7 +27,7 @@ class Layer:
 
 @dataclass(frozen=True)
 class Summary:
-    """What `model_summary` finds; `str()` of it is a table."""
+    """What `model_summary` finds."""
 
     model: str
     image_size: int
@@ -41,33 +38,6 @@ class Summary:
     def multiply_adds(self) -> int:
         """Multiply-adds of one image's forward pass, in convolutions and dense layers."""
         return sum(layer.multiply_adds for layer in self.layers)
-
-    def __str__(self) -> str:
-        size = self.image_size
-        lines = [f"{self.model}, one grey image of {size}×{size} pixels", "", *self._table(), ""]
-        total, trainable, rest = self.parameters
-        figures = {
-            "parameters, with batch-norm statistics": total,
-            "trainable": trainable,
-            "not trainable (batch-norm mean and variance)": rest,
-            "multiply-adds for one image": self.multiply_adds,
-        }
-        width = len(f"{max(figures.values()):,}")
-        return "\n".join(lines + [f"{value:>{width},}  {label}" for label, value in figures.items()])
-
-    def _table(self) -> list[str]:
-        rows = [
-            (
-                row.name,
-                row.kind,
-                "×".join(map(str, row.output)),
-                _figure(row.parameters),
-                _figure(row.multiply_adds),
-            )
-            for row in self.layers
-        ]
-        rule = ["─" * max(map(len, column)) for column in zip(_HEADER, *rows, strict=True)]
-        return aligned([_HEADER, rule, *rows], left=(0, 1))
 
 
 def model_summary(model: nn.Module, image_size: int) -> Summary:
@@ -115,10 +85,6 @@ def layer_kind(layer: nn.Module) -> str:
     elif isinstance(layer, nn.GroupNorm):
         words.append(f"{layer.num_groups} group" + "s" * (layer.num_groups > 1))
     return " ".join(words)
-
-
-def _figure(count: int) -> str:
-    return f"{count:,}" if count else "–"
 
 
 def _square(value: object) -> str:

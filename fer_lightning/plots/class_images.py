@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
-from fer_lightning.errors import ConfigError
 from fer_lightning.explain.class_images import ClassImages
 from fer_lightning.plots.contact_sheet import tile
 from fer_lightning.plots.style import figure_style, new_axes
@@ -62,12 +61,12 @@ def class_image_sheet(
 
     Raises
     ------
-    ConfigError
+    ValueError
         There is nothing to draw, or the number of classes differs.
     """
     classes = len(class_names)
     if not kinds or any(each.images.shape[1] != classes for each in kinds):
-        raise ConfigError(f"class images: expected at least one kind, with {classes} classes each")
+        raise ValueError(f"class images: expected at least one kind, with {classes} classes each")
     images = np.concatenate([each.images.reshape(-1, *each.images.shape[2:]) for each in kinds])
     height, width = images.shape[1:]
     sheet, corners = tile(images, classes, max(6, round(width * 0.17)))

@@ -8,11 +8,7 @@ from dataclasses import dataclass
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from fer_lightning.data.label import data_label
 from fer_lightning.plots.style import BLUE, GREY, VERMILION, figure_style, new_axes
-from fer_lightning.report.cells import difference
-from fer_lightning.report.text import wrap_name
-from fer_lightning.stats.ablation import AblationReport
 
 # Colour and shape both tell the verdict: no reader depends on colour alone.
 _MARKS = {
@@ -21,9 +17,7 @@ _MARKS = {
     "no difference found": (GREY, "o", True),
     "not enough seeds": (GREY, "o", False),
 }
-_NAME_WIDTH = 38
 _OUTLIER = 4.0
-_NEAR = 2.5  # points: an arm within them never makes another one look broken
 
 
 @dataclass(frozen=True)
@@ -31,6 +25,7 @@ class EffectRow:
     """One arm of the figure, in the unit of the x axis (points for a share)."""
 
     arm: str
+    label: str
     mean: float
     low: float
     high: float
@@ -55,43 +50,6 @@ class EffectsData:
     absent: tuple[str, ...] = ()
 
 
-def effects_data(report: AblationReport) -> EffectsData:
-    """Rows of the figure in the report's order; arms that share no seed with the baseline are only named."""
-    scale = report.objective.scale
-    rows, absent = [], []
-    for row in report.arms:
-        if row.arm == report.baseline:
-            continue
-        if row.effect is None:
-            absent.append(row.arm)
-            continue
-        # With fewer seeds than a verdict needs, the interval would be as wide as the figure and say nothing.
-        shown = row.verdict != "not enough seeds"
-        rows.append(
-            EffectRow(
-                arm=row.arm,
-                mean=scale * row.effect.mean,
-                low=scale * row.effect.low if shown else math.nan,
-                high=scale * row.effect.high if shown else math.nan,
-                seeds=tuple(scale * d for d in row.effect.differences),
-                verdict=row.verdict,
-                text=difference(report, row) if shown else difference(report, row).split(" ")[0],
-            )
-        )
-    data = data_label(report.data_name, report.synthetic)
-    level = f"{100 * report.rules.confidence:g} %"
-    over = "seeds and images" if report.n_images else "seeds"
-    unit = "percentage points" if report.objective.is_share else report.objective.unit or "difference"
-    question = f"{report.title}: {report.metric} against {report.baseline!r}"
-    return EffectsData(
-        title=f"{question}\n{data}, {level} interval for {over}",
-        x_label=f"arm minus baseline, {report.metric}, {unit} ({report.objective.direction})",
-        rows=tuple(rows),
-        limit=axis_limit([row.extent for row in rows], near=_NEAR if report.objective.is_share else 0.0),
-        absent=tuple(absent),
-    )
-
-
 def axis_limit(extents: list[float], near: float = 0.0) -> float:
     """Half-width that shows the arms without letting a broken one squeeze the others.
 
@@ -110,7 +68,7 @@ def axis_limit(extents: list[float], near: float = 0.0) -> float:
 
 def plot_effects(data: EffectsData, ax: Axes | None = None) -> Axes:
     """Draw the forest plot; without `ax` on a new figure whose height follows the number of arms."""
-    labels = [_label(row.arm) for row in data.rows]
+    labels = [row.label for row in data.rows]
     lines = max((label.count("\n") + 1 for label in labels), default=1)
     with figure_style():
         if ax is None:
@@ -141,14 +99,6 @@ def _draw_row(ax: Axes, y: int, row: EffectRow, limit: float) -> None:
     ax.plot(row.seeds, [y + 0.24] * len(row.seeds), ".", color=color, markersize=4.5, alpha=0.75, zorder=3)
     face = color if filled else "white"
     ax.plot(row.mean, y, marker=marker, color=color, markerfacecolor=face, markersize=6.5, zorder=4)
-
-
-def _label(arm: str) -> str:
-    """Three lines of a long name at most; what is longer loses its middle, for arms differ at their ends."""
-    longest = 3 * _NAME_WIDTH - 6
-    if len(arm) > longest:
-        arm = f"{arm[: longest // 2]}…{arm[-longest // 2 :]}"
-    return "\n".join(line.strip() for line in wrap_name(arm, _NAME_WIDTH))
 
 
 def _numbers_on_the_right(ax: Axes, data: EffectsData) -> None:

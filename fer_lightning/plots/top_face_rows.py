@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
-from fer_lightning.errors import ConfigError
 from fer_lightning.explain.top_faces import LARGE_EFFECT, TopFaces
 from fer_lightning.plots.contact_sheet import tile
 from fer_lightning.plots.style import figure_style, new_axes
@@ -64,12 +63,12 @@ def top_faces_sheet(
 
     Raises
     ------
-    ConfigError
+    ValueError
         There is no row, or not one ascent image for each.
     """
     filters = list(filters)
     if not filters or (images is not None and len(images) != len(filters)):
-        raise ConfigError(f"filters={filters}: expected at least one, and an image for each")
+        raise ValueError(f"filters={filters}: expected at least one, and an image for each")
     titles, pictures = [], []
     for row, number in enumerate(filters):
         if images is not None:

@@ -9,9 +9,13 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
+
 from fer_lightning.data.audit import AuditReport
+from fer_lightning.data.faces import Faces
 from fer_lightning.plots.audit import audit_figure
-from fer_lightning.plots.style import figure_style
+from fer_lightning.plots.contact_sheet import contact_sheet
+from fer_lightning.plots.style import figure_style, save_figure
 
 
 def audit_table(report: AuditReport) -> tuple[list[str], list[tuple[str, list[int]]]]:
@@ -119,3 +123,19 @@ def _csv(header: list[list[str]], rows: Iterable[list[object]]) -> str:
     writer.writerows(header)
     writer.writerows(rows)
     return text.getvalue()
+
+
+def example_faces(faces: Faces, each: int = 4) -> np.ndarray:
+    """Return positions of ``each`` training faces of every class, int64, row by row: one column a class."""
+    train = faces.indices("train")
+    columns = [train[faces.labels[train] == label][:each] for label in range(len(faces.class_names))]
+    shortest = min(len(column) for column in columns)
+    return np.stack([column[:shortest] for column in columns], axis=1).reshape(-1)
+
+
+def write_faces(faces: Faces, path: Path) -> Path:
+    """Write a sheet of training faces, a column for each class."""
+    chosen = example_faces(faces)
+    titles = [faces.class_names[label] for label in faces.labels[chosen]]
+    ax = contact_sheet(np.asarray(faces.images[chosen]), titles, columns=len(faces.class_names))
+    return save_figure(ax, path)

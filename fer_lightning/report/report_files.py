@@ -10,8 +10,9 @@ import math
 from pathlib import Path
 from typing import Any
 
-from fer_lightning.plots.forest import effects_data, plot_effects
+from fer_lightning.plots.forest import plot_effects
 from fer_lightning.plots.style import save_figure
+from fer_lightning.report.effects import effects_data
 from fer_lightning.report.markdown import to_markdown
 from fer_lightning.report.text import to_text
 from fer_lightning.runs.files import write_text

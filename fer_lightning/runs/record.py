@@ -7,14 +7,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.utilities import rank_zero_only
-from torch import nn
 
 from fer_lightning.data.datamodule import FaceDataModule
 from fer_lightning.data.faces import SPLITS
-from fer_lightning.models.counting import count_parameters
-from fer_lightning.redact import redact_text
+from fer_lightning.messages import first_line
+from fer_lightning.redact import redact, redact_text
 from fer_lightning.runs.best_epoch import best_epoch
 from fer_lightning.runs.files import write_json
 from fer_lightning.runs.provenance import command_line, git_state, machine, versions
@@ -33,6 +32,12 @@ def describe_data(data: FaceDataModule) -> dict[str, Any]:
     }
 
 
+def portable_config(config: DictConfig) -> dict[str, Any]:
+    """Return the resolved configuration as plain values, free of secrets."""
+    plain: dict[str, Any] = redact(OmegaConf.to_container(config, resolve=True))
+    return plain
+
+
 def is_first_process() -> bool:
     """Say whether this is the one process, of those that train together, that writes files and messages."""
     return getattr(rank_zero_only, "rank", 0) in (0, None)
@@ -49,8 +54,8 @@ class RunRecord:
         The composed configuration.
     data
         Of :func:`describe_data`.
-    model
-        The net, for its size.
+    parameters
+        How many the net has in `total`, and how many are `trainable`.
     continued_after
         Epochs that an interrupted run had behind it.
     teacher
@@ -66,7 +71,7 @@ class RunRecord:
         folder: Path,
         config: DictConfig,
         data: dict[str, Any],
-        model: nn.Module,
+        parameters: Mapping[str, int],
         *,
         continued_after: int = 0,
         teacher: str | None = None,
@@ -76,7 +81,6 @@ class RunRecord:
         self.path = folder / RECORD_FILE
         self.metric, self.mode = config.metric, config.mode
         self.started = time.perf_counter()
-        counted = count_parameters(model)
         self.values: dict[str, Any] = {
             "status": "running",
             "command": command_line(),
@@ -85,7 +89,7 @@ class RunRecord:
             "seed": config.seed,
             "data": data,
             "teacher": teacher,
-            "parameters": {"total": counted[0], "trainable": counted[1]},
+            "parameters": dict(parameters),
             "continued_after_epochs": continued_after,
             "versions": versions(),
             "git": git_state(),
@@ -114,11 +118,15 @@ class RunRecord:
         best = self.values["best"]
         return None if best is None else best.get(self.metric)
 
-    def finish(self, status: str, rows: Mapping[int, Mapping[str, float]], reason: str | None = None) -> None:
+    def finish(
+        self, status: str, rows: Mapping[int, Mapping[str, float]], reason: str | BaseException | None = None
+    ) -> None:
         """Write how the run ended and why, its time, and the metrics of its best epoch."""
         self.values["status"] = status
         if reason is not None:
-            self.values["reason"] = redact_text(reason)
+            self.values["reason"] = (
+                first_line(reason) if isinstance(reason, BaseException) else redact_text(reason)
+            )
         self.values["seconds"] = round(time.perf_counter() - self.started, 3)
         self.values["train_seconds"] = round(sum(row.get("seconds/train", 0.0) for row in rows.values()), 3)
         best = best_epoch((row for _, row in sorted(rows.items())), self.metric, self.mode)

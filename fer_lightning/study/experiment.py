@@ -18,7 +18,6 @@ from omegaconf.errors import OmegaConfBaseException
 from fer_lightning.config.compose import VERSION_BASE, compose_config, describe_override_error, is_sweep
 from fer_lightning.config.schema import check_config
 from fer_lightning.errors import ConfigError, UserError
-from fer_lightning.signals import stoppable
 from fer_lightning.sweeps.jobs.environment import Job
 from fer_lightning.sweeps.space.override import override
 from fer_lightning.training.build import build_data, check_parts
@@ -33,8 +32,7 @@ def run_job(config: DictConfig) -> float | None:
         from fer_lightning.study.trial import run_trial
 
         return run_trial(config, run_folder())
-    with stoppable():
-        result = train(config, run_folder())
+    result = train(config, run_folder())
     if is_first_process():
         log.info("%s", result.in_words())
     return result.value

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -14,11 +13,11 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
 from fer_lightning.config.objective import SHARE, VAL_ACC, Objective, study_objective
-from fer_lightning.data.label import data_label
 from fer_lightning.errors import ConfigError, DataError, UserError
 from fer_lightning.report.page import write_page
 from fer_lightning.report.report_files import write_report
 from fer_lightning.report.search_figures import write_search_figures
+from fer_lightning.report.search_text import search_text
 from fer_lightning.report.text import to_text
 from fer_lightning.runs.leakage import WITHOUT
 from fer_lightning.stats.ablation import AblationReport, ablation_report
@@ -37,7 +36,6 @@ if TYPE_CHECKING:
     import optuna
 
 log = logging.getLogger(__name__)
-BEST = 5
 
 
 def _any_record(trials: Sequence[Trial]) -> dict[str, Any]:
@@ -109,37 +107,6 @@ def judge(
     )
 
 
-def _search_text(trials: Sequence[Trial], objective: Objective, data: dict[str, Any]) -> str:
-    """Return the best trials of a search, and how many were pruned or failed, as text."""
-    done = [
-        (trial, trial.value)
-        for trial in trials
-        if trial.state == "COMPLETE" and trial.value is not None and math.isfinite(trial.value)
-    ]
-    done.sort(key=lambda pair: objective.sort_key(pair[1]))
-    counts = {
-        state: sum(trial.state == state for trial in trials) for state in ("COMPLETE", "PRUNED", "FAIL")
-    }
-    label = data_label(data.get("name", "not named"), bool(data.get("synthetic")))
-    epochs = sum(len(trial.intermediate) for trial in trials)
-    lines = [
-        f"Search · Data: {label}.",
-        f"{counts['COMPLETE']} trials complete, {counts['PRUNED']} pruned, {counts['FAIL']} failed; "
-        f"{epochs} epochs, {sum(trial.seconds or 0.0 for trial in trials):.0f} s in all.",
-        "",
-        f"Best by {objective.name}, {objective.direction}:",
-        f"{'trial':>6}  {objective.heading:>10}  parameters",
-    ]
-    for trial, value in done[:BEST]:
-        chosen = " ".join(
-            f"{key}={setting:.4g}" if isinstance(setting, float) else f"{key}={setting}"
-            for key, setting in trial.params.items()
-        )
-        width = max(10, len(objective.heading))
-        lines.append(f"{trial.number:>6}  {objective.text(value):>{width}}  {chosen}")
-    return "\n".join(lines)
-
-
 def report_study(
     place: str | Path,
     folder: Path,
@@ -202,7 +169,7 @@ def report_study(
     )
     if page:
         paths["page"] = write_page(study, trials, folder, importance=importance)
-    text = _search_text(trials, objective, data)
+    text = search_text(trials, objective, data)
     more = [*study.user_attrs.get("notes", []), *code_notes(study, trials)]
     text += "".join(f"\nNote: {note}." for note in more)
     return f"{text}\n\nwritten to {shown(folder)}: {', '.join(path.name for path in paths.values())}"

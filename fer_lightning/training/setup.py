@@ -9,17 +9,16 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from pytorch_lightning.loggers.logger import Logger
 
-from fer_lightning.callbacks.safe_points import SafePoints
 from fer_lightning.config.schema import check_config
 from fer_lightning.data.datamodule import FaceDataModule
-from fer_lightning.redact import redact
+from fer_lightning.models.counting import count_parameters
 from fer_lightning.runs.code_fingerprint import code_fingerprint, find_targets
 from fer_lightning.runs.files import write_text, yaml_text
 from fer_lightning.runs.metrics_csv import MetricsCsv
-from fer_lightning.runs.record import RunRecord, describe_data, is_first_process
+from fer_lightning.runs.record import RunRecord, describe_data, is_first_process, portable_config
 from fer_lightning.runs.run import Run
 from fer_lightning.sweeps.jobs.environment import Job
 from fer_lightning.sweeps.study.identity import FREE_KEYS
@@ -28,6 +27,7 @@ from fer_lightning.training.distillation import fingerprint, read_teachers
 from fer_lightning.training.loss import build_loss
 from fer_lightning.training.module import ExpressionClassifier
 from fer_lightning.training.resume import check_continuation, code_changes, find_checkpoint
+from fer_lightning.training.safe_points import SafePoints
 
 
 @dataclass(frozen=True)
@@ -108,20 +108,15 @@ class RunSetup:
         self.folder.mkdir(parents=True, exist_ok=True)
         if is_first_process():
             write_text(self.folder / "config.yaml", yaml_text(self.stored["config"]))
+        parameters = count_parameters(self.module.model)
         return RunRecord(
             self.folder,
             self.config,
             self.stored["data"],
-            self.module.model,
+            {"total": parameters.total, "trainable": parameters.trainable},
             continued_after=self.epochs_done,
             **{key: self.stored[key] for key in ("teacher", "code", "code_changed")},
         )
-
-
-def portable_config(config: DictConfig) -> dict[str, Any]:
-    """Return the resolved configuration as plain values, free of secrets."""
-    plain: dict[str, Any] = redact(OmegaConf.to_container(config, resolve=True))
-    return plain
 
 
 def _describe(config: DictConfig, data: FaceDataModule, checkpoint: Path | None) -> dict[str, Any]:

@@ -14,10 +14,9 @@ from omegaconf import DictConfig
 from fer_lightning.config.precision import warn_of_precision
 from fer_lightning.data.label import data_label
 from fer_lightning.errors import ConfigError
-from fer_lightning.messages import first_line
 from fer_lightning.models.counting import count_parameters
 from fer_lightning.runs.record import RunRecord, is_first_process
-from fer_lightning.signals import interruption_behind
+from fer_lightning.signals import interruption_behind, stoppable
 from fer_lightning.sweeps.jobs.environment import Job
 from fer_lightning.tracking.logger import WandbRun
 from fer_lightning.training.library_warnings import quiet_libraries
@@ -59,6 +58,7 @@ class RunResult:
         return f"{found} on {label}; {self.record['seconds']:.1f} s; kept in {shown(self.folder)}"
 
 
+@stoppable()
 def train(
     config: DictConfig,
     folder: Path,
@@ -84,7 +84,8 @@ def train(
     setup = RunSetup.from_config(config, folder, extra_callbacks=extra_callbacks, wandb_options=wandb_options)
     _announce(setup)
     record = setup.start_record()
-    status, reason = "failed", None
+    status: str = "failed"
+    reason: str | BaseException | None = None
     try:
         _open_wandb(setup, record)
         _fit(setup)
@@ -93,11 +94,11 @@ def train(
         status = "interrupted"
         raise
     except Exception as error:
-        reason = first_line(error)
+        reason = error
         raise
     finally:
         record.finish(status, setup.metrics.rows, reason)
-        _close_wandb(setup, record, status, reason)
+        _close_wandb(setup, record)
     return RunResult(folder, record.value, setup.trainer.current_epoch, record.values)
 
 
@@ -154,10 +155,10 @@ def _open_wandb(setup: RunSetup, record: RunRecord) -> None:
                 record.update(wandb=about)
 
 
-def _close_wandb(setup: RunSetup, record: RunRecord, status: str, reason: str | None) -> None:
+def _close_wandb(setup: RunSetup, record: RunRecord) -> None:
     for logger in setup.loggers:
         if isinstance(logger, WandbRun):
-            logger.conclude(status, record.values, reason)
+            logger.conclude(record.values["status"], record.values, record.values.get("reason"))
             if logger.about:
                 record.update(wandb=logger.about)
 

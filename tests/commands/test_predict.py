@@ -13,9 +13,9 @@ from PIL import Image
 from fer_lightning.cli import main
 from fer_lightning.config.compose import compose_config
 from fer_lightning.data.pictures import find_pictures, read_pictures
+from fer_lightning.runs.record import portable_config
 from fer_lightning.training.build import build_data, build_module
 from fer_lightning.training.module import CHECKPOINT_KEY, ExpressionClassifier
-from fer_lightning.training.setup import portable_config
 
 NAMES = ("calm", "cross", "glad")
 

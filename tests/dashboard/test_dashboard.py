@@ -20,6 +20,7 @@ from optuna.trial import TrialState, create_trial
 from PIL import Image
 
 from browser import CHROMIUM, FLAGS
+from fer_lightning.commands import dashboard
 from fer_lightning.dashboard.notes import note_attributes, note_of
 from fer_lightning.dashboard.read_only import host_name
 from fer_lightning.dashboard.server import application, open_server
@@ -288,15 +289,18 @@ def test_a_secret_in_a_reason_is_not_shown(monkeypatch, tmp_path):
     assert "planted" not in note_of(trial, tmp_path)
 
 
-def test_a_port_that_cannot_be_had_is_said():
+def test_a_port_that_cannot_be_had_is_said(tmp_path):
+    make_study(tmp_path / "study")
     server = open_server(lambda *_: [], 0)
     try:
-        with pytest.raises(ConfigError, match=rf"port={server.server_port}: cannot be opened \(.*in use"):
-            open_server(lambda *_: [], server.server_port)
+        port = server.server_port
+        with pytest.raises(ConfigError, match=rf"port={port}: cannot be opened \(.*in use"):
+            dashboard.main([str(tmp_path / "study"), f"port={port}"])
     finally:
         server.server_close()
-    with pytest.raises(ConfigError, match="port=70000: expected a port"):
-        open_server(lambda *_: [], 70000)
+    for port in (70000, -1, "all"):
+        with pytest.raises(ConfigError, match=f"port={port}: expected a port"):
+            dashboard.main([str(tmp_path / "study"), f"port={port}"])
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from fer_lightning.commands.summary import summary_text
 from fer_lightning.models import (
     Layer,
     Small,
@@ -52,7 +53,7 @@ def test_output_sizes_are_those_of_the_forward_pass(model):
 
 def test_text_fits_100_columns_and_names_every_layer(model):
     summary = model_summary(model, 48)
-    text = str(summary)
+    text = summary_text(summary)
     assert max(len(line) for line in text.splitlines()) <= 100
     for layer in summary.layers:
         assert sum(line.split()[:1] == [layer.name] for line in text.splitlines()) == 1

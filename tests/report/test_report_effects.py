@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from fer_lightning.plots.forest import axis_limit, effects_data, plot_effects
+from fer_lightning.plots.forest import axis_limit, plot_effects
 from fer_lightning.plots.style import figure_style, new_axes
+from fer_lightning.report.effects import effects_data
 from fer_lightning.stats.ablation import ablation_report
 from fer_lightning.stats.records import ArmRun
 

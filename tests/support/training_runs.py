@@ -9,10 +9,10 @@ import torch
 
 from fer_lightning.config.compose import compose_config
 from fer_lightning.runs.metrics_csv import read_metrics
+from fer_lightning.runs.record import portable_config
 from fer_lightning.training.build import build_data, build_module
 from fer_lightning.training.checkpoints import read_checkpoint
 from fer_lightning.training.module import CHECKPOINT_KEY, ExpressionClassifier
-from fer_lightning.training.setup import portable_config
 from fer_lightning.training.train import RunResult, train
 
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from fer_lightning.config.objective import Objective
-from fer_lightning.plots.forest import effects_data
 from fer_lightning.plots.search import history_data
 from fer_lightning.report import cells
+from fer_lightning.report.effects import effects_data
 from fer_lightning.stats.ablation import AblationReport
 from fer_lightning.stats.importance import objective_importance
 

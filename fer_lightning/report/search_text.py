@@ -1,0 +1,44 @@
+"""The best trials of a search for the terminal."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from fer_lightning.config.objective import Objective
+from fer_lightning.data.label import data_label
+from fer_lightning.sweeps.study.results import Trial
+
+BEST = 5
+
+
+def search_text(trials: Sequence[Trial], objective: Objective, data: dict[str, Any]) -> str:
+    """Return the best trials of a search, and how many were pruned or failed, as text."""
+    done = [
+        (trial, trial.value)
+        for trial in trials
+        if trial.state == "COMPLETE" and trial.value is not None and math.isfinite(trial.value)
+    ]
+    done.sort(key=lambda pair: objective.sort_key(pair[1]))
+    counts = {
+        state: sum(trial.state == state for trial in trials) for state in ("COMPLETE", "PRUNED", "FAIL")
+    }
+    label = data_label(data.get("name", "not named"), bool(data.get("synthetic")))
+    epochs = sum(len(trial.intermediate) for trial in trials)
+    lines = [
+        f"Search · Data: {label}.",
+        f"{counts['COMPLETE']} trials complete, {counts['PRUNED']} pruned, {counts['FAIL']} failed; "
+        f"{epochs} epochs, {sum(trial.seconds or 0.0 for trial in trials):.0f} s in all.",
+        "",
+        f"Best by {objective.name}, {objective.direction}:",
+        f"{'trial':>6}  {objective.heading:>10}  parameters",
+    ]
+    for trial, value in done[:BEST]:
+        chosen = " ".join(
+            f"{key}={setting:.4g}" if isinstance(setting, float) else f"{key}={setting}"
+            for key, setting in trial.params.items()
+        )
+        width = max(10, len(objective.heading))
+        lines.append(f"{trial.number:>6}  {objective.text(value):>{width}}  {chosen}")
+    return "\n".join(lines)
