@@ -143,6 +143,23 @@ def test_a_continued_run_is_one_run_with_each_epoch_once(wandb_server, tmp_path,
     assert arrived(wandb_server, "study-7") == [0, 1, 2, 3, 4]
 
 
+@pytest.mark.parametrize(
+    ("state", "ended"), [("complete", 0), ("pruned", 0), ("failed", 1), ("interrupted", 1)]
+)
+def test_how_a_run_ended_is_seen(wandb_server, tmp_path, state, ended):
+    run = WandbRun(tmp_path, run_id="t", tags=["mine"])
+    run.open({}, lambda epoch: False)
+    log(run, range(1))
+    run.log_metrics({"epoch": 1, "val/acc": 0.5})
+    run.conclude(state, {"epochs": 1}, "its reason")
+    found = wandb_server.runs["t"]
+    assert found["ended"] == ended
+    assert set(found["tags"]) == {"mine"} | ({state} - {"complete"})
+    assert json.loads(found["summary"])["reason"] == "its reason"
+    # An epoch that was cut off is trained again when the run goes on.
+    assert arrived(wandb_server, "t") == ([0] if state == "interrupted" else [0, 1])
+
+
 KILLED = """
 import os, signal, sys, time
 from fer_lightning.tracking.logger import WandbRun
@@ -155,6 +172,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("mode", "pause"), [("online", "0"), ("online", "0.5"), ("offline", "0.3")])
 def test_a_killed_run_that_is_continued_lacks_no_epoch(wandb_server, tmp_path, mode, pause):
     died = subprocess.run(
@@ -220,7 +238,7 @@ def test_the_workspace_is_made_once_and_updated(wandb_server, capsys):
 @pytest.mark.slow
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGKILL])
 def test_a_command_that_was_stopped_goes_on_as_the_same_run(wandb_server, tmp_path, sign):
-    words = ["trainer.max_epochs=60", "scheduler=constant", "hydra.run.dir=run", "logger=wandb"]
+    words = ["trainer.max_epochs=30", "scheduler=constant", "hydra.run.dir=run", "logger=wandb"]
     running = command_line(*words, cwd=tmp_path)
     for _ in range(600):
         if len(Run(tmp_path / "run").metrics) > 3 or running.poll() is not None:
@@ -232,7 +250,7 @@ def test_a_command_that_was_stopped_goes_on_as_the_same_run(wandb_server, tmp_pa
     ((name, found),) = wandb_server.runs.items()
     record: dict[str, Any] = Run(tmp_path / "run").record
     assert record["wandb"]["id"] == name
-    assert arrived(wandb_server, name) == [*range(60)]
+    assert arrived(wandb_server, name) == [*range(30)]
     assert pictures(wandb_server, name) == {record["best"]["epoch"]}
     assert found["ended"] == 0
 
