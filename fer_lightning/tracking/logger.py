@@ -15,7 +15,6 @@ from fer_lightning.messages import first_line, say_once
 from fer_lightning.redact import redact, redact_text
 from fer_lightning.tracking.epoch_rows import EpochRows
 from fer_lightning.tracking.folders import WandbFolders
-from fer_lightning.tracking.log_reader import read_wandb_log
 from fer_lightning.tracking.media import Picture, Table, as_image, as_wandb
 from fer_lightning.tracking.mode import Mode, check_mode, choose_mode, remember_trouble
 from fer_lightning.tracking.run_metadata import (
@@ -27,6 +26,7 @@ from fer_lightning.tracking.run_metadata import (
     safe_id,
     safe_name,
 )
+from fer_lightning.tracking.sent import last_known_epoch, mark_sent
 from fer_lightning.tracking.start import finish_run, start_run, sync_command
 
 
@@ -170,19 +170,7 @@ class WandbRun(Logger):
         return self.about
 
     def _catch_up(self, run: Any, past: Mapping[int, Mapping[str, float]]) -> None:
-        logs = [
-            path
-            for path in self.folder.glob(f"wandb/*run-*/run-{run.id}.wandb")
-            if path != Path(run.settings.sync_file)
-        ]
-        if run.offline:
-            # Nobody can be asked what has arrived, but what was logged will be sent together with this.
-            rows = [row for log in logs for row in read_wandb_log(log).history]
-            self.rows.known = max((int(row.get("epoch", -1)) for row in rows), default=-1)
-        else:
-            self.rows.known = run.starting_step - self.about.get("picture_rows", 0) - 1
-            for log in logs:
-                _mark_sent(log)  # all of its epochs are sent now
+        self.rows.known = last_known_epoch(run, self.folder, self.about.get("picture_rows", 0))
         for epoch, row in sorted(past.items()):
             if epoch > self.rows.known:
                 run.log({key: value for key, value in row.items() if key != "step"})
@@ -297,7 +285,7 @@ class WandbRun(Logger):
             try:
                 reason, server_fails = finish_run(run, exit_code)
                 if reason is None and not run.offline:
-                    _mark_sent(Path(run.settings.sync_file))
+                    mark_sent(Path(run.settings.sync_file))
                 elif reason is not None:
                     self.about["unsent"] = reason
                     say_once(f"Weights & Biases: {reason}; all is kept, to send it: {self._sync_command}")
@@ -306,11 +294,6 @@ class WandbRun(Logger):
             except Exception as error:
                 say_once(f"Weights & Biases could not finish: {first_line(error)}")
             self.folders.leave()
-
-
-def _mark_sent(log: Path) -> None:
-    """Let ``wandb sync`` pass over a log whose rows the server has: it would append them."""
-    log.with_name(f"{log.name}.synced").touch()
 
 
 def log_media(

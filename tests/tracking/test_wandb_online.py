@@ -130,7 +130,10 @@ def test_a_continued_run_is_one_run_with_each_epoch_once(wandb_server, tmp_path,
     log(run, range(3))
     run.conclude("interrupted", {})
     # The last checkpoint is older than the last row, which is logged again.
-    run = WandbRun(tmp_path, mode=second, run_id="study-7", earlier=about)
+    if first == "offline":  # an attempt that was killed at once
+        (tmp_path / "wandb/offline-run-0-study-7").mkdir()
+        (tmp_path / "wandb/offline-run-0-study-7/run-study-7.wandb").write_bytes(b"")
+    run = WandbRun(Path("."), mode=second, run_id="study-7", earlier=about)
     run.open({epoch: row(epoch) for epoch in range(2)}, lambda epoch: epoch == 4)
     log(run, range(2, 5))
     run.log_media({"confusion/matrix": np.zeros((4, 4))}, epoch=1)
