@@ -50,10 +50,10 @@ class StudyModel:
     def strengths(self) -> np.ndarray:
         """Latent strength of the baseline and of each arm [A + 1] that gives the wanted accuracies."""
         spread = self.image**2 + self.arm_image**2 + self.seed**2 + self.seed_image**2 + 1.0
-        total = np.sqrt(spread + self._arm_seed() ** 2)
+        total = np.sqrt(spread + self.arm_seeds() ** 2)
         return np.asarray(stats.norm.ppf(self.accuracy + np.array([0.0, *self.effects])) * total)
 
-    def _arm_seed(self) -> np.ndarray:
+    def arm_seeds(self) -> np.ndarray:
         return np.broadcast_to(np.asarray(self.arm_seed, dtype=np.float64), len(self.effects) + 1)
 
 
@@ -66,7 +66,7 @@ def simulate_correct(
     def normal(*shape: int) -> np.ndarray:
         return rng.standard_normal((n_studies, *shape), dtype=np.float32)
 
-    arm_seed = model._arm_seed().astype(np.float32)[:, None, None]
+    arm_seed = model.arm_seeds().astype(np.float32)[:, None, None]
     score = normal(arms, n_seeds, n_images)
     score += model.strengths().astype(np.float32)[:, None, None]
     score += np.float32(model.image) * normal(1, 1, n_images)

@@ -85,12 +85,12 @@ def watch_epochs() -> EpochClock:
     from pytorch_lightning.trainer import call
     from pytorch_lightning.trainer.connectors.logger_connector.logger_connector import _LoggerConnector
 
-    from fer_lightning.callbacks.dead_units import _SafeWatch
+    from fer_lightning.callbacks.dead_units import SafeWatch
 
-    clock, keep = EpochClock(), _SafeWatch._keep
+    clock, keep = EpochClock(), SafeWatch.hook_for
     call._call_callback_hooks = clock.hooks(call._call_callback_hooks)
     _LoggerConnector.log_metrics = clock.within(_LoggerConnector.log_metrics)  # type: ignore[method-assign]
-    _SafeWatch._keep = lambda self, name: clock.within(keep(self, name))  # type: ignore[method-assign]
+    SafeWatch.hook_for = lambda self, name: clock.within(keep(self, name))  # type: ignore[method-assign]
     return clock
 
 

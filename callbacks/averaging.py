@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim.swa_utils import update_bn
 
-from fer_lightning.errors import ConfigError
+from fer_lightning.config.values import Count, CountOrZero, ShareBelowOne, checked
 
 
 class AveragedWeights(EMAWeightAveraging):
@@ -32,24 +32,12 @@ class AveragedWeights(EMAWeightAveraging):
     norm_batches
         Training batches on which the statistics are measured, of faces as they are: not augmented, as those that
         are validated are not. 0 keeps the moving average of the statistics.
-
-    Raises
-    ------
-    ConfigError
-        A value is out of its range.
     """
 
-    def __init__(self, decay: float = 0.99, update_every_n_steps: int = 1, norm_batches: int = 16) -> None:
-        if not 0 <= decay < 1:
-            raise ConfigError(f"callbacks.ema.decay={decay}: expected a number of at least 0 and below 1")
-        for name, value, least in (
-            ("update_every_n_steps", update_every_n_steps, 1),
-            ("norm_batches", norm_batches, 0),
-        ):
-            if value < least:
-                raise ConfigError(
-                    f"callbacks.ema.{name}={value}: expected a whole number of at least {least}"
-                )
+    @checked("callbacks.ema.")
+    def __init__(
+        self, decay: ShareBelowOne = 0.99, update_every_n_steps: Count = 1, norm_batches: CountOrZero = 16
+    ) -> None:
         super().__init__(decay=decay, update_every_n_steps=update_every_n_steps)
         self.norm_batches = norm_batches
         self._measured_at = -1

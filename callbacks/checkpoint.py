@@ -10,6 +10,7 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import ModelCheckpoint
 from torch import Tensor
 
+from fer_lightning.config.values import Mode
 from fer_lightning.runs.best_epoch import BestEpoch
 from fer_lightning.signals import shielded
 
@@ -37,7 +38,7 @@ class RunCheckpoint(ModelCheckpoint):
         folder: str | Path | None = None,
         name: str = "last",
         monitor: str | None = None,
-        mode: str = "max",
+        mode: Mode = "max",
     ) -> None:
         super().__init__(
             dirpath=None if folder is None else Path(folder) / "checkpoints",
@@ -64,7 +65,7 @@ class RunCheckpoint(ModelCheckpoint):
         """Say whether an epoch is the best so far, by the rule that all of a run's files follow."""
         if self.monitor is None or current is None:
             return False
-        best = BestEpoch(self.monitor, self.mode)
+        best = BestEpoch(self.monitor, self.mode)  # type: ignore[arg-type]
         best.improved({self.monitor: self.best_model_score})
         return bool(trainer.strategy.reduce_boolean_decision(best.improved({self.monitor: current})))
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytorch_lightning as pl
 
-from fer_lightning.callbacks.inspection import Findings, InspectionCallback
+from fer_lightning.callbacks.inspection import Findings, InspectionCallback, When
 from fer_lightning.callbacks.predictions import kept_predictions
+from fer_lightning.config.values import Mode
 from fer_lightning.explain.subject import Subject
 from fer_lightning.plots.confusion_sheet import confusion_sheet
 from fer_lightning.runs.best_epoch import BestEpoch
@@ -35,10 +36,10 @@ class ConfusionMatrix(InspectionCallback):
     def __init__(
         self,
         folder: str | Path | None = None,
-        when: int | str = "best",
+        when: When = "best",
         *,
         monitor: str = "val/acc",
-        mode: str = "max",
+        mode: Mode = "max",
     ) -> None:
         super().__init__(folder, when)
         self.best = BestEpoch(monitor, mode)
@@ -54,7 +55,7 @@ class ConfusionMatrix(InspectionCallback):
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Keep the counts of an epoch that is the best so far; look, if it is this epoch's turn."""
         if self.best.improved(trainer.callback_metrics) and self.when == "best" and trainer.is_global_zero:
-            with self._guard(pl_module):
+            with self.guard(pl_module):
                 assert isinstance(pl_module, ExpressionClassifier)
                 found = confusion(kept_predictions(trainer.datamodule, pl_module))  # type: ignore[attr-defined]
                 _write(found, self.run_folder)

@@ -10,8 +10,8 @@ import pytorch_lightning as pl
 from PIL import Image
 from torch import Tensor, nn
 
+from fer_lightning.config.values import Share, checked
 from fer_lightning.data.label import data_label
-from fer_lightning.errors import ConfigError
 from fer_lightning.explain.dead_units import ALERT, UnitWatch, dead_alert, dead_share
 from fer_lightning.messages import one_line
 from fer_lightning.plots.style import save_figure
@@ -33,19 +33,13 @@ class DeadUnits(pl.Callback):
     draw
         Draw the curves when training ends: ``dead_units.png`` in the trainer's ``default_root_dir``, and to W&B. It
         takes a quarter of a second.
-
-    Raises
-    ------
-    ConfigError
-        The threshold is no share.
     """
 
-    def __init__(self, threshold: float = ALERT, draw: bool = False) -> None:
-        if not 0 <= threshold <= 1:
-            raise ConfigError(f"threshold={threshold}: expected a share between 0 and 1")
+    @checked("callbacks.dead_units.")
+    def __init__(self, threshold: Share = ALERT, draw: bool = False) -> None:
         self.threshold, self.draw = threshold, draw
         self.history: list[dict[str, float]] = []
-        self.watch: _SafeWatch | None = None
+        self.watch: SafeWatch | None = None
         self.warned = self.failed = False
 
     def state_dict(self) -> dict[str, Any]:
@@ -61,7 +55,7 @@ class DeadUnits(pl.Callback):
         self._end()
         if trainer.is_global_zero and not trainer.sanity_checking and not self.failed:
             try:
-                self.watch = _SafeWatch(pl_module.model)  # type: ignore[arg-type]
+                self.watch = SafeWatch(pl_module.model)  # type: ignore[arg-type]
                 self.watch.__enter__()
             except Exception as error:
                 self._give_up(error)
@@ -123,7 +117,7 @@ class DeadUnits(pl.Callback):
         self.failed, self.watch = True, None
 
 
-class _SafeWatch(UnitWatch):
+class SafeWatch(UnitWatch):
     """A watch whose hooks never raise into the validation; the first error is kept.
 
     What passes in training mode is no validation: training faces on which averaged weights have their norms measured.
@@ -131,8 +125,9 @@ class _SafeWatch(UnitWatch):
 
     error: Exception | None = None
 
-    def _keep(self, name: str):  # type: ignore[no-untyped-def]
-        keep = super()._keep(name)
+    def hook_for(self, name: str):  # type: ignore[no-untyped-def]
+        """Return the hook, which keeps an error instead of raising it."""
+        keep = super().hook_for(name)
 
         def hook(module: nn.Module, inputs: object, output: Tensor) -> None:
             if self.error is None and not module.training:

@@ -8,7 +8,7 @@ from typing import Any
 
 from PIL import Image
 
-from fer_lightning.callbacks.inspection import Findings, InspectionCallback
+from fer_lightning.callbacks.inspection import Findings, InspectionCallback, When
 from fer_lightning.errors import ConfigError
 from fer_lightning.explain.page.options import Options
 from fer_lightning.explain.page.parts import PARTS, make_parts
@@ -37,7 +37,7 @@ class ExplanationPart(InspectionCallback):
     """
 
     def __init__(
-        self, folder: str | Path | None = None, when: int | str = "best", *, part: str, **options: Any
+        self, folder: str | Path | None = None, when: When = "best", *, part: str, **options: Any
     ) -> None:
         super().__init__(folder, when)
         known = [name for name in PARTS if name != "own"]

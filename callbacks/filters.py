@@ -6,7 +6,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from fer_lightning.callbacks.inspection import Findings, InspectionCallback
+from fer_lightning.callbacks.inspection import Findings, InspectionCallback, When
+from fer_lightning.config.values import Count, checked
 from fer_lightning.errors import ConfigError
 from fer_lightning.explain.activation_maximization import gradient_ascent
 from fer_lightning.explain.duplicate_filters import repeated_filters
@@ -30,26 +31,19 @@ class FilterImages(InspectionCallback):
         The first so many of the layer's; ``None`` is all.
     steps
         Of gradient ascent.
-
-    Raises
-    ------
-    ConfigError
-        A number is below 1.
     """
 
+    @checked("callbacks.filters.")
     def __init__(
         self,
         folder: str | Path | None = None,
-        when: int | str = "best",
+        when: When = "best",
         *,
         layer: str | None = None,
-        filters: int | None = 64,
-        steps: int = 40,
+        filters: Count | None = 64,
+        steps: Count = 40,
     ) -> None:
         super().__init__(folder, when)
-        for key, value in (("filters", 1 if filters is None else filters), ("steps", steps)):
-            if value < 1:
-                raise ConfigError(f"{key}={value}: expected a whole number of at least 1")
         self.layer, self.filters, self.steps = layer, filters, steps
 
     def inspect(self, subject: Subject, folder: Path) -> Findings:

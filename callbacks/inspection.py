@@ -9,18 +9,19 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
 from weakref import WeakKeyDictionary
 
 import numpy as np
 import pytorch_lightning as pl
 import torch
+from pydantic import Field
 from pytorch_lightning.callbacks import ModelCheckpoint
 
 from fer_lightning.callbacks.averaging import averaged_weights
 from fer_lightning.callbacks.predictions import kept_predictions
+from fer_lightning.config.values import Count, checked
 from fer_lightning.data.datamodule import FaceDataModule
-from fer_lightning.errors import ConfigError
 from fer_lightning.explain.subject import Subject
 from fer_lightning.explain.undisturbed import undisturbed
 from fer_lightning.messages import one_line
@@ -66,7 +67,7 @@ def epoch_subject(
         kept = Run(folder).predictions if split == "val" and checkpoint is not None else None
         if kept is not None:
             return kept
-        return _predict_first(subject)
+        return _predict_some(subject)
 
     weights = average if stored is None else stored["state_dict"]
     return Subject(
@@ -93,14 +94,17 @@ def _copy(module: ExpressionClassifier, weights: dict[str, torch.Tensor] | None)
     return twin.to(module.device).eval().requires_grad_(False)
 
 
-def _predict_first(subject: Subject) -> Predictions:
-    """Predict the split's first faces, where no validation has predicted any."""
-    faces = subject.datamodule.faces
-    rows = np.arange(min(_UNVALIDATED, len(subject.positions)))
+def _predict_some(subject: Subject) -> Predictions:
+    """Predict some of the split's faces, drawn over the classes, where no validation has predicted any."""
+    data, faces = subject.datamodule, subject.datamodule.faces
+    split = faces.indices(subject.split)
+    positions = data.subset(split, _UNVALIDATED / max(1, len(split)))
     with torch.no_grad():
-        logits = subject.module(subject.tensor(subject.images(rows))).float().cpu().numpy()
-    positions = subject.positions[rows]
+        logits = subject.module(subject.tensor(faces.images[positions])).float().cpu().numpy()
     return Predictions(logits, faces.labels[positions], np.asarray(faces.ids)[positions], faces.class_names)
+
+
+When = Literal["best", "end"] | Annotated[Count, Field(description="every how many epochs")]
 
 
 @dataclass(frozen=True)
@@ -125,17 +129,10 @@ class InspectionCallback(pl.Callback, ABC):
     when
         ``best``: after training, at the best epoch (the last, where none is known to be best); ``end``: after
         training, at the last epoch; a number n: after every n-th epoch, at that epoch.
-
-    Raises
-    ------
-    ConfigError
-        ``when`` is none of these.
     """
 
-    def __init__(self, folder: str | Path | None = None, when: int | str = "best") -> None:
-        whole = isinstance(when, int) and not isinstance(when, bool) and when >= 1
-        if not whole and when not in ("best", "end"):
-            raise ConfigError(f"when={when}: expected best, end, or every how many epochs")
+    @checked("callbacks.")
+    def __init__(self, folder: str | Path | None = None, when: When = "best") -> None:
         self.folder, self.when = folder, when
         self.failed = False
 
@@ -156,7 +153,7 @@ class InspectionCallback(pl.Callback, ABC):
         """Inspect the epoch, if it is its turn."""
         epoch = trainer.current_epoch + 1
         if isinstance(self.when, int) and epoch % self.when == 0 and trainer.is_global_zero:
-            with self._guard(pl_module):
+            with self.guard(pl_module):
                 assert isinstance(pl_module, ExpressionClassifier)
                 folder = self.run_folder / "epochs" / f"{epoch:03d}"
                 data, average = trainer.datamodule, averaged_weights(trainer)  # type: ignore[attr-defined]
@@ -170,7 +167,7 @@ class InspectionCallback(pl.Callback, ABC):
         """Inspect the best or the last epoch."""
         # Not when the fit has ended: by then Lightning has taken the model off its device and closed its loggers.
         if not isinstance(self.when, int) and trainer.is_global_zero:
-            with self._guard(pl_module):
+            with self.guard(pl_module):
                 assert isinstance(pl_module, ExpressionClassifier)
                 best = best_checkpoint(trainer) if self.when == "best" else None
                 stored = None if best is None else _contents(trainer, best)
@@ -182,7 +179,7 @@ class InspectionCallback(pl.Callback, ABC):
                     log_media(trainer.loggers, findings.images, findings.tables, (subject.epoch or 0) - 1)
 
     @contextmanager
-    def _guard(self, pl_module: pl.LightningModule) -> Iterator[None]:
+    def guard(self, pl_module: pl.LightningModule) -> Iterator[None]:
         """Keep errors and every trace of what is done within from the training."""
         try:
             with undisturbed(pl_module), torch.inference_mode(False), torch.enable_grad():

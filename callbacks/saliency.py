@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
-from fer_lightning.callbacks.inspection import Findings, InspectionCallback
-from fer_lightning.errors import ConfigError
+from fer_lightning.callbacks.inspection import Findings, InspectionCallback, When
+from fer_lightning.config.values import Count, checked
 from fer_lightning.explain.face_selection import (
     balanced_correct,
     one_of_each_class,
@@ -20,7 +20,7 @@ from fer_lightning.plots.saliency_sheet import saliency_sheet
 from fer_lightning.runs.files import write_json
 from fer_lightning.runs.predictions import Predictions
 
-WHICH = ("correct", "mistakes")
+Which = Literal["correct", "mistakes"]
 
 
 class SaliencyMaps(InspectionCallback):
@@ -40,29 +40,21 @@ class SaliencyMaps(InspectionCallback):
     check
         Check the method on 49 correctly classified faces and write the verdict; without it the picture says
         "not checked". It takes from seconds to a minute, by method and network.
-
-    Raises
-    ------
-    ConfigError
-        A value is not as expected.
     """
 
+    @checked("callbacks.saliency.")
     def __init__(
         self,
         folder: str | Path | None = None,
-        when: int | str = "best",
+        when: When = "best",
         *,
         method: str = "gradient",
         options: dict[str, Any] | None = None,
-        which: str = "correct",
-        count: int = 7,
+        which: Which = "correct",
+        count: Count = 7,
         check: bool = False,
     ) -> None:
         super().__init__(folder, when)
-        if which not in WHICH:
-            raise ConfigError(f"which={which}: expected one of {', '.join(WHICH)}")
-        if count < 1:
-            raise ConfigError(f"count={count}: expected a whole number of at least 1")
         self.method, self.options = method, dict(options or {})
         self.which, self.count, self.check = which, count, check
         if method != "gradient" or options:

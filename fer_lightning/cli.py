@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
 from importlib import import_module
 
 from fer_lightning.errors import UserError, nearest
@@ -57,6 +56,8 @@ def main(arguments: list[str] | None = None) -> int:
     SIGTERM ends an experiment with status 143, by `SystemExit`.
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if os.getcwd() not in sys.path and "" not in sys.path:
+        sys.path.insert(0, os.getcwd())  # as `python -m` has it: own modules are found
     if os.environ.get("FER_WORKER"):
         from fer_lightning.redact import redact_output
 
@@ -89,21 +90,32 @@ def _dispatch(arguments: list[str]) -> int:
         return 0
     if arguments == ["--help-config"]:
         arguments = ["--help"]
+    place = next((i for i, word in enumerate(arguments) if word in COMMANDS), None)
     first = arguments[0] if arguments else ""
-    if first in COMMANDS:
-        return _command(first)(arguments[1:])
-    if first and "=" not in first and not first.startswith(("-", "+", "~")):
+    if place is not None and (place == 0 or first.startswith("-")):
+        return _command(arguments[place], [*arguments[:place], *arguments[place + 1 :]])
+    if first and "=" not in first and first[0] not in "-+~":
         raise UserError(f"{first}: no such command; {nearest(first, COMMANDS)}")
+    from fer_lightning.config.flags import read_command_line
     from fer_lightning.signals import stoppable
 
+    line = read_command_line(arguments)
     with stoppable():
-        # Within, because the import takes seconds.
+        # Within, because the imports take seconds.
+        if line.runs and not os.environ.get("FER_WORKER"):
+            print("fer_lightning: loading PyTorch and Lightning", flush=True)
         from fer_lightning.study.experiment import run_experiment
 
-        return run_experiment(arguments)
+        return run_experiment(line)
 
 
-def _command(name: str) -> Callable[[list[str]], int]:
+def _command(name: str, arguments: list[str]) -> int:
     os.environ.setdefault("MPLBACKEND", "Agg")
-    found: Callable[[list[str]], int] = import_module(COMMANDS[name][0]).main
-    return found
+    module = import_module(COMMANDS[name][0])
+    if {"-h", "--help"} & set(arguments):
+        from fer_lightning.commands.arguments import help_text
+
+        print(help_text(name, module))
+        return 0
+    status: int = module.main(arguments)
+    return status

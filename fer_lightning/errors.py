@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from hydra.errors import CompactHydraException
+
+_MANY: Final = 40
 
 
 class UserError(CompactHydraException):
@@ -38,7 +40,15 @@ class TrainingDivergedError(RunsFailedError):
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Return the hint that ends a message about an unknown name: the nearest known one, or all of them."""
+    """Return the hint that ends a message about an unknown name: the nearest known one, or all of them.
+
+    A dotted name that ends in the unknown one is nearer than any that is only spelt alike: ``lr`` is ``optimizer.lr``.
+    """
     names = sorted(map(str, known))
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    return f"did you mean {close[0]}?" if close else f"expected one of {', '.join(names)}"
+    close = [item for item in names if item.endswith(f".{name}")][:1]
+    close = close or difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    if close:
+        return f"did you mean {close[0]}?"
+    # Of very many, those at the top lead to the others.
+    few = names if len(names) <= _MANY else [item for item in names if "." not in item]
+    return f"expected one of {', '.join(few)}"

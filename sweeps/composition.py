@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
 from fer_lightning.errors import ConfigError
+from fer_lightning.sweeps.hydra_private import load_option
 from fer_lightning.sweeps.space.override import key_of
 from fer_lightning.sweeps.space.search_space import SearchSpace
 from fer_lightning.sweeps.study.code import job_targets
@@ -153,7 +154,7 @@ class Composition:
 
     def _own_values(self, group: str, option: str) -> Mapping[str, Any]:
         """What an option's file has, by the keys under which it comes; nothing for one in a package of its own."""
-        loaded = self._loader.repository.load_config(f"{group}/{option}")  # type: ignore[attr-defined]
+        loaded = load_option(self._loader, f"{group}/{option}")
         if loaded is None or "@" in group or loaded.header.get("package") not in (None, "_group_"):
             return {}
         prefix = group.replace("/", ".")

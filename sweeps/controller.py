@@ -13,6 +13,7 @@ from optuna.trial import FrozenTrial
 from sqlalchemy.exc import SQLAlchemyError
 
 from fer_lightning.signals import raise_if_stopped, shielded, stop_requested, stoppable
+from fer_lightning.sweeps.optuna_private import storage_of
 from fer_lightning.sweeps.progress_lines import Progress
 from fer_lightning.sweeps.queue.heartbeat import Heartbeat, record_beat
 from fer_lightning.sweeps.queue.trial_queue import Claim, TrialQueue
@@ -96,6 +97,6 @@ class Controller:
 
         def beat() -> None:
             for claim in batch:
-                record_beat(self._study._storage, claim.trial_id)
+                record_beat(storage_of(self._study), claim.trial_id)
 
         return Heartbeat(self._spec.options.heartbeat, beat)

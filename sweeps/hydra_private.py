@@ -42,6 +42,11 @@ def read_files_once(config_loader: Any) -> None:
             source.load_config = ReadOnce(source)
 
 
+def load_option(config_loader: Any, option: str) -> Any:
+    """The ``ConfigResult`` of a group's option, such as ``model/cnn``; None where there is no such file."""
+    return config_loader.repository.load_config(option)
+
+
 def job_result(job: JobReturn) -> Any:
     """What a job returned or raised; the public ``return_value`` raises an error and prints two more lines of it."""
     return job._return_value

@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from fer_lightning.config.schema import CHANGED_CODE
+from pydantic import Field
+
+from fer_lightning.config.values import ChangedCode, Count, CountOrZero, Name, check_fields, check_keys
 from fer_lightning.errors import ConfigError
-from fer_lightning.sweeps.space.override import key_of
 
-DIRECTIONS = ("maximize", "minimize")
+Unit = Annotated[str, Field(pattern=r"\S", description="share, a text such as s")]
+SeedKey = Annotated[str, Field(pattern=r"^[+~]*[^+~=]", description="the key of the seed, such as seed")]
 _SHORT = {"max": "maximize", "min": "minimize"}  # as Lightning's callbacks say it
 
 
@@ -65,80 +67,54 @@ class SweepOptions:
         Naming the option, its value and what was expected.
     """
 
-    study_name: str = "auto"
-    label: str = "sweep"
+    study_name: Name = "auto"
+    label: Name = "sweep"
     storage: str | None = None
-    n_trials: int | None = None
+    n_trials: Count | None = None
     objective: Sequence[str] = ("val/acc",)
-    direction: Sequence[str] = ("maximize",)
-    unit: str | None = None
+    direction: Sequence[Literal["maximize", "minimize"]] = ("maximize",)
+    unit: Unit | None = None
     sampler: Mapping[str, Any]
     pruner: Mapping[str, Any] | None = None
-    seed: int | None = None
+    seed: CountOrZero | None = None
     search_space: Mapping[str, Any] | None = None
     plan: Mapping[str, Any] | None = None
-    seeds: Sequence[int] | None = None
-    seed_key: str = "seed"
-    workers: int = 1
-    n_jobs: int = 1
-    max_failures: int | None = None
+    seeds: Sequence[Any] | None = None
+    seed_key: SeedKey = "seed"
+    workers: Count = 1
+    n_jobs: Count = 1
+    max_failures: Count | None = None
     retry_failed: bool = False
-    heartbeat: int = 30
-    grace: int = 120
-    max_deaths: int = 5
-    changed_code: str = "refuse"
+    heartbeat: Count = 30
+    grace: Count = 120
+    max_deaths: Count = 5
+    changed_code: ChangedCode = "refuse"
 
     def __post_init__(self) -> None:
         for name in ("objective", "direction"):
             value = getattr(self, name)
             values = (value,) if isinstance(value, str) else tuple(value)
             object.__setattr__(self, name, tuple(_SHORT.get(word, word) for word in values))
-        for name in ("workers", "n_jobs", "heartbeat", "grace", "max_deaths"):
-            _require_count(name, getattr(self, name))
-        for name in ("n_trials", "max_failures"):
-            if getattr(self, name) is not None:
-                _require_count(name, getattr(self, name))
-        if not isinstance(self.seed_key, str) or not key_of(self.seed_key):
-            raise ConfigError(
-                f"hydra.sweeper.seed_key={self.seed_key!r}: expected the key of the seed, such as seed"
-            )
-        if self.changed_code not in CHANGED_CODE:
-            raise ConfigError(
-                f"hydra.sweeper.changed_code={self.changed_code}: expected {' or '.join(CHANGED_CODE)}"
-            )
-        if any(direction not in DIRECTIONS for direction in self.direction):
-            raise ConfigError(
-                f"hydra.sweeper.direction={list(self.direction)}: expected {' or '.join(DIRECTIONS)}"
-            )
+        check_fields(self, "hydra.sweeper.")
         if len(self.direction) != len(self.objective):
             raise ConfigError(
                 f"hydra.sweeper.direction={list(self.direction)}: expected one for each of "
                 f"{list(self.objective)}"
             )
-        if self.unit is not None and not (isinstance(self.unit, str) and self.unit.strip()):
-            raise ConfigError(f"hydra.sweeper.unit={self.unit!r}: expected share, a text such as s, or null")
         if len(self.objective) > 1 and self.pruner is not None:
             raise ConfigError(
                 "hydra.sweeper.pruner: trials with several objectives cannot be pruned; "
                 "use hydra/sweeper/pruner=none"
             )
-        if not isinstance(self.sampler, Mapping) or "_target_" not in self.sampler:
-            raise ConfigError(f"hydra.sweeper.sampler={self.sampler!r}: expected a mapping with _target_")
-        if self.pruner is not None and "_target_" not in self.pruner:
-            raise ConfigError(
-                f"hydra.sweeper.pruner={self.pruner!r}: expected a mapping with _target_, or null"
-            )
+        for name, given in (("sampler", self.sampler), ("pruner", self.pruner)):
+            if given is not None and "_target_" not in given:
+                raise ConfigError(f"hydra.sweeper.{name}={given}: expected a mapping with _target_")
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> SweepOptions:
         """Read `hydra.sweeper` as plain containers."""
         known = {name: value for name, value in config.items() if not name.startswith("_")}
-        unknown = set(known) - set(cls.__dataclass_fields__)
-        if unknown:
-            raise ConfigError(
-                f"hydra.sweeper.{min(unknown)}: not known; "
-                f"expected one of {', '.join(cls.__dataclass_fields__)}"
-            )
+        check_keys(known, dict.fromkeys(cls.__dataclass_fields__, Any), "hydra.sweeper.")
         if isinstance(known.get("pruner"), Mapping) and "_target_" not in known["pruner"]:
             known["pruner"] = known["pruner"] or None
         return cls(**known)
@@ -147,8 +123,3 @@ class SweepOptions:
     def threads(self) -> int:
         """Threads for each trial, so that all that run at once fill the machine."""
         return max(1, len(os.sched_getaffinity(0)) // (self.workers * self.n_jobs))
-
-
-def _require_count(name: str, value: Any) -> None:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ConfigError(f"hydra.sweeper.{name}={value!r}: expected a whole number of at least 1")

@@ -45,8 +45,8 @@ class Progress:
 
     def after(self, trials: list[FrozenTrial], batch: list[Claim]) -> None:
         """Say what the trials that just ended came to, and how the study stands."""
-        by_id = {trial._trial_id: trial for trial in trials}
-        ended = [by_id[claim.trial_id] for claim in batch if claim.trial_id in by_id]
+        by_number = {trial.number: trial for trial in trials}
+        ended = [by_number[claim.number] for claim in batch if claim.number in by_number]
         for trial in ended[:-1]:
             log.info("trial %d%s %s", trial.number, _arm(trial), self._outcome(trial))
         last = f"trial {ended[-1].number}{_arm(ended[-1])} {self._outcome(ended[-1])}; " if ended else ""

@@ -1,19 +1,26 @@
-"""Arguments of the commands: ``key=value`` as in Hydra, every key known."""
+"""Arguments of the commands: ``key=value`` as in Hydra, every key known, and help with an example."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+import os
+from collections.abc import Sequence
+from dataclasses import fields
+from types import ModuleType
+from typing import Annotated, Any
 
-import torch
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import HydraException
+from pydantic import Field
 
-from fer_lightning.errors import ConfigError, nearest
+from fer_lightning.config.flags import read_command_line
+from fer_lightning.config.typed import PATH_KEYS, key_and_value
+from fer_lightning.config.values import Name, check_keys, expectation, hints_of
+from fer_lightning.errors import ConfigError
+from fer_lightning.messages import aligned
+
+Checkpoints = Annotated[Name | list[Name], Field(description="a checkpoint, or several as checkpoint=[a,b]")]
 
 
 def parse_arguments(
-    arguments: Sequence[str], known: Mapping[str, Any], prefixes: Sequence[str] = ()
+    arguments: Sequence[str], keys: Any, prefixes: Sequence[str] = ()
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Read ``key=value`` words.
 
@@ -21,8 +28,8 @@ def parse_arguments(
     ----------
     arguments
         The words after the command.
-    known
-        The command's keys and their defaults.
+    keys
+        A dataclass: the command's keys, what each takes, and their defaults.
     prefixes
         Further keys are passed on if they begin with one of these, such as ``data.``.
 
@@ -34,44 +41,87 @@ def parse_arguments(
     Raises
     ------
     ConfigError
-        A word is no ``key=value``, or its key is not known.
+        A word is no ``key=value``, its key is not known, or its value is not what the key takes.
     """
-    values, more = dict(known), {}
-    parser = OverridesParser.create()
+    values, more = vars(keys()), {}
+    expected = hints_of(keys)
     for word in arguments:
         if "=" not in word:
-            raise ConfigError(f"{word}: expected key=value; the keys are {', '.join(known)}")
-        try:
-            override = parser.parse_override(word)
-        except HydraException as error:
-            raise ConfigError(f"{word}: {' '.join(str(error).split())}") from error
-        key, value = override.key_or_group, override.value()
-        if key in known:
-            values[key] = value
-        elif key.startswith(tuple(prefixes)):
+            raise ConfigError(f"{word}: expected key=value; the keys are {', '.join(values)}")
+        key, value = key_and_value(word)
+        if key not in expected and key.startswith(tuple(prefixes)):
             more[key] = value
-        else:
-            raise ConfigError(f"{key}: no such key; {nearest(key, known)}")
+            continue
+        if type(value) in (int, float) and expected.get(key) in (Name, Name | None):
+            value = word.partition("=")[2]  # a name of digits
+        check_keys({key: value}, expected)
+        values[key] = _at_home(value) if key in PATH_KEYS else value
     return values, more
 
 
-def split_arguments(arguments: Sequence[str], known: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """Take a command's own ``key=value`` words; the others are overrides of the configuration, as they stand."""
-    own = [word for word in arguments if word.split("=", 1)[0] in known]
-    values, _ = parse_arguments(own, known)
-    return values, [word for word in arguments if word not in own]
-
-
-def set_threads(threads: Any) -> None:
-    """Compute with so many threads of the processor, or with as many as torch chooses for ``None``.
+def take_place(
+    arguments: Sequence[str], keys: Any, usage: str, prefixes: Sequence[str] = ()
+) -> tuple[str, list[str]]:
+    """Take the one word that is no ``key=value``, the folder that the command is about; return it and the others.
 
     Raises
     ------
     ConfigError
-        ``threads`` is not a whole number of at least 1.
+        There is no such word, or there are several; the message begins with ``usage``.
     """
-    if threads is None:
-        return
-    if isinstance(threads, bool) or not isinstance(threads, int) or threads < 1:
-        raise ConfigError(f"threads={threads}: expected a whole number of at least 1")
-    torch.set_num_threads(threads)
+    own = [word for word in arguments if has_key(word, keys, prefixes)]
+    others = [word for word in arguments if word not in own]
+    # A folder may be called lr=0.1; what has another key and is no folder is a mistake in the key.
+    places = [
+        word
+        for word in others
+        if "=" not in word or "://" in word or os.path.exists(os.path.expanduser(word))
+    ]
+    if len(places) != 1:
+        found = f", not {' and '.join(places)}" if places else ""
+        raise ConfigError(f"{usage}{found}")
+    return os.path.expanduser(places[0]), [word for word in arguments if word != places[0]]
+
+
+def split_arguments(arguments: Sequence[str], keys: Any) -> tuple[dict[str, Any], list[str]]:
+    """Take a command's own ``key=value`` words; the others are overrides of the configuration, as Hydra reads them."""
+    own = [word for word in arguments if has_key(word, keys)]
+    values = {} if keys is None else parse_arguments(own, keys)[0]
+    line = read_command_line([word for word in arguments if word not in own])
+    if line.flags and line.flags[0] != "--config-dir":
+        raise ConfigError(
+            f"{line.flags[0]}: is a flag of experiments; expected key=value or --config-dir DIR"
+        )
+    return values, line.overrides
+
+
+def help_text(command: str, module: ModuleType) -> str:
+    """Return what ``COMMAND --help`` prints: what the command does, its keys with what they take, an example."""
+    first, _, _ = (module.__doc__ or "").partition("\n")
+    does = (module.main.__doc__ or "").strip().replace("``", "").splitlines()
+    lines = [first.replace("``", ""), "", *map(str.strip, does)]
+    keys = getattr(module, "Keys", None)
+    if keys is not None:
+        hints = hints_of(keys)
+        rows = [
+            (f"  {item.name}={_typed(item.default)}", expectation(hints[item.name])) for item in fields(keys)
+        ]
+        lines += ["", "Keys, with their defaults:", *aligned(rows, left=(0, 1))]
+    return "\n".join([*lines, "", "Example:", f"  python -m fer_lightning {command} {module.EXAMPLE}"])
+
+
+def has_key(word: str, keys: Any, prefixes: Sequence[str] = ()) -> bool:
+    """Whether a word sets one of a command's keys, or one that begins with a prefix."""
+    key, equals, _ = word.partition("=")
+    known = {} if keys is None else hints_of(keys)
+    return bool(equals) and (key in known or (bool(prefixes) and key.startswith(tuple(prefixes))))
+
+
+def _typed(value: Any) -> str:
+    return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _at_home(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_at_home(item) for item in value]
+    return os.path.expanduser(value) if isinstance(value, str) else value

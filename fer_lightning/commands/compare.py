@@ -5,27 +5,33 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from fer_lightning.commands.arguments import split_arguments
+from fer_lightning.commands.arguments import has_key, parse_arguments
 from fer_lightning.config.objective import Objective
+from fer_lightning.config.typed import key_and_value
+from fer_lightning.config.values import OpenShare, Positive, hints_of
 from fer_lightning.errors import ConfigError, DataError
 from fer_lightning.report.text import to_text
-from fer_lightning.runs.leakage import WITHOUT, check_faces, read_kept
+from fer_lightning.runs.leakage import WITHOUT, Judged, read_kept
 from fer_lightning.runs.predictions import Predictions, read_predictions, same_faces
 from fer_lightning.stats.ablation import ablation_report
 from fer_lightning.stats.records import ArmRun
-from fer_lightning.stats.rules import Rules
+from fer_lightning.stats.rules import MinSeeds, Rules
 
-KEYS: dict[str, Any] = {
-    "faces": "all",
-    "confidence": 0.95,
-    "min_seeds": 3,
-    "smallest_effect": 0.01,
-    "power": 0.8,
-}
+EXAMPLE = "relu='[eval/r0,eval/r1]' selu='[eval/s0,eval/s1]'"
+
+
+@dataclass
+class Keys:
+    """What may be asked of the command."""
+
+    faces: Judged = "all"
+    confidence: OpenShare = 0.95
+    min_seeds: MinSeeds = 3
+    smallest_effect: Positive = 0.01
+    power: OpenShare = 0.8
 
 
 @dataclass(frozen=True)
@@ -47,15 +53,19 @@ def main(arguments: list[str]) -> int:
     single runs a difference is judged over the images alone (McNemar). ``faces=no_copy`` and ``faces=no_near_copy``
     leave out the faces of which any of the models has seen a copy in training.
     """
-    values, words = split_arguments(arguments, KEYS)
-    faces = check_faces(values.pop("faces"))
-    for key, value in values.items():
-        if not isinstance(value, (int, float)):
-            raise ConfigError(
-                f"{key}={value}: expected a number; {key} is a setting, not a name for evaluations"
-            )
+    for word in arguments:
+        key, _, value = word.partition("=")
+        if key in hints_of(Keys) and value.startswith("["):
+            raise ConfigError(f"{word}: {key} is a setting, not a name for evaluations")
+    own = [word for word in arguments if has_key(word, Keys)]
+    values, _ = parse_arguments(own, Keys)
+    words = [word for word in arguments if word not in own]
+    faces = values.pop("faces")
     rules, groups = Rules(**values), _groups(words)
-    stored = {name: [_read(Path(folder), faces) for folder in folders] for name, folders in groups.items()}
+    stored = {
+        name: [_read(Path(folder).expanduser(), faces) for folder in folders]
+        for name, folders in groups.items()
+    }
     parts = [part for group in stored.values() for part in group]
     kinds = {(part.split, part.data) for part in parts}
     if len(kinds) > 1:
@@ -116,8 +126,10 @@ def _groups(words: list[str]) -> dict[str, list[str]]:
     groups: dict[str, list[str]] = {}
     for word in words:
         name, equals, value = word.partition("=")
-        folders = [folder.strip() for folder in value.removeprefix("[").removesuffix("]").split(",")]
-        if not equals or not name or not all(folders):
+        read = key_and_value(f"path={value}")[1]
+        folders = [str(item or "") for item in (read if isinstance(read, list) else [read])]
+        unread = folders[0].startswith("[") and not Path(folders[0]).exists()
+        if not equals or not name or not all(folders) or unread:
             raise ConfigError(f"{word}: expected NAME=DIR, or NAME=[DIR,DIR,…] with a folder for each seed")
         if name in groups:
             raise ConfigError(f"{name}: is given twice; expected one list of folders for each name")

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fer_lightning.commands.arguments import parse_arguments, set_threads
+import torch
+
+from fer_lightning.commands.arguments import Checkpoints, parse_arguments
 from fer_lightning.config.metric_table import METRICS, shares_first, single_values
-from fer_lightning.data.faces import SPLITS
+from fer_lightning.config.values import Count, Name
+from fer_lightning.data.faces import Split
 from fer_lightning.data.label import data_label
 from fer_lightning.errors import ConfigError
 from fer_lightning.evaluation.evaluate import Evaluation, evaluate
@@ -18,35 +22,35 @@ from fer_lightning.runs.leakage import write_copies
 from fer_lightning.runs.predictions import write_predictions
 from fer_lightning.runs.provenance import command_line, versions
 
-KEYS: dict[str, Any] = {
-    "checkpoint": None,
-    "split": "val",
-    "flip": False,
-    "crop": None,
-    "output": None,
-    "threads": None,
-}
+EXAMPLE = "checkpoint=runs/one/best.ckpt split=test output=eval/one"
+
+
+@dataclass
+class Keys:
+    """What may be asked of the command."""
+
+    checkpoint: Checkpoints | None = None
+    split: Split = "val"
+    flip: bool = False
+    crop: Count | None = None
+    output: Name | None = None
+    threads: Count | None = None
 
 
 def main(arguments: list[str]) -> int:
     """Print accuracy, macro-F1, calibration error and recalls; with ``output=DIR`` also write them."""
-    values, overrides = parse_arguments(arguments, KEYS, prefixes=["data."])
+    values, overrides = parse_arguments(arguments, Keys, prefixes=["data."])
     checkpoints = values["checkpoint"]
     checkpoints = checkpoints if isinstance(checkpoints, list) else [checkpoints]
-    if not checkpoints or not all(isinstance(path, str) and path for path in checkpoints):
+    if checkpoints in ([], [None]):
         raise ConfigError("checkpoint=…: expected a checkpoint, or several as checkpoint=[a,b]")
-    if values["split"] not in SPLITS:
-        raise ConfigError(f"split={values['split']}: expected one of {', '.join(SPLITS)}")
-    if not isinstance(values["flip"], bool):
-        raise ConfigError(f"flip={values['flip']}: expected true or false")
-    if values["output"] is not None and (isinstance(values["output"], bool) or not str(values["output"])):
-        raise ConfigError(f"output={values['output']}: expected a folder")
-    set_threads(values["threads"])
+    if values["threads"]:
+        torch.set_num_threads(values["threads"])
     seen = {"flip": values["flip"], "crop": values["crop"]}
     found = evaluate(checkpoints, values["split"], overrides, **seen)
     print(table(found, len(checkpoints)))
     if values["output"] is not None:
-        write(found, checkpoints, seen, Path(str(values["output"])))
+        write(found, checkpoints, seen, Path(values["output"]))
     return 0
 
 

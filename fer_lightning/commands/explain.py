@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-import inspect
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from fer_lightning.commands.arguments import parse_arguments, set_threads
+from fer_lightning.commands.arguments import parse_arguments
+from fer_lightning.config.values import Count, CountOrZero, Name, check_keys, hints_of
 from fer_lightning.data.datamodule import FaceDataModule
-from fer_lightning.data.faces import SPLITS
+from fer_lightning.data.faces import Split
 from fer_lightning.data.pictures import Pictures, read_pictures
-from fer_lightning.errors import ConfigError, DataError, UserError, nearest
+from fer_lightning.errors import ConfigError, DataError, UserError
 from fer_lightning.evaluation.evaluate import data_of
 from fer_lightning.explain.layers import find_layer
 from fer_lightning.explain.lime import Lime
-from fer_lightning.explain.page.options import Options
+from fer_lightning.explain.page.options import Options, RegionFaces
 from fer_lightning.explain.page.page import write_page
 from fer_lightning.explain.page.parts import chosen_parts, make_parts
 from fer_lightning.explain.page.section import Section
@@ -29,23 +30,29 @@ from fer_lightning.redact import redact_text
 from fer_lightning.training.checkpoints import load_classifier
 from fer_lightning.training.module import ExpressionClassifier
 
-KEYS: dict[str, Any] = {
-    "checkpoint": None,
-    "output": None,
-    "only": None,
-    "layer": None,
-    "image": None,
-    "ids": None,
-    "method": None,
-    "split": "val",
-    "compare": None,
-    "trust": True,
-    "faces": 49,
-    "region_faces": 210,
-    "filters": 128,
-    "seed": 0,
-    "threads": None,
-}
+EXAMPLE = "checkpoint=runs/one/best.ckpt output=explained"
+
+
+@dataclass
+class Keys:
+    """What may be asked of the command."""
+
+    checkpoint: Name | None = None
+    output: Name | None = None
+    only: Any = None
+    layer: Any = None
+    image: Any = None
+    ids: Any = None
+    method: Any = None
+    split: Split = "val"
+    compare: Name | None = None
+    trust: bool = True
+    faces: Count = 49
+    region_faces: RegionFaces = 210
+    filters: Count = 128
+    seed: CountOrZero = 0
+    threads: Count | None = None
+
 
 # What further keys set, by their beginning; the files of conf/ with these names say what each of them means.
 SALIENCY: dict[str, Any] = {f"saliency.{name}.": target for name, target in METHODS.items()}
@@ -54,13 +61,11 @@ SETTINGS: dict[str, Any] = {"trust.": TrustRules, "lime.": Lime, "regions.": Reg
 
 def main(arguments: list[str]) -> int:
     """Write every part that applies into ``output``, and a page that holds them all."""
-    values, overrides = parse_arguments(arguments, KEYS, prefixes=["data.", "saliency.", *SETTINGS])
-    if not isinstance(values["checkpoint"], str) or not values["output"]:
+    values, overrides = parse_arguments(arguments, Keys, prefixes=["data.", "saliency.", *SETTINGS])
+    if not values["checkpoint"] or not values["output"]:
         raise ConfigError(
             "explain checkpoint=… output=DIR: expected one checkpoint and a folder for the page"
         )
-    if values["split"] not in SPLITS:
-        raise ConfigError(f"split={values['split']}: expected one of {', '.join(SPLITS)}")
     names = chosen_parts(values["only"])
     settings = {key: overrides.pop(key) for key in list(overrides) if not key.startswith("data.")}
     for key in settings:
@@ -69,7 +74,8 @@ def main(arguments: list[str]) -> int:
                 f"{key}: expected saliency.METHOD.SETTING; the methods are {', '.join(METHODS)}"
             )
     options = _options(values, settings)
-    set_threads(values["threads"])
+    if values["threads"]:
+        torch.set_num_threads(values["threads"])
     subject = _subject(values, overrides)
     for layer in options.layers:
         find_layer(subject.module, layer)
@@ -133,12 +139,7 @@ def made(prefix: str, settings: dict[str, Any], **more: Any) -> Any:
     """
     target = SETTINGS[prefix]
     own = {key.removeprefix(prefix): value for key, value in settings.items() if key.startswith(prefix)}
-    known = inspect.signature(target).parameters
-    for key in own:
-        if key not in known:
-            raise ConfigError(
-                f"{prefix}{key}: no such key; {nearest(f'{prefix}{key}', [prefix + name for name in known])}"
-            )
+    check_keys(own, hints_of(target.__init__), prefix)
     return target(**more | own)
 
 

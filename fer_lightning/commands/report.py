@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from fer_lightning.commands.arguments import parse_arguments
+from fer_lightning.commands.arguments import parse_arguments, take_place
+from fer_lightning.config.values import Name, OpenShare, Positive
 from fer_lightning.errors import ConfigError
-from fer_lightning.runs.leakage import check_faces
-from fer_lightning.stats.rules import Rules
+from fer_lightning.runs.leakage import Judged
+from fer_lightning.stats.rules import MinSeeds, Rules
 from fer_lightning.study.study_report import report_study
 
-KEYS: dict[str, Any] = {
-    "study_name": None,
-    "output": None,
-    "faces": "all",
-    "page": True,
-    "confidence": 0.95,
-    "min_seeds": 3,
-    "smallest_effect": None,
-    "power": 0.8,
-}
+EXAMPLE = "studies/2026-01-31/12-00-00"
+
+
+@dataclass
+class Keys:
+    """What may be asked of the command."""
+
+    study_name: Name | None = None
+    output: Name | None = None
+    faces: Judged = "all"
+    page: bool = True
+    confidence: OpenShare = 0.95
+    min_seeds: MinSeeds = 3
+    smallest_effect: Positive | None = None
+    power: OpenShare = 0.8
 
 
 def main(arguments: list[str]) -> int:
@@ -29,11 +35,9 @@ def main(arguments: list[str]) -> int:
     ``faces=no_copy`` and ``faces=no_near_copy`` judge an ablation without the validation faces of which training has
     seen a copy; ``data.path=…`` says where the data are if they have moved.
     """
-    if not arguments or "=" in arguments[0]:
-        raise ConfigError("report STUDY_DIR: expected the folder of a study")
-    place, *rest = arguments
-    values, overrides = parse_arguments(rest, KEYS, prefixes=["data."])
-    output, faces = values.pop("output"), check_faces(values.pop("faces"))
+    place, rest = take_place(arguments, Keys, "report STUDY_DIR: expected the folder of one study", ["data."])
+    values, overrides = parse_arguments(rest, Keys, prefixes=["data."])
+    output, faces = values.pop("output"), values.pop("faces")
     if overrides and faces == "all":
         raise ConfigError(f"{next(iter(overrides))}: is read with faces=no_copy or faces=no_near_copy only")
     if faces != "all" and output is None:
@@ -41,8 +45,6 @@ def main(arguments: list[str]) -> int:
     if output is None and not Path(place).is_dir():
         raise ConfigError(f"{place}: no such folder; a study of a storage needs output=DIR")
     study_name, page = values.pop("study_name"), values.pop("page")
-    if not isinstance(page, bool):
-        raise ConfigError(f"page={page}: expected true or false")
     folder, page = Path(output or place), page and faces == "all"
     rules = Rules(**values)
     print(report_study(place, folder, study_name, rules, page=page, faces=faces, overrides=overrides))

@@ -3,36 +3,47 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fer_lightning.commands.arguments import parse_arguments
-from fer_lightning.errors import ConfigError, UserError
+from fer_lightning.commands.arguments import parse_arguments, take_place
+from fer_lightning.config.values import Name
+from fer_lightning.errors import UserError
 from fer_lightning.runs.files import write_text
 from fer_lightning.runs.groups import choose_columns, group_rows
-from fer_lightning.runs.listing import FORMATS, render, render_groups
+from fer_lightning.runs.listing import FORMATS, Format, render, render_groups
 from fer_lightning.runs.table import Row, collect, sort_rows
 from fer_lightning.sweeps.study.results import Trial, load_study, study_trials
 from fer_lightning.training.train import shown
 
-KEYS: dict[str, Any] = {"format": None, "output": None, "sort": None, "columns": None, "by": None}
+EXAMPLE = "runs sort=val/acc"
+
+
+@dataclass
+class Keys:
+    """What may be asked of the command."""
+
+    format: Format | None = None
+    output: Name | None = None
+    sort: Name | None = None
+    columns: Any = None
+    by: Name | None = None
 
 
 def main(arguments: list[str]) -> int:
     """Print the runs at or below a folder, or write them to ``output``; with ``by`` the means of groups of them."""
-    if not arguments or "=" in arguments[0]:
-        raise ConfigError(
-            "runs DIR: expected a folder with runs; then format=table|csv|json output=… sort=… columns=[…] by=…"
-        )
-    place, *rest = arguments
-    values, _ = parse_arguments(rest, KEYS)
-    output = None if values["output"] is None else Path(str(values["output"]))
+    place, rest = take_place(
+        arguments,
+        Keys,
+        "runs DIR: expected one folder with runs; then format=table|csv|json output=… sort=… columns=[…] by=…",
+    )
+    values, _ = parse_arguments(rest, Keys)
+    output = None if values["output"] is None else Path(values["output"])
     form = values["format"] or _format_of(output)
-    if form not in FORMATS:
-        raise ConfigError(f"format={form}: expected one of {', '.join(FORMATS)}")
     rows = with_studies(collect(place), Path(place))
     if values["sort"] is not None:
-        rows = sort_rows(rows, str(values["sort"]))
+        rows = sort_rows(rows, values["sort"])
     asked = values["columns"]
     patterns = [str(word) for word in (asked if isinstance(asked, list) else [asked])]
     names = None if asked is None else choose_columns(rows, patterns)
@@ -40,7 +51,7 @@ def main(arguments: list[str]) -> int:
     if values["by"] is None:
         text = render(rows, form, names)
     else:
-        by, names = str(values["by"]), names or choose_columns(rows, ["val/acc"])
+        by, names = values["by"], names or choose_columns(rows, ["val/acc"])
         groups = group_rows(rows, by, names)
         written = f"{len(groups)} groups of {sum(group['runs'] for group in groups)} runs"
         text = render_groups(groups, form, by, names)

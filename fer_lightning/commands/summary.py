@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from fer_lightning.commands.arguments import split_arguments
 from fer_lightning.config.compose import compose_config
+from fer_lightning.config.schema import check_config
 from fer_lightning.messages import aligned
 from fer_lightning.models.layer_summary import Summary, model_summary
 from fer_lightning.training.build import build_model
 
+EXAMPLE = "model=vgg16 model.dropout=0.3"
 _HEADER = ("layer", "kind", "output", "parameters", "multiply-adds")
 
 
 def main(arguments: list[str]) -> int:
     """Print the summary of the composed model; 48×48 faces and seven classes unless the model says otherwise."""
-    config = compose_config(arguments)
+    _, overrides = split_arguments(arguments, None)
+    config = compose_config(overrides)
+    check_config(config)
     size = config.model.get("image_size") or config.data.image_size
     classes = config.model.get("num_classes") or 7
     model = build_model(config.model, image_size=size, num_classes=classes)

@@ -3,32 +3,34 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from fer_lightning.commands.arguments import parse_arguments
-from fer_lightning.errors import ConfigError
+from fer_lightning.config.values import Name
 from fer_lightning.messages import first_line
 from fer_lightning.runs.files import write_json
-from fer_lightning.tracking.mode import MODES, choose_mode
+from fer_lightning.tracking.mode import Mode, choose_mode
 from fer_lightning.tracking.run_metadata import safe_name
 from fer_lightning.training.train import shown
 
-KEYS: dict[str, Any] = {
-    "project": "fer_lightning",
-    "entity": None,
-    "output": "workspace.json",
-    "mode": "auto",
-}
+EXAMPLE = "project=fer_lightning"
+
+
+@dataclass
+class Keys:
+    """What may be asked of the command."""
+
+    project: Name = "fer_lightning"
+    entity: Name | None = None
+    output: Name = "workspace.json"
+    mode: Mode = "auto"
 
 
 def main(arguments: list[str]) -> int:
     """Create or update the workspace where a server knows the key; otherwise write its specification to ``output``."""
-    values, _ = parse_arguments(arguments, KEYS)
-    if values["mode"] not in MODES:
-        raise ConfigError(f"mode={values['mode']}: expected one of {', '.join(MODES)}")
-    output = Path(str(values["output"]))
-    project, entity = safe_name(str(values["project"])), values["entity"]
+    values, _ = parse_arguments(arguments, Keys)
+    output, project, entity = Path(values["output"]), safe_name(values["project"]), values["entity"]
     from fer_lightning.tracking.wandb_workspace import build_workspace, workspace_spec
 
     os.environ.setdefault("WANDB_SILENT", "true")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from importlib.resources import files
 
 import hydra
-from hydra import compose, initialize_config_module
+from hydra import compose, initialize_config_dir, initialize_config_module
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
@@ -20,8 +22,17 @@ CONFIG_MODULE = "fer_lightning.conf"
 VERSION_BASE: dict[str, str] = {"version_base": "1.3"} if hydra.__version__.startswith("1.3.") else {}
 
 
-def compose_config(overrides: Sequence[str]) -> DictConfig:
+def compose_config(
+    overrides: Sequence[str], name: str | None = None, folder: str | None = None
+) -> DictConfig:
     """Return the configuration with ``overrides`` as on the command line, without running anything.
+
+    Parameters
+    ----------
+    overrides
+        ``key=value`` words as Hydra reads them.
+    name, folder
+        Another primary configuration, as ``--config-name`` and ``--config-path`` give it.
 
     Raises
     ------
@@ -29,7 +40,7 @@ def compose_config(overrides: Sequence[str]) -> DictConfig:
         An override names no key or option, or cannot be read.
     """
     try:
-        return _compose(overrides)
+        return _compose(overrides, name, folder)
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(describe_override_error(error, overrides)) from error
     except ValueError as error:
@@ -49,21 +60,30 @@ def _describe_group_error(overrides: Sequence[str]) -> str:
     return "a group of the configuration was given something else than the name of an option"
 
 
-def is_sweep(overrides: Sequence[str]) -> bool:
+def is_sweep(overrides: Sequence[str], name: str | None = None, folder: str | None = None) -> bool:
     """Whether the configuration asks for a sweep, as an experiment does by `hydra.mode`."""
     try:
-        return str(OmegaConf.select(_compose(overrides, with_hydra=True), "hydra.mode")).endswith("MULTIRUN")
+        config = _compose(overrides, name, folder, with_hydra=True)
+        return str(OmegaConf.select(config, "hydra.mode")).endswith("MULTIRUN")
     except (HydraException, OmegaConfBaseException, ValueError):
         return False  # Hydra says what is wrong when it composes the same for the run
 
 
-def _compose(overrides: Sequence[str], with_hydra: bool = False) -> DictConfig:
+def _compose(
+    overrides: Sequence[str], name: str | None = None, folder: str | None = None, with_hydra: bool = False
+) -> DictConfig:
     state = GlobalHydra.instance()
     running = state.hydra
     state.clear()
     try:
-        with initialize_config_module(CONFIG_MODULE, **VERSION_BASE):
-            return compose("config", overrides=list(overrides), return_hydra_config=with_hydra)
+        if folder is None:
+            place: AbstractContextManager[None] = initialize_config_module(CONFIG_MODULE, **VERSION_BASE)
+        elif folder.startswith("pkg://"):
+            place = initialize_config_module(folder.removeprefix("pkg://"), **VERSION_BASE)
+        else:
+            place = initialize_config_dir(os.path.abspath(folder), **VERSION_BASE)
+        with place:
+            return compose(name or "config", overrides=list(overrides), return_hydra_config=with_hydra)
     finally:
         state.clear()
         if running is not None:
@@ -102,9 +122,13 @@ def describe_override_error(error: BaseException, overrides: Sequence[str]) -> s
     option = re.search(r"Could not find '([^']+)/([^'/]+)'", text)
     if option:
         group, name = option.groups()
-        choices = [line.strip() for line in text.splitlines() if line.startswith("\t")]
+        lines = (line.strip() for line in text.splitlines() if line.startswith("\t"))
+        choices = [line for line in lines if not line.startswith("provider=")]
         hint = nearest(name, choices) if choices else "no such option"
         return f"{group}={name}: no such option; {hint}"
+    twice = re.search(r"Multiple values for ([^.\s]+)\.", text)
+    if twice:
+        return f"+{twice[1]}: the configuration has {twice[1]} already; expected {twice[1]}=… without +"
     group_match = re.search(r"Could not find '([^']+)'", text)
     if group_match:
         return f"{group_match.group(1)}: no such group or option"

@@ -3,29 +3,16 @@
 from __future__ import annotations
 
 import logging
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import torch
 
-from fer_lightning.errors import ConfigError
-
 log = logging.getLogger(__name__)
 
-PRECISIONS: Final = ("32-true", "bf16-mixed", "16-mixed")
+# Weights are of single precision, only what is computed may be of half.
+Precision = Literal["32-true", "bf16-mixed", "16-mixed"]
 # As PyTorch names what a processor of kind x86_64 can do.
 BFLOAT16: Final = ("avx512_bf16", "amx_bf16")
-
-
-def check_precision(precision: Any) -> None:
-    """Check ``trainer.precision``: weights are of single precision, only what is computed may be of half.
-
-    Raises
-    ------
-    ConfigError
-        It is another one.
-    """
-    if str(precision) not in PRECISIONS:
-        raise ConfigError(f"trainer.precision={precision}: expected one of {', '.join(PRECISIONS)}")
 
 
 def warn_of_precision(asked: str, device: torch.device) -> None:

@@ -32,6 +32,9 @@ _WITH_FOLDER = {
 }
 _DRAWS = "fer_lightning.callbacks.dead_units.DeadUnits"
 
+# Keys that came later, with the values under which everything is as it was without them.
+ADDED = {"data.eval_fraction": 1.0, "data.unreadable": "refuse", "data.names": None}
+
 
 def current_config(stored: Mapping[str, Any]) -> dict[str, Any]:
     """Return a configuration that a run has kept, nested plain values, by its present names."""

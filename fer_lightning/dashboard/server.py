@@ -9,7 +9,6 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import optuna
 from optuna.storages import BaseStorage
-from optuna.study._frozen import FrozenStudy
 
 from fer_lightning.dashboard.read_only import ReadOnly, WsgiApplication
 from fer_lightning.dashboard.storage_view import ReadOnlyStorage
@@ -47,8 +46,8 @@ def application(storage: BaseStorage, study_name: str, folder: Path) -> WsgiAppl
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
 
-    def find_folder(study: FrozenStudy) -> Path | None:
-        return folder if study.study_name == study_name else None
+    def find_folder(name: str) -> Path | None:
+        return folder if name == study_name else None
 
     pages: Any = wsgi(ReadOnlyStorage(storage, find_folder))
     return ReadOnly(Pictures(folder, pages))

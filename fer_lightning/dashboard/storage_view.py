@@ -9,12 +9,12 @@ from typing import Any, NoReturn
 from optuna.distributions import BaseDistribution
 from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
-from optuna.study._frozen import FrozenStudy
 from optuna.trial import FrozenTrial, TrialState
 
 from fer_lightning.dashboard.notes import note_attributes, note_of
+from fer_lightning.sweeps.optuna_private import study_id, trial_id
 
-FindFolder = Callable[[FrozenStudy], Path | None]
+FindFolder = Callable[[str], Path | None]
 
 
 class ReadOnlyStorage(BaseStorage):
@@ -27,31 +27,31 @@ class ReadOnlyStorage(BaseStorage):
     storage
         The study's.
     find_folder
-        Returns where a study's trials are kept; ``None`` for a study that gets no notes.
+        Returns where a study's trials are kept, by its name; ``None`` for a study that gets no notes.
     """
 
     def __init__(self, storage: BaseStorage, find_folder: FindFolder) -> None:
         self._inner = storage
         self._find_folder = find_folder
 
-    def get_all_studies(self) -> list[FrozenStudy]:
+    def get_all_studies(self) -> list[Any]:
         """Return the studies; trials' notes are among their system attributes, where the dashboard looks."""
         found = []
-        for study in sorted(self._inner.get_all_studies(), key=lambda each: each._study_id):
+        for study in sorted(self._inner.get_all_studies(), key=study_id):
             study.system_attrs = {**study.system_attrs, **self._notes(study)}
             found.append(study)
         return found
 
-    def _notes(self, study: FrozenStudy) -> dict[str, Any]:
-        folder = self._find_folder(study)
+    def _notes(self, study: Any) -> dict[str, Any]:
+        folder = self._find_folder(study.study_name)
         notes: dict[str, Any] = {}
         if folder is None:
             return notes
-        for trial in self._inner.get_all_trials(study._study_id, deepcopy=False):
+        for trial in self._inner.get_all_trials(study_id(study), deepcopy=False):
             # A note that a person wrote with Optuna's own dashboard stands.
-            if f"dashboard:{trial._trial_id}:note_ver" not in study.system_attrs:
+            if f"dashboard:{trial_id(trial)}:note_ver" not in study.system_attrs:
                 body = note_of(trial, folder)
-                notes |= note_attributes(trial._trial_id, body) if body else {}
+                notes |= note_attributes(trial_id(trial), body) if body else {}
         return notes
 
     def get_study_id_from_name(self, study_name: str) -> int:

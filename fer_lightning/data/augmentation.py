@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from numbers import Real
+from typing import Annotated
 
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
+from fer_lightning.config.values import Count, Share, checked
 from fer_lightning.data.affine import AffineParameters, warp
 from fer_lightning.errors import ConfigError
 
@@ -59,43 +61,26 @@ class Augmentation(nn.Module):
     ----------
     progress
         Share of the run that is over, in [0, 1]; whoever trains sets it.
-
-    Raises
-    ------
-    ConfigError
-        When a value is out of its range.
     """
 
+    @checked("augmentation.")
     def __init__(
         self,
         *,
-        rotation: float = 0.0,
-        width_shift: float = 0.0,
-        height_shift: float = 0.0,
-        shear: float = 0.0,
-        zoom: float = 0.0,
+        rotation: Annotated[float, Field(ge=0, le=180)] = 0.0,
+        width_shift: Share = 0.0,
+        height_shift: Share = 0.0,
+        shear: Share = 0.0,
+        zoom: Annotated[float, Field(ge=0, le=0.9)] = 0.0,
         flip: bool = False,
-        brightness: float = 0.0,
-        contrast: float = 0.0,
-        erase: float = 0.0,
-        erase_area: float = 0.2,
-        crop: int | None = None,
+        brightness: Share = 0.0,
+        contrast: Share = 0.0,
+        erase: Share = 0.0,
+        erase_area: Annotated[float, Field(ge=ERASED_AREA_MIN, le=1)] = 0.2,
+        crop: Count | None = None,
         growth: Sequence[Sequence[float]] | None = None,
     ) -> None:
         super().__init__()
-        _check("rotation", rotation, 0, 180)
-        _check("width_shift", width_shift, 0, 1)
-        _check("height_shift", height_shift, 0, 1)
-        _check("shear", shear, 0, 1)
-        _check("zoom", zoom, 0, 0.9)
-        _check("brightness", brightness, 0, 1)
-        _check("contrast", contrast, 0, 1)
-        _check("erase", erase, 0, 1)
-        _check("erase_area", erase_area, ERASED_AREA_MIN, 1)
-        if not isinstance(flip, bool):
-            raise ConfigError(f"augmentation.flip={flip!r}: expected true or false")
-        if crop is not None and (isinstance(crop, bool) or not isinstance(crop, int) or crop < 1):
-            raise ConfigError(f"augmentation.crop={crop!r}: expected null or pixels, a whole number from 1")
         self.rotation = rotation
         self.width_shift = width_shift
         self.height_shift = height_shift
@@ -207,8 +192,3 @@ def _steps_of(growth: Sequence[Sequence[float]]) -> list[tuple[float, int]]:
             )
         steps.append((float(share), int(side)))
     return steps
-
-
-def _check(name: str, value: float, low: float, high: float) -> None:
-    if isinstance(value, bool) or not isinstance(value, Real) or not low <= value <= high:
-        raise ConfigError(f"augmentation.{name}={value!r}: expected a number from {low} to {high}")

@@ -13,7 +13,7 @@ import numpy as np
 from fer_lightning.data.faces import Faces, RawFaces
 from fer_lightning.data.fingerprint import content_fingerprint
 
-FORMAT = 1
+FORMAT = 2
 """Number of the files' layout and of the readers' results; after a change of it every cache is built anew."""
 
 _ARRAYS = ("images", "labels", "splits", "ids")
@@ -42,6 +42,8 @@ def write_cache(folder: Path, raw: RawFaces, key: str) -> None:
         "name": raw.name,
         "synthetic": raw.synthetic,
         "class_names": list(raw.class_names),
+        "notes": list(raw.notes),
+        "unreadable": list(raw.unreadable),
         "fingerprint": content_fingerprint(raw.images, raw.labels, raw.splits, raw.class_names),
         "files": {name: _write_array(folder / f"{name}.npy", arrays[name]) for name in _ARRAYS},
     }
@@ -69,6 +71,8 @@ def read_cache(folder: Path, key: str) -> Faces:
         fingerprint=contents["fingerprint"],
         name=contents["name"],
         synthetic=contents["synthetic"],
+        notes=tuple(contents["notes"]),
+        unreadable=tuple(contents["unreadable"]),
     )
 
 

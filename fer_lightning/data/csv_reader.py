@@ -68,9 +68,10 @@ def read_fer_csv(file: BinaryIO, where: str, splitting: Splitting) -> RawFaces:
     if not len(images):
         raise DataError(f"{where}: has a header but no rows")
     labels, splits = np.array(rows.labels, np.int64), np.array(rows.splits, np.uint8)
-    splits = splitting.complete(where, splits, labels, FER_CLASSES)
+    notes: list[str] = []
+    splits = splitting.complete(where, splits, labels, FER_CLASSES, notes=notes)
     ids = np.char.add("line ", np.array(rows.lines).astype(np.str_))
-    return RawFaces(images, labels, splits, ids, FER_CLASSES, "fer2013")
+    return RawFaces(images, labels, splits, ids, FER_CLASSES, "fer2013", notes=tuple(notes))
 
 
 @dataclass(frozen=True)

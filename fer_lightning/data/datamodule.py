@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
@@ -10,17 +11,16 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from fer_lightning.data.duplicates import exclusion_mask, has_training_copy
+from fer_lightning.config.values import Count, CountOrZero, ShareAboveZero, ShareBelowOne, checked
+from fer_lightning.data.duplicates import Exclusion, exclusion_mask, has_training_copy
 from fer_lightning.data.faces import Faces
 from fer_lightning.data.loader import BatchLoader
 from fer_lightning.data.near_copies import NEAR_SIZE, has_near_copy
 from fer_lightning.data.source import load_faces
 from fer_lightning.data.splits import stratified_fraction
-from fer_lightning.data.synthetic import synthetic_faces
+from fer_lightning.data.synthetic import Drawing, synthetic_faces
 from fer_lightning.errors import ConfigError
-
-DRAWING_KEYS = ("n_train", "n_val", "n_test", "seed", "ambiguous", "noise")
-Exclusion = Literal["leaked", "duplicates", "conflicting", "blank", "nearly_leaked"]
+from fer_lightning.messages import say_once
 
 
 class FaceDataModule(pl.LightningDataModule):
@@ -36,8 +36,8 @@ class FaceDataModule(pl.LightningDataModule):
         Height and width to which faces are brought, in pixels.
     batch_size, eval_batch_size
         Faces in a batch of training, of validation and test; of each process.
-    fraction
-        Stratified share of the training faces to train on, in (0, 1].
+    fraction, eval_fraction
+        Stratified shares of the training faces to train on, and of the validation faces to validate on, in (0, 1].
     train_on
         ``train``, or ``train_val`` to train on the validation faces too (then nothing is validated).
     steps_per_epoch
@@ -48,6 +48,11 @@ class FaceDataModule(pl.LightningDataModule):
         or test faces, exact ones included).
     val_fraction, test_fraction, split_seed
         Of the stratified split, where the source has none of its own.
+    unreadable
+        ``refuse`` data with pictures that cannot be read, or ``skip`` these.
+    names
+        What the names of an ``image_folder``'s files say of person and class: see
+        :class:`~fer_lightning.data.file_labels.FileNames`.
     cache_dir
         Folder of the cache; ``None`` is the user's cache folder.
     drawing
@@ -56,52 +61,44 @@ class FaceDataModule(pl.LightningDataModule):
         Of the order of training faces and of the chosen ``fraction``.
     """
 
+    @checked("data.")
     def __init__(
         self,
         name: Literal["synthetic", "fer2013", "image_folder"],
         path: str | None = None,
         *,
-        image_size: int = 48,
-        batch_size: int = 128,
-        eval_batch_size: int = 512,
-        fraction: float = 1.0,
+        image_size: Count = 48,
+        batch_size: Count = 128,
+        eval_batch_size: Count = 512,
+        fraction: ShareAboveZero = 1.0,
+        eval_fraction: ShareAboveZero = 1.0,
         train_on: Literal["train", "train_val"] = "train",
-        steps_per_epoch: int | None = None,
+        steps_per_epoch: Count | None = None,
         exclude: list[Exclusion] | None = None,
-        val_fraction: float = 0.15,
-        test_fraction: float = 0.15,
-        split_seed: int = 0,
+        val_fraction: ShareBelowOne = 0.15,
+        test_fraction: ShareBelowOne = 0.15,
+        split_seed: CountOrZero = 0,
+        unreadable: Literal["refuse", "skip"] = "refuse",
+        names: str | None = None,
         cache_dir: str | None = None,
-        drawing: dict[str, Any] | None = None,
-        seed: int = 0,
+        drawing: Drawing | None = None,
+        seed: CountOrZero = 0,
     ) -> None:
         super().__init__()
-        if not 0 < fraction <= 1:
-            raise ConfigError(f"data.fraction={fraction}: expected a share above 0 and at most 1")
-        for key, value in (
-            ("image_size", image_size),
-            ("batch_size", batch_size),
-            ("eval_batch_size", eval_batch_size),
-            ("steps_per_epoch", 1 if steps_per_epoch is None else steps_per_epoch),
-        ):
-            if value < 1:
-                raise ConfigError(f"data.{key}={value}: expected a whole number of at least 1")
         self.source: dict[str, Any] = {
             "image_size": image_size,
             "cache_dir": cache_dir,
             "val_fraction": val_fraction,
             "test_fraction": test_fraction,
             "split_seed": split_seed,
+            "unreadable": unreadable,
+            "names": names,
         }
-        self.drawing = dict(drawing or {})
-        for key in self.drawing:
-            if key not in DRAWING_KEYS:
-                raise ConfigError(
-                    f"data.drawing.{key}: no such key; expected one of {', '.join(DRAWING_KEYS)}"
-                )
+        self.drawing = drawing or Drawing()
         self.form, self.path = name, path
         self.batch_size, self.eval_batch_size = batch_size, eval_batch_size
-        self.fraction, self.train_on, self.steps_per_epoch = fraction, train_on, steps_per_epoch
+        self.fraction, self.eval_fraction = fraction, eval_fraction
+        self.train_on, self.steps_per_epoch = train_on, steps_per_epoch
         self.exclude, self.seed = list(exclude or []), seed
         self._faces: Faces | None = None
         self._tensors: tuple[Tensor, Tensor] | None = None
@@ -112,12 +109,18 @@ class FaceDataModule(pl.LightningDataModule):
         """All faces of the source, memory-mapped; read on first use."""
         if self._faces is None:
             self._faces = self._load(self.image_size)
+            for note in self._faces.notes:
+                say_once(f"{self._faces.name}: {note}")
+            if left_out := len(self._faces.unreadable):
+                say_once(
+                    f"{self._faces.name}: {left_out:,} pictures cannot be read and are left out; "
+                    "a run lists them in unreadable.txt"
+                )
         return self._faces
 
     def _load(self, image_size: int) -> Faces:
         if self.form == "synthetic":
-            options = {"image_size": image_size, **self.drawing}
-            return synthetic_faces(cache_dir=self.source["cache_dir"], **options)
+            return synthetic_faces(image_size=image_size, cache_dir=self.source["cache_dir"], **self.drawing)
         return load_faces(self.form, self.path, **(self.source | {"image_size": image_size}))
 
     def _compared_images(self) -> np.ndarray:
@@ -147,11 +150,33 @@ class FaceDataModule(pl.LightningDataModule):
             compared = self._compared_images() if "nearly_leaked" in self.exclude else None
             excluded = exclusion_mask(faces, self.exclude, self.training_splits, compared)
             chosen = chosen[~excluded[chosen]]
-        if self.fraction < 1:
-            chosen = stratified_fraction(chosen, faces.labels, self.fraction, self.source["split_seed"])
+        chosen = self.subset(chosen, self.fraction)
         if len(chosen) == 0:
             raise ConfigError(f"data.fraction={self.fraction}, data.exclude={self.exclude}: no face is left")
         return chosen
+
+    @cached_property
+    def val_indices(self) -> np.ndarray:
+        """Positions of the faces that are validated on, int64 ``[M]``, in the order of the source.
+
+        Raises
+        ------
+        ConfigError
+            There are none.
+        """
+        chosen = self.faces.indices("val")
+        if self.train_on == "train" and not len(chosen):
+            raise ConfigError(
+                f"data.val_fraction={self.source['val_fraction']}: the data have no validation split; expected a share "
+                "above 0 of the training faces, or data.train_on=train_val to train without validation"
+            )
+        return self.subset(chosen, self.eval_fraction)
+
+    def subset(self, chosen: np.ndarray, share: float) -> np.ndarray:
+        """Return a share of faces by their positions, drawn over the classes by ``split_seed``, ascending."""
+        if share >= 1 or not len(chosen):
+            return chosen
+        return stratified_fraction(chosen, self.faces.labels, share, self.source["split_seed"])
 
     @property
     def num_classes(self) -> int:
@@ -226,11 +251,24 @@ class FaceDataModule(pl.LightningDataModule):
 
     def val_dataloader(self) -> BatchLoader | list[BatchLoader]:
         """Return the validation batches in the order of the source; none when they are trained on."""
-        return [] if self.train_on == "train_val" else self._loader(self.faces.indices("val"), train=False)
+        if self.train_on == "train_val":
+            return []
+        limit = self.trainer.limit_val_batches if self.trainer is not None else 1.0
+        return self._loader(self._first_of_all_classes(self.val_indices, limit), train=False)
 
     def test_dataloader(self) -> BatchLoader:
         """Return the test batches in the order of the source."""
-        return self._loader(self.faces.indices("test"), train=False)
+        limit = self.trainer.limit_test_batches if self.trainer is not None else 1.0
+        return self._loader(self._first_of_all_classes(self.faces.indices("test"), limit), train=False)
+
+    def _first_of_all_classes(self, chosen: np.ndarray, limit: float) -> np.ndarray:
+        """Put faces of all classes into the first batches, to which the trainer limits the evaluation."""
+        if limit == 1.0 and isinstance(limit, float):
+            return chosen
+        batches = limit if isinstance(limit, int) else int(-(-len(chosen) // self.eval_batch_size) * limit)
+        first = self.subset(chosen, max(1, batches) * self.eval_batch_size / max(1, len(chosen)))
+        mixed = np.random.default_rng(self.source["split_seed"]).permutation(first)
+        return np.concatenate([mixed, np.setdiff1d(chosen, first)])
 
     def split_dataloader(self, split: str) -> BatchLoader:
         """Return the batches of ``train``, ``val`` or ``test`` in the order of the source."""

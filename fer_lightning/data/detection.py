@@ -1,28 +1,40 @@
-"""What a path holds, told by looking at it: a table, a folder of classes, or a zip of one of them."""
+"""What a path holds, told by looking at it: a table, a folder of classes, or an archive of one of them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from fer_lightning.data.archives import ZipMembers, archive_opener
+from fer_lightning.data.class_folders import inner_root
 from fer_lightning.data.csv_reader import header_columns, is_fer_header, read_fer_csv
 from fer_lightning.data.decode import resize_grey
 from fer_lightning.data.faces import RawFaces
 from fer_lightning.data.fingerprint import file_fingerprint, folder_fingerprint, zip_fingerprint
-from fer_lightning.data.folder_reader import is_fer_folder, read_fer_folder
+from fer_lightning.data.folder_reader import read_fer_folder
 from fer_lightning.data.image_folder import read_image_folder
-from fer_lightning.data.members import READ_ERRORS, FolderMembers, Members, ZipMembers
+from fer_lightning.data.members import READ_ERRORS, FolderMembers, Members, legible
 from fer_lightning.data.splits import Splitting
 from fer_lightning.errors import DataError
 
 _FER_FORMS = (
     "fer2013.csv, icml_face_data.csv or train.csv, a folder with train/<class>/ and test/<class>/, "
-    "or a zip with one of these"
+    "or a zip or tar with one of these"
 )
-_FOLDER_FORMS = "a folder, or a zip of one, with <class>/* or {train,val,test}/<class>/*"
+_FOLDER_FORMS = "a folder, or a zip or tar of one, with <class>/* or {train,val,test}/<class>/*"
 _HEAD_BYTES = 4096
 _CONTROL = set(range(32)) - set(b"\t\r\n")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How faces are read: their size in pixels, how they are split, and options of folders of pictures."""
+
+    size: int
+    splitting: Splitting
+    unreadable: str = "refuse"
+    names: str | None = None
 
 
 @dataclass(frozen=True)
@@ -36,12 +48,12 @@ class Source:
     fingerprint
         Gives the source's fingerprint, quickly.
     read
-        Reads the faces: ``read(path, image_size, splitting)``.
+        Reads the faces.
     """
 
     path: Path
     fingerprint: Callable[[Path], str]
-    read: Callable[[Path, int, Splitting], RawFaces]
+    read: Callable[[Path, Reading], RawFaces]
 
 
 def find_fer_source(path: Path) -> Source:
@@ -55,14 +67,16 @@ def find_fer_source(path: Path) -> Source:
     if path.is_dir():
         files = [file for file in (*path.glob("*"), *path.glob("*/*")) if file.is_file()]
         tables = {str(file): (_head(file), file.stat().st_size) for file in files}
-        table = _best_table(tables)
+        table, note = _best_table(tables)
         if table is not None:
-            return Source(Path(table), file_fingerprint, _read_table)
-        return Source(path, folder_fingerprint, _read_fer_folder)
-    head = _head(path)
-    if head.startswith(b"PK"):
-        return Source(path, zip_fingerprint, _read_fer_zip)
-    if not set(head) & _CONTROL:
+            return Source(Path(table), file_fingerprint, lambda place, how: _read_table(place, how, note))
+        return Source(
+            path, folder_fingerprint, lambda place, how: _read_fer_members(FolderMembers(place), how)
+        )
+    opener = archive_opener(path)
+    if opener is not None:
+        return Source(path, _fingerprint_of(opener), lambda place, how: _read_fer_archive(opener(place), how))
+    if not set(_head(path)) & _CONTROL:
         return Source(path, file_fingerprint, _read_table)
     raise DataError(f"{path}: not a form of FER2013 that is understood; expected {_FER_FORMS}")
 
@@ -73,13 +87,14 @@ def find_image_source(path: Path) -> Source:
     Raises
     ------
     DataError
-        If the path is neither a folder nor a zip.
+        If the path is neither a folder nor an archive.
     """
     if path.is_dir():
-        return Source(path, folder_fingerprint, _read_image_folder)
-    if _head(path).startswith(b"PK"):
-        return Source(path, zip_fingerprint, _read_image_zip)
-    raise DataError(f"{path}: not a folder of pictures; expected {_FOLDER_FORMS}")
+        return Source(path, folder_fingerprint, lambda place, how: _read_pictures(FolderMembers(place), how))
+    opener = archive_opener(path)
+    if opener is None:
+        raise DataError(f"{path}: not a folder of pictures; expected {_FOLDER_FORMS}")
+    return Source(path, _fingerprint_of(opener), lambda place, how: _read_pictures(opener(place), how))
 
 
 def _head(path: Path) -> bytes:
@@ -87,57 +102,71 @@ def _head(path: Path) -> bytes:
         return file.read(_HEAD_BYTES)
 
 
-def _best_table(files: dict[str, tuple[bytes, int]]) -> str | None:
-    """Choose the table of faces among files, name: (head, size). One with Usage is best, then the largest."""
-    ranked = []
+def _best_table(files: Mapping[str, tuple[bytes, int]]) -> tuple[str | None, str]:
+    """Choose the table of faces among files, name: (head, size). One with Usage is best, then the largest.
+
+    Returns
+    -------
+    tuple
+        Its name, and a note on tables that are not read; None where there is no table of faces.
+    """
+    ranked, unlabelled = [], []
     for name, (head, size) in files.items():
         header = head.split(b"\n")[0]
+        columns = [column.lower() for column in header_columns(header)] if b"\0" not in header else []
         if is_fer_header(header):
-            ranked.append(("usage" not in [column.lower() for column in header_columns(header)], -size, name))
-    return min(ranked)[2] if ranked else None
+            ranked.append(("usage" not in columns, -size, name))
+        elif "pixels" in columns:
+            unlabelled.append(f"{Path(name).name} (no column emotion)")
+    if not ranked:
+        return None, ""
+    without_usage, _, best = min(ranked)
+    left = [Path(name).name for _, _, name in sorted(ranked)[1:]] + unlabelled if without_usage else []
+    return best, f"{Path(best).name} is read; {', '.join(left)} beside it is not" if left else ""
 
 
-def _read_table(path: Path, size: int, splitting: Splitting) -> RawFaces:
+def _read_table(path: Path, how: Reading, note: str = "") -> RawFaces:
     with path.open("rb") as file:
-        raw = read_fer_csv(file, str(path), splitting)
-    return replace(raw, images=resize_grey(raw.images, size))
+        raw = read_fer_csv(file, str(path), how.splitting)
+    return _finished(raw, how, note)
 
 
-def _read_fer_folder(path: Path, size: int, splitting: Splitting) -> RawFaces:
-    return _read_fer_members(FolderMembers(path), size, splitting)
+def _finished(raw: RawFaces, how: Reading, note: str) -> RawFaces:
+    return replace(
+        raw, images=resize_grey(raw.images, how.size), notes=(note, *raw.notes) if note else raw.notes
+    )
 
 
-def _read_fer_zip(path: Path, size: int, splitting: Splitting) -> RawFaces:
-    members = ZipMembers(path)
+def _fingerprint_of(opener: Callable[[Path], Members]) -> Callable[[Path], str]:
+    return zip_fingerprint if opener is ZipMembers else file_fingerprint
+
+
+def _read_fer_archive(members: Members, how: Reading) -> RawFaces:
     files = {
-        name: (members.head(name, _HEAD_BYTES), members.size(name))
+        name: (members.read(name, _HEAD_BYTES), members.size(name))
         for name in members.files
         if name.count("/") < 2
     }
-    table = _best_table(files)
+    table, note = _best_table(files)
     if table is None:
-        return _read_fer_members(members, size, splitting)
+        return _read_fer_members(members, how)
     try:
         with members.open(table) as file:
-            raw = read_fer_csv(file, members.where(table), splitting)
+            raw = read_fer_csv(file, members.where(table), how.splitting)
     except READ_ERRORS as error:
         raise DataError(f"{members.where(table)}: cannot be read ({error})") from error
-    return replace(raw, images=resize_grey(raw.images, size))
+    return _finished(raw, how, note)
 
 
-def _read_fer_members(members: Members, size: int, splitting: Splitting) -> RawFaces:
-    if is_fer_folder(members):
-        return read_fer_folder(members, size, splitting)
-    found = [*members.folders_in(""), *members.files_in("")]
+def _read_fer_members(members: Members, how: Reading) -> RawFaces:
+    if members.folders_in(inner_root(members)):
+        return read_fer_folder(members, how.size, how.splitting, unreadable=how.unreadable)
+    found = [legible(name) for name in (*members.folders_in(""), *members.files_in(""))]
     shown = ", ".join(found[:5]) + (", …" if len(found) > 5 else "") if found else "nothing"
     raise DataError(
         f"{members.path}: not a form of FER2013 that is understood; found {shown}; expected {_FER_FORMS}"
     )
 
 
-def _read_image_folder(path: Path, size: int, splitting: Splitting) -> RawFaces:
-    return read_image_folder(FolderMembers(path), size, splitting)
-
-
-def _read_image_zip(path: Path, size: int, splitting: Splitting) -> RawFaces:
-    return read_image_folder(ZipMembers(path), size, splitting)
+def _read_pictures(members: Members, how: Reading) -> RawFaces:
+    return read_image_folder(members, how.size, how.splitting, unreadable=how.unreadable, names=how.names)

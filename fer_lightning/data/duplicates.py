@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from hashlib import blake2b
+from typing import Literal
 
 import numpy as np
 
+from fer_lightning.config.values import checked
 from fer_lightning.data.faces import SPLITS, Faces
 from fer_lightning.data.near_copies import has_near_copy
-from fer_lightning.errors import ConfigError
 
-EXCLUSIONS = ("leaked", "duplicates", "conflicting", "blank", "nearly_leaked")
+Exclusion = Literal["leaked", "duplicates", "conflicting", "blank", "nearly_leaked"]
 """What `data.exclude` may name."""
 
 
@@ -73,9 +74,10 @@ def has_training_copy(faces: Faces, training: np.ndarray | None = None) -> np.nd
     return copies_among(pixel_groups(faces.images), among)
 
 
+@checked("data.")
 def exclusion_mask(
     faces: Faces,
-    kinds: Sequence[str],
+    exclude: Sequence[Exclusion],
     training_splits: Sequence[str] = ("train",),
     compared: np.ndarray | None = None,
 ) -> np.ndarray:
@@ -87,7 +89,7 @@ def exclusion_mask(
     ----------
     faces
         All faces of a source.
-    kinds
+    exclude
         Any of ``leaked`` (exact copies of a face outside the training splits), ``duplicates`` (all but the
         first of the copies within training), ``conflicting`` (copies within training under different labels,
         all of them), ``blank`` (one grey level only) and ``nearly_leaked`` (near copies of a face outside the
@@ -97,29 +99,21 @@ def exclusion_mask(
     compared
         uint8 [N, H, W]: the faces at the size at which near copies are told (`near_copies.NEAR_SIZE`); None takes
         them as they are.
-
-    Raises
-    ------
-    ConfigError
-        If a kind is unknown.
     """
-    for kind in kinds:
-        if kind not in EXCLUSIONS:
-            raise ConfigError(f"data.exclude names {kind!r}; expected any of {', '.join(EXCLUSIONS)}")
     excluded = np.zeros(len(faces), bool)
-    if not kinds:
+    if not exclude:
         return excluded
     training = np.isin(faces.splits, [SPLITS.index(split) for split in training_splits])
     groups = pixel_groups(faces.images)
-    if "leaked" in kinds:
+    if "leaked" in exclude:
         excluded |= copies_among(groups, ~training)
-    if "duplicates" in kinds:
+    if "duplicates" in exclude:
         excluded |= repeats_among(groups, training)
-    if "conflicting" in kinds:
+    if "conflicting" in exclude:
         excluded |= conflicting_among(groups, faces.labels, training)
-    if "blank" in kinds:
+    if "blank" in exclude:
         excluded |= is_blank(faces.images)
-    if "nearly_leaked" in kinds:
+    if "nearly_leaked" in exclude:
         excluded |= copies_among(groups, ~training)  # a blank face correlates with none, its copy neither
         images = faces.images if compared is None else compared
         excluded[training] |= has_near_copy(images[training], images[~training])

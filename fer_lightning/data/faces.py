@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 import numpy as np
 
-SPLITS = ("train", "val", "test")
+Split = Literal["train", "val", "test"]
+SPLITS: tuple[str, ...] = get_args(Split)
 """The three splits; in FER2013 they are called Training, PublicTest and PrivateTest."""
 
 FER_CLASSES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
@@ -33,6 +35,10 @@ class RawFaces:
         ``fer2013``, ``synthetic``, or the folder's name.
     synthetic
         True when the faces were drawn and not photographed.
+    notes
+        What a person may want to know of how the faces were read; said whenever they are used.
+    unreadable
+        The pictures that were left out, and why.
 
     Raises
     ------
@@ -47,6 +53,8 @@ class RawFaces:
     class_names: tuple[str, ...]
     name: str
     synthetic: bool = False
+    notes: tuple[str, ...] = ()
+    unreadable: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.images.dtype != np.uint8 or self.images.ndim != 3:
@@ -84,6 +92,10 @@ class Faces:
         ``fer2013``, ``synthetic``, or the folder's name.
     synthetic
         True when the faces were drawn and not photographed.
+    notes
+        What a person may want to know of how the faces were read.
+    unreadable
+        The pictures that were left out, and why.
     """
 
     images: np.ndarray
@@ -94,6 +106,8 @@ class Faces:
     fingerprint: str
     name: str
     synthetic: bool
+    notes: tuple[str, ...] = ()
+    unreadable: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from fer_lightning.data.members import is_system_file
+from fer_lightning.data.system_files import is_system_file
 from fer_lightning.errors import DataError
 
 _SAMPLED_BLOCKS = 64

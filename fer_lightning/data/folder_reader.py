@@ -1,85 +1,94 @@
-"""Kaggle's folder form of FER2013: ``{train,test}/<class>/*.jpg``, in a folder or a zip."""
+"""FER2013 as Kaggle's folders: ``{train,test}/<class>/*.jpg``, in a folder or an archive."""
 
 from __future__ import annotations
 
 from pathlib import PurePosixPath
 
-import numpy as np
-
-from fer_lightning.data.decode import read_grey
+from fer_lightning.data.class_folders import ClassFolder, find_class_folders, split_of
+from fer_lightning.data.expressions import fer_class
 from fer_lightning.data.faces import FER_CLASSES, RawFaces
-from fer_lightning.data.members import Members, check_class_folder, inner_root
-from fer_lightning.data.splits import TEST, TRAIN, VAL, Splitting
+from fer_lightning.data.file_labels import Labelled
+from fer_lightning.data.image_folder import Listing, check_class_folder, read_listing
+from fer_lightning.data.members import Members, legible
+from fer_lightning.data.splits import TEST, VAL, Splitting
 from fer_lightning.errors import DataError
 
-_FOLDERS = frozenset({"train", "test"})
-_TEST_PREFIXES = {"PublicTest": VAL, "PrivateTest": TEST}
+_PREFIXES = ("Training_", "PublicTest_", "PrivateTest_")
 
 
-def is_fer_folder(members: Members) -> bool:
-    """Say whether the top level, wrapping folders aside, has folders `train` and `test`."""
-    root = inner_root(members, _FOLDERS)
-    return {name.lower() for name in members.folders_in(root)} >= _FOLDERS
+def read_fer_folder(
+    members: Members, size: int, splitting: Splitting, *, unreadable: str = "refuse"
+) -> RawFaces:
+    """Read FER2013 in one of Kaggle's folder forms; the classes may be spelled in other ways.
 
-
-def read_fer_folder(members: Members, size: int, splitting: Splitting) -> RawFaces:
-    """Read FER2013 in Kaggle's folder form.
-
-    Kaggle put PublicTest and PrivateTest together in ``test/``; the prefix of each file's name tells them
-    apart.
+    One of them has PublicTest and PrivateTest together in ``test/``, and the prefix of each file's name tells them
+    apart. Where no file has such a prefix all of ``test/`` is the test split.
 
     Parameters
     ----------
     members
-        The folder's or the zip's files.
+        The folder's or the archive's files.
     size
         Height and width of the images, in pixels.
     splitting
-        Used only where there are no PublicTest files.
+        Used where there are no validation files.
+    unreadable
+        ``refuse`` pictures that cannot be read, or ``skip`` them.
 
     Returns
     -------
     RawFaces
-        In the order of the files' paths; ids are the files' names without ending, e.g. ``Training_10118481``.
+        In the order of the files' paths; ids are the files' names without ending, e.g. ``Training_10118481``, or their
+        paths where the files are called otherwise.
 
     Raises
     ------
     DataError
-        If a class folder's name is unknown, a test file has no split prefix, a class is empty, or a file is
+        If a class folder's name is unknown, some test files have no split prefix, a class is empty, or a file is
         broken.
     """
-    root = inner_root(members, _FOLDERS)
-    names: list[str] = []
-    places: list[tuple[int, int]] = []
-    for top in members.folders_in(root):
-        if top.lower() not in _FOLDERS:
-            raise DataError(
-                f"{members.where(root + top)}: unexpected folder {top!r}; expected only train and test"
-            )
-        for folder in members.folders_in(f"{root}{top}/"):
-            inside = check_class_folder(members, f"{root}{top}/{folder}/")
-            label = _label(members, f"{root}{top}/{folder}", folder)
-            names += inside
-            places += [(_split(members, top, name), label) for name in inside]
-    splits, labels = np.array(places, np.int64).reshape(-1, 2).T
-    splits = splitting.complete(str(members.path), splits.astype(np.uint8), labels, FER_CLASSES)
-    ids = np.array([PurePosixPath(name).stem for name in names], dtype=np.str_)
-    return RawFaces(read_grey(members, names, size), labels, splits, ids, FER_CLASSES, "fer2013")
+    notes: list[str] = []
+    pictures: list[Labelled] = []
+    for place in find_class_folders(members, notes):
+        label = _label(members, place)
+        pictures += [(name, label, place.split) for name in check_class_folder(members, place)]
+    pictures = _split_tests(members, pictures, notes)
+    ids = [PurePosixPath(name).stem for name, _, _ in pictures]
+    if not all(name.startswith(_PREFIXES) for name in ids):
+        ids = [legible(name) for name, _, _ in pictures]
+    listing = Listing(pictures, ids, FER_CLASSES, notes=notes)
+    return read_listing(members, listing, size, splitting, unreadable, "fer2013")
 
 
-def _label(members: Members, path: str, folder: str) -> int:
-    if folder.lower() not in FER_CLASSES:
-        raise DataError(f"{members.where(path)}: unknown class {folder!r}; expected {', '.join(FER_CLASSES)}")
-    return FER_CLASSES.index(folder.lower())
-
-
-def _split(members: Members, top: str, name: str) -> int:
-    if top.lower() == "train":
-        return TRAIN
-    prefix = PurePosixPath(name).name.split("_")[0]
-    if prefix not in _TEST_PREFIXES:
+def _label(members: Members, place: ClassFolder) -> str:
+    label = fer_class(place.class_name)
+    if label is None:
         raise DataError(
-            f"{members.where(name)}: expected a name that begins with PublicTest_ or PrivateTest_, "
-            "by which FER2013's test files are split; for faces of your own use data=image_folder"
+            f"{members.where(place.prefix.rstrip('/'))}: unknown class {place.class_name!r}; expected "
+            f"{', '.join(FER_CLASSES)}; data=image_folder reads any classes"
         )
-    return _TEST_PREFIXES[prefix]
+    return FER_CLASSES[label]
+
+
+def _split_tests(members: Members, pictures: list[Labelled], notes: list[str]) -> list[Labelled]:
+    """Tell PublicTest (val) from PrivateTest (test) by the files' names."""
+    found = {
+        name: split_of(prefix) if "Test" in (prefix := PurePosixPath(name).name.split("_")[0]) else None
+        for name, _, split in pictures
+        if split == TEST
+    }
+    if any(split == VAL for _, _, split in pictures) and not any(found.values()):
+        return pictures
+    if found and not any(found.values()):
+        notes.append(
+            f"the {len(found):,} files in test do not say which are PublicTest and which PrivateTest: all of them are "
+            "test faces, and accuracies are not those of FER2013's own splits"
+        )
+        return pictures
+    for name, split in found.items():
+        if split is None:
+            raise DataError(
+                f"{members.where(name)}: expected a name that begins with PublicTest_ or PrivateTest_, "
+                "by which FER2013's test files are split; for faces of your own use data=image_folder"
+            )
+    return [(name, label, found.get(name) or split) for name, label, split in pictures]

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
-from fer_lightning.data.decode import decode_grey
-from fer_lightning.data.image_folder import PICTURE_ENDINGS
-from fer_lightning.data.members import is_system_file
+from fer_lightning.data.class_folders import PICTURE_ENDINGS
+from fer_lightning.data.decode import decode_all
+from fer_lightning.data.members import legible
+from fer_lightning.data.system_files import is_system_file
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,16 +22,19 @@ class Pictures:
     Attributes
     ----------
     paths
-        The N files.
+        The N files, legible.
     images
         uint8 ``[N, size, size]``, grey levels 0–255.
     problems
         One line for each word or file that gave no picture: which, and why.
+    notes
+        What was done to pictures that a person may want to know.
     """
 
     paths: tuple[Path, ...]
     images: np.ndarray
     problems: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 def find_pictures(words: Iterable[str | Path]) -> tuple[list[Path], list[str]]:
@@ -82,20 +85,9 @@ def read_pictures(words: Iterable[str | Path], size: int) -> Pictures:
         Height and width to which the pictures are brought, in pixels.
     """
     files, problems = find_pictures(words)
-    paths, images = [], []
-    for file in files:
-        try:
-            images.append(decode_grey(file.read_bytes(), size))
-            paths.append(file)
-        except Exception as error:  # Pillow's decoders raise nearly every type for a broken file
-            problems.append(f"{file}: {_reason(error)}")
-    stacked = np.stack(images) if images else np.empty((0, size, size), np.uint8)
-    return Pictures(tuple(paths), stacked, tuple(problems))
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, Image.UnidentifiedImageError):
-        return "not an image"
-    if isinstance(error, OSError) and error.strerror:
-        return f"cannot be read ({error.strerror})"
-    return f"cannot be decoded ({' '.join(str(error).split()) or type(error).__name__})"
+    decoded = decode_all([str(file) for file in files], lambda number: files[number].read_bytes(), size)
+    names = [legible(str(file)) for file in files]
+    problems = [legible(problem) for problem in problems]
+    problems += [f"{names[number]}: {reason}" for number, reason in decoded.problems.items()]
+    paths = tuple(Path(names[number]) for number in decoded.kept)
+    return Pictures(paths, decoded.images, tuple(problems), decoded.notes)

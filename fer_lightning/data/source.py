@@ -5,26 +5,32 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
+from fer_lightning.config.values import Count, CountOrZero, ShareBelowOne, checked
 from fer_lightning.data.cache import cached
-from fer_lightning.data.detection import find_fer_source, find_image_source
+from fer_lightning.data.detection import Reading, find_fer_source, find_image_source
 from fer_lightning.data.faces import Faces, RawFaces
 from fer_lightning.data.fingerprint import digest
+from fer_lightning.data.members import legible
 from fer_lightning.data.splits import Splitting
-from fer_lightning.errors import ConfigError, DataError
+from fer_lightning.errors import DataError
 
 _FINDERS = {"fer2013": find_fer_source, "image_folder": find_image_source}
 
 
+@checked("data.")
 def load_faces(
-    name: str,
+    name: Literal["fer2013", "image_folder"],
     path: str | Path | None = None,
     *,
-    image_size: int = 48,
+    image_size: Count = 48,
     cache_dir: str | Path | None = None,
-    val_fraction: float = 0.15,
-    test_fraction: float = 0.15,
-    split_seed: int = 0,
+    val_fraction: ShareBelowOne = 0.15,
+    test_fraction: ShareBelowOne = 0.15,
+    split_seed: CountOrZero = 0,
+    unreadable: Literal["refuse", "skip"] = "refuse",
+    names: str | None = None,
 ) -> Faces:
     """Give the faces of a source, from the cache if they were read before and the source has not changed.
 
@@ -42,19 +48,18 @@ def load_faces(
         :func:`~fer_lightning.data.cache.default_cache_dir`.
     val_fraction, test_fraction, split_seed
         Of the stratified split, where the source has none of its own.
+    unreadable
+        ``refuse`` data with pictures that cannot be read, or ``skip`` these.
+    names
+        What the names of an ``image_folder``'s files say of person and class: see
+        :class:`~fer_lightning.data.file_labels.FileNames`.
 
     Raises
     ------
-    ConfigError
-        If an option is out of range.
     DataError
         If the data are missing or are not what was expected.
     """
-    if name not in _FINDERS:
-        raise ConfigError(f"data.name={name!r}: expected one of {', '.join(_FINDERS)}")
-    if image_size < 1:
-        raise ConfigError(f"data.image_size={image_size}: expected a whole number of at least 1")
-    splitting = Splitting(val_fraction, test_fraction, split_seed)
+    how = Reading(image_size, Splitting(val_fraction, test_fraction, split_seed), unreadable, names)
     if not path:
         raise DataError(f"data={name} needs data.path=…: the place of the faces on this machine")
     place = Path(path).expanduser()
@@ -65,11 +70,11 @@ def load_faces(
         fingerprint = source.fingerprint(source.path)
     # A folder's name is part of its faces, and so of the key; of FER2013 it says nothing.
     named = "" if name == "fer2013" else place.resolve().name
-    key = f"{name}-{digest(fingerprint, named, image_size, splitting)}"
+    key = f"{name}-{digest(fingerprint, named, how)}"
 
     def build() -> RawFaces:
         with _readable(place):
-            return source.read(source.path, image_size, splitting)
+            return source.read(source.path, how)
 
     return cached(key, build, cache_dir)
 
@@ -80,4 +85,6 @@ def _readable(place: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise DataError(f"{error.filename or place}: cannot be read ({error.strerror})") from error
+        raise DataError(
+            f"{legible(str(error.filename or place))}: cannot be read ({error.strerror})"
+        ) from error

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fer_lightning.config.values import CountOrZero, ShareBelowOne, check_fields
 from fer_lightning.data.faces import SPLITS
 from fer_lightning.errors import ConfigError, DataError
 
@@ -33,14 +34,12 @@ class Splitting:
         If the shares leave nothing to train on.
     """
 
-    val_fraction: float = 0.15
-    test_fraction: float = 0.15
-    seed: int = 0
+    val_fraction: ShareBelowOne = 0.15
+    test_fraction: ShareBelowOne = 0.15
+    seed: CountOrZero = 0
 
     def __post_init__(self) -> None:
-        for name, value in (("val_fraction", self.val_fraction), ("test_fraction", self.test_fraction)):
-            if not 0 <= value < 1:
-                raise ConfigError(f"data.{name}={value}: expected a share from 0 up to but not including 1")
+        check_fields(self, "data.")
         if self.val_fraction + self.test_fraction >= 1:
             raise ConfigError(
                 f"data.val_fraction={self.val_fraction} and data.test_fraction={self.test_fraction} leave "
@@ -48,7 +47,13 @@ class Splitting:
             )
 
     def complete(
-        self, where: str, splits: np.ndarray, labels: np.ndarray, class_names: Sequence[str]
+        self,
+        where: str,
+        splits: np.ndarray,
+        labels: np.ndarray,
+        class_names: Sequence[str],
+        persons: np.ndarray | None = None,
+        notes: list[str] | None = None,
     ) -> np.ndarray:
         """Give every face a split, take a validation split where there is none, and check the result.
 
@@ -63,6 +68,10 @@ class Splitting:
             uint8 [N], index into SPLITS, or UNSPLIT.
         labels
             int [N], index into `class_names`.
+        persons
+            str [N]: all faces of a person are dealt to one split.
+        notes
+            What was decided is added here.
 
         Returns
         -------
@@ -74,15 +83,70 @@ class Splitting:
             As :func:`check_classes`.
         """
         splits = splits.copy()
-        unsplit = np.flatnonzero(splits == UNSPLIT)
-        if len(unsplit):
-            fractions = (self.val_fraction, self.test_fraction)
-            splits[unsplit] = stratified_parts(labels[unsplit], fractions, self.seed)
-        elif not (splits == VAL).any():
-            train = np.flatnonzero(splits == TRAIN)
-            splits[train] = stratified_parts(labels[train], (self.val_fraction,), self.seed)
+        fractions: tuple[float, ...] = (self.val_fraction, self.test_fraction)
+        dealt = np.flatnonzero(splits == UNSPLIT)
+        if not len(dealt) and not (splits == VAL).any():
+            dealt, fractions = np.flatnonzero(splits == TRAIN), fractions[:1]
+        if len(dealt) and any(fractions):
+            if persons is None:
+                splits[dealt] = stratified_parts(labels[dealt], fractions, self.seed)
+            else:
+                splits[dealt] = grouped_parts(labels[dealt], persons[dealt], fractions, self.seed)
+            if notes is not None:
+                notes.append(self._note(splits, dealt, fractions, persons))
         check_classes(where, splits, labels, class_names)
         return splits
+
+    def _note(
+        self, splits: np.ndarray, dealt: np.ndarray, fractions: Sequence[float], persons: np.ndarray | None
+    ) -> str:
+        counts = ", ".join(f"{(splits == split).sum():,} {name}" for split, name in enumerate(SPLITS))
+        keys = ("data.val_fraction", "data.test_fraction")[: len(fractions)]
+        how = f"drawn over the classes ({', '.join((*keys, 'data.split_seed'))})"
+        if persons is not None:
+            how = f"drawn by person, {len(np.unique(persons[dealt]))} of them ({', '.join((*keys, 'data.split_seed'))})"
+        if len(fractions) > 1:
+            return f"the data have no splits: {counts} faces, {how}"
+        return f"the data have no validation split: {(splits == VAL).sum():,} of {len(dealt):,} training faces, {how}"
+
+
+def grouped_parts(
+    labels: np.ndarray, groups: np.ndarray, fractions: Sequence[float], seed: int
+) -> np.ndarray:
+    """Deal groups of faces to parts as a whole, each class in the same proportions as nearly as that allows.
+
+    The largest group comes first, groups of one size in an order by the seed, and each goes where it brings the counts
+    of all classes nearest to the shares.
+
+    Parameters
+    ----------
+    labels
+        int [N].
+    groups
+        [N], the group of each face.
+    fractions, seed
+        As in :func:`stratified_parts`.
+
+    Returns
+    -------
+    int64 [N], the number of each face's part.
+    """
+    _, labels = np.unique(labels, return_inverse=True)
+    names, groups = np.unique(groups, return_inverse=True)
+    counts = np.zeros((len(names), labels.max(initial=-1) + 1))
+    np.add.at(counts, (groups, labels), 1)
+    shares = np.array([1 - sum(fractions), *fractions])
+    wanted = shares[:, None] * counts.sum(axis=0)
+    have, part = np.zeros_like(wanted), np.zeros(len(names), np.int64)
+    order = np.random.default_rng(seed).permutation(len(names))
+    for group in order[np.argsort(-counts[order].sum(axis=1), kind="stable")]:
+        # The part whose distance from what it should have shrinks most, in units of that.
+        gain = (((wanted - have) ** 2 - (wanted - have - counts[group]) ** 2) / np.maximum(wanted, 1)).sum(
+            axis=1
+        )
+        part[group] = np.where(shares > 0, gain, -np.inf).argmax()
+        have[part[group]] += counts[group]
+    return part[groups]
 
 
 def stratified_parts(labels: np.ndarray, fractions: Sequence[float], seed: int) -> np.ndarray:

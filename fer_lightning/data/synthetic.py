@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Integral, Real
 from pathlib import Path
+from typing import Annotated, TypedDict
 
 import numpy as np
+from pydantic import Field
 
+from fer_lightning.config.values import CountOrZero, Share, checked
 from fer_lightning.data.cache import cached
 from fer_lightning.data.faces import FER_CLASSES, SPLITS, Faces, RawFaces
 from fer_lightning.data.fingerprint import digest
@@ -15,7 +17,6 @@ from fer_lightning.data.synthetic_camera import photograph
 from fer_lightning.data.synthetic_drawing import render
 from fer_lightning.data.synthetic_expressions import draw_expressions
 from fer_lightning.data.synthetic_traits import draw_people
-from fer_lightning.errors import ConfigError
 
 DRAWING_VERSION = (
     1  # to be raised with every change of the pixels, so that no old cache is taken for new faces
@@ -31,18 +32,32 @@ SHARES: dict[str, float] = {
     "surprise": 0.12,
     "neutral": 0.16,
 }
-SMALLEST_SPLIT = 20  # with fewer faces a class can be missing
-SMALLEST_IMAGE = 16
 CHUNK = 32  # faces drawn at a time: their arrays stay in the processor's cache
+MOST_FACES = 10_000_000
+FaceCount = Annotated[int, Field(ge=20, le=MOST_FACES)]  # with fewer faces a class can be missing
+ImageSize = Annotated[int, Field(ge=16, le=1024)]
+Noise = Annotated[float, Field(ge=0, le=10)]
 
 
+class Drawing(TypedDict, total=False):
+    """What may be asked of the data set beside its image size: see `draw_data_set`."""
+
+    n_train: FaceCount
+    n_val: FaceCount
+    n_test: FaceCount
+    seed: CountOrZero
+    ambiguous: Share
+    noise: Noise
+
+
+@checked("data.drawing.")
 def draw_faces(
-    n: int,
+    n: Annotated[int, Field(ge=1, le=MOST_FACES)],
     seed: int | Sequence[int],
     *,
-    image_size: int = 48,
-    ambiguous: float = 0.1,
-    noise: float = 1.0,
+    image_size: ImageSize = 48,
+    ambiguous: Share = 0.1,
+    noise: Noise = 1.0,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Draw faces with the seven expressions of FER2013.
 
@@ -68,16 +83,7 @@ def draw_faces(
     -------
     tuple
         Images, uint8 [n, S, S], and labels, int64 [n].
-
-    Raises
-    ------
-    ConfigError
-        When a value is out of its range.
     """
-    _check("n", n, 1, 10_000_000)
-    _check("image_size", image_size, SMALLEST_IMAGE, 1024)
-    _check("ambiguous", ambiguous, 0, 1, Real)
-    _check("noise", noise, 0, 10, Real)
     generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed)))
     labels = generator.permutation(_labels_by_share(n))
     traits = draw_expressions(generator, labels, ambiguous) | draw_people(generator, n)
@@ -92,27 +98,19 @@ def draw_faces(
     return images, labels
 
 
+@checked("data.drawing.")
 def draw_data_set(
-    n_train: int = 1500,
-    n_val: int = 500,
-    n_test: int = 500,
+    n_train: FaceCount = 1500,
+    n_val: FaceCount = 500,
+    n_test: FaceCount = 500,
     *,
-    seed: int = 0,
-    image_size: int = 48,
-    ambiguous: float = 0.1,
-    noise: float = 1.0,
+    seed: CountOrZero = 0,
+    image_size: ImageSize = 48,
+    ambiguous: Share = 0.1,
+    noise: Noise = 1.0,
 ) -> RawFaces:
-    """Draw the three splits, each from its own random numbers, so that none depends on another's size.
-
-    Raises
-    ------
-    ConfigError
-        When a value is out of its range, or a split has fewer than 20 faces.
-    """
+    """Draw the three splits, each from its own random numbers, so that none depends on another's size."""
     counts = {"train": n_train, "val": n_val, "test": n_test}
-    _check("seed", seed, 0, 2**63)
-    for split, count in counts.items():
-        _check(f"n_{split}", count, SMALLEST_SPLIT, 10_000_000)
     drawn = [
         draw_faces(counts[split], (seed, number), image_size=image_size, ambiguous=ambiguous, noise=noise)
         for number, split in enumerate(SPLITS)
@@ -130,14 +128,14 @@ def draw_data_set(
 
 
 def synthetic_faces(
-    n_train: int = 1500,
-    n_val: int = 500,
-    n_test: int = 500,
+    n_train: FaceCount = 1500,
+    n_val: FaceCount = 500,
+    n_test: FaceCount = 500,
     *,
-    seed: int = 0,
-    image_size: int = 48,
-    ambiguous: float = 0.1,
-    noise: float = 1.0,
+    seed: CountOrZero = 0,
+    image_size: ImageSize = 48,
+    ambiguous: Share = 0.1,
+    noise: Noise = 1.0,
     cache_dir: str | Path | None = None,
 ) -> Faces:
     """Open the drawn data set from the cache; draw it first where it is not there. See `draw_data_set`."""
@@ -158,9 +156,3 @@ def _labels_by_share(n: int) -> np.ndarray:
     fullest = np.argsort(counts - exact, kind="stable")
     counts[fullest[: n - counts.sum()]] += 1
     return np.repeat(np.arange(len(FER_CLASSES), dtype=np.int64), counts)
-
-
-def _check(name: str, value: float, low: float, high: float, kind: type = Integral) -> None:
-    if isinstance(value, bool) or not isinstance(value, kind) or not low <= value <= high:
-        expected = "whole number" if kind is Integral else "number"
-        raise ConfigError(f"data.drawing.{name}={value!r}: expected a {expected} from {low} to {high}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -11,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from fer_lightning.config.values import Count, Positive, checked
 from fer_lightning.errors import ConfigError
 from fer_lightning.explain.ascent import MID_GREY, Climb, Objective, measure
 from fer_lightning.explain.layers import activation_of
@@ -64,21 +64,22 @@ class Ascent:
         return self.images[:, top:bottom, left:right]
 
 
+@checked()
 def gradient_ascent(
     model: nn.Module,
     layer: str,
-    image_size: int,
+    image_size: Count,
     *,
     filters: Sequence[int] | None = None,
     objective: Objective = "map",
-    steps: int = 40,
-    lr: float = 8.0,
-    contrast: float = 64.0,
+    steps: Count = 40,
+    lr: Positive = 8.0,
+    contrast: Positive = 64.0,
     smooth: float = 0.7,
     jitter: int = 0,
     seed: int = 0,
     faces: Tensor | None = None,
-    batch_size: int = 64,
+    batch_size: Count = 64,
 ) -> Ascent:
     """Find for each filter the image that drives it most (Erhan et al. 2009), many filters a pass.
 
@@ -121,7 +122,7 @@ def gradient_ascent(
     ConfigError
         The layer or a filter does not exist, or an option is out of range.
     """
-    _check(image_size, objective, steps, lr, contrast, smooth, jitter, batch_size)
+    _check(image_size, objective, smooth, jitter)
     module = pre_activation(model, layer)
     device = next(model.parameters()).device
     with undisturbed(model):
@@ -172,24 +173,7 @@ def _box(touched: np.ndarray) -> tuple[int, int, int, int]:
     return (int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1)
 
 
-def _check(
-    image_size: int,
-    objective: str,
-    steps: int,
-    lr: float,
-    contrast: float,
-    smooth: float,
-    jitter: int,
-    batch_size: int,
-) -> None:
-    if objective not in ("map", "unit"):
-        raise ConfigError(f"objective={objective}: expected map or unit")
-    for name, value in (("image_size", image_size), ("steps", steps), ("batch_size", batch_size)):
-        if value < 1:
-            raise ConfigError(f"{name}={value}: expected a whole number of at least 1")
-    for name, number in (("lr", lr), ("contrast", contrast)):
-        if not 0 < number < math.inf:
-            raise ConfigError(f"{name}={number}: expected a number of grey levels above 0")
+def _check(image_size: int, objective: str, smooth: float, jitter: int) -> None:
     if not 0 <= smooth < image_size:
         raise ConfigError(f"smooth={smooth}: expected pixels, from 0 to below the image's {image_size}")
     if not 0 <= jitter < image_size or (jitter and objective == "unit"):

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Annotated, Final
 
 import numpy as np
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
+from fer_lightning.config.values import Count, NotNegative, Positive, ShareBelowOne, checked
 from fer_lightning.data.affine import AffineParameters, warp
 from fer_lightning.data.normalization import GREY_MAX
 from fer_lightning.errors import ConfigError
@@ -51,19 +53,20 @@ class ClassImages:
     guided: bool
 
 
+@checked()
 def class_images(
     model: nn.Module,
-    image_size: int,
+    image_size: Count,
     *,
-    seeds: Sequence[int] = (0, 1, 2),
+    seeds: Annotated[Sequence[int], Field(min_length=1)] = (0, 1, 2),
     regularised: bool = True,
     start: Tensor | None = None,
-    steps: int = 200,
-    lr: float = 0.03,
-    jitter: float = 3.0,
-    rotation: float = 8.0,
-    scale: float = 0.08,
-    tv: float = 60.0,
+    steps: Count = 200,
+    lr: Positive = 0.03,
+    jitter: NotNegative = 3.0,
+    rotation: Annotated[float, Field(ge=0, lt=180)] = 8.0,
+    scale: ShareBelowOne = 0.08,
+    tv: NotNegative = 60.0,
 ) -> ClassImages:
     """Maximise every class's logit over images, all classes and seeds in one batch.
 
@@ -97,7 +100,8 @@ def class_images(
     ConfigError
         An option is out of range, or ``start`` does not fit.
     """
-    _check(image_size, seeds, steps, lr, jitter, rotation, scale, tv)
+    if jitter >= image_size:
+        raise ConfigError(f"jitter={jitter}: expected pixels, below the image's {image_size}")
     device = next(model.parameters()).device
     with undisturbed(model):
         with torch.no_grad():
@@ -189,28 +193,3 @@ class _Warps:
         right, down, angle, size = ((2 * drawn - 1) * self.ranges).to(self.device).unbind(dim=1)
         none = torch.zeros_like(angle)
         return AffineParameters(angle, none, 1 + size, 1 + size, right, down, none.bool())
-
-
-def _check(
-    image_size: int,
-    seeds: Sequence[int],
-    steps: int,
-    lr: float,
-    jitter: float,
-    rotation: float,
-    scale: float,
-    tv: float,
-) -> None:
-    for name, value in (("image_size", image_size), ("steps", steps), ("number of seeds", len(seeds))):
-        if value < 1:
-            raise ConfigError(f"{name}={value}: expected a whole number of at least 1")
-    if not 0 < lr < math.inf:
-        raise ConfigError(f"lr={lr}: expected a number above 0")
-    for name, number, limit in (
-        ("jitter", jitter, image_size),
-        ("rotation", rotation, 180),
-        ("scale", scale, 1),
-        ("tv", tv, math.inf),
-    ):
-        if not 0 <= number < limit:
-            raise ConfigError(f"{name}={number}: expected a number from 0 to below {limit}")

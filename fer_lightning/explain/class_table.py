@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from statsmodels.stats.proportion import proportion_confint
 
-from fer_lightning.errors import ConfigError
+from fer_lightning.config.values import Share, checked
 from fer_lightning.runs.confusion_counts import Confusion
 
 WEAK = 0.6  # a class with a recall under 60 % is named as weak
@@ -43,21 +43,15 @@ class ClassRow:
     weak: bool
 
 
-def class_table(matrix: Confusion, threshold: float = WEAK) -> list[ClassRow]:
+@checked()
+def class_table(matrix: Confusion, threshold: Share = WEAK) -> list[ClassRow]:
     """Say of each class its recall, what it is most often taken for, and whether it is weak.
 
     Parameters
     ----------
     threshold
         Recall in [0, 1] under which a class is weak.
-
-    Raises
-    ------
-    ConfigError
-        The threshold is no share.
     """
-    if not 0 <= threshold <= 1:
-        raise ConfigError(f"threshold={threshold}: expected a share between 0 and 1")
     rows = []
     for index, name in enumerate(matrix.class_names):
         wrong = matrix.counts[index].copy()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
-from fer_lightning.errors import ConfigError
+from fer_lightning.config.values import Count, checked
 from fer_lightning.runs.confusion_counts import Confusion
 
 
@@ -30,7 +31,10 @@ class ConfusedPair:
         return self.count + self.back_count
 
 
-def confused_pairs(matrix: Confusion, limit: int = 6, by: str = "count") -> list[ConfusedPair]:
+@checked()
+def confused_pairs(
+    matrix: Confusion, limit: Count = 6, by: Literal["count", "rate"] = "count"
+) -> list[ConfusedPair]:
     """Return the pairs of classes that are confused most, in both directions together; never a pair of zeros.
 
     Parameters
@@ -40,16 +44,7 @@ def confused_pairs(matrix: Confusion, limit: int = 6, by: str = "count") -> list
     by
         ``count``: most faces first; ``rate``: largest sum of both directions' rates first, which brings a
         rare class forward.
-
-    Raises
-    ------
-    ConfigError
-        ``by`` is neither, or ``limit`` is under 1.
     """
-    if by not in ("count", "rate"):
-        raise ConfigError(f"by={by}: expected count or rate")
-    if limit < 1:
-        raise ConfigError(f"limit={limit}: expected at least 1")
     rates, pairs = np.nan_to_num(matrix.rates), []
     for i in range(len(matrix.class_names)):
         for j in range(i + 1, len(matrix.class_names)):

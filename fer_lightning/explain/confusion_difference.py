@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import norm
 
-from fer_lightning.errors import ConfigError, DataError
+from fer_lightning.config.values import OpenShare, checked
+from fer_lightning.errors import DataError
 from fer_lightning.runs.confusion_counts import Confusion, confusion
 from fer_lightning.runs.predictions import Predictions
 
@@ -45,8 +46,9 @@ class ConfusionDifference:
         return np.asarray((self.low > 0) | (self.high < 0))
 
 
+@checked()
 def confusion_difference(
-    first: Predictions, second: Predictions, confidence: float = 0.95
+    first: Predictions, second: Predictions, confidence: OpenShare = 0.95
 ) -> ConfusionDifference:
     """Compare what two classifiers take for what.
 
@@ -66,8 +68,6 @@ def confusion_difference(
     Agresti & Min (2005), https://doi.org/10.1002/sim.1781 (matched); Agresti & Caffo (2000),
     https://doi.org/10.1080/00031305.2000.10474560 (independent).
     """
-    if not 0 < confidence < 1:
-        raise ConfigError(f"confidence={confidence}: expected a number between 0 and 1")
     one, other = confusion(first), confusion(second)
     if one.class_names != other.class_names:
         raise DataError(

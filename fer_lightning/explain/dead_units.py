@@ -9,6 +9,7 @@ from types import TracebackType
 import torch
 from torch import Tensor, nn
 
+from fer_lightning.config.values import NotNegative, Share, checked
 from fer_lightning.errors import ConfigError
 from fer_lightning.explain.undisturbed import undisturbed
 
@@ -87,9 +88,8 @@ class UnitWatch:
         The model has no such layer, or ``tolerance`` is negative.
     """
 
-    def __init__(self, model: nn.Module, tolerance: float = TOLERANCE) -> None:
-        if not tolerance >= 0:
-            raise ConfigError(f"tolerance={tolerance}: expected a number of at least 0")
+    @checked()
+    def __init__(self, model: nn.Module, tolerance: NotNegative = TOLERANCE) -> None:
         self.tolerance = tolerance
         self._layers = {name: each for name, each in model.named_modules() if isinstance(each, ACTIVATIONS)}
         if not self._layers:
@@ -101,7 +101,7 @@ class UnitWatch:
     def __enter__(self) -> UnitWatch:
         """Begin to watch."""
         for name, layer in self._layers.items():
-            self._handles.append(layer.register_forward_hook(self._keep(name)))
+            self._handles.append(layer.register_forward_hook(self.hook_for(name)))
         return self
 
     def __exit__(
@@ -112,7 +112,9 @@ class UnitWatch:
             handle.remove()
         self._handles.clear()
 
-    def _keep(self, name: str):  # type: ignore[no-untyped-def]
+    def hook_for(self, name: str):  # type: ignore[no-untyped-def]
+        """Return the hook that keeps a layer's largest and smallest outputs."""
+
         def hook(module: nn.Module, inputs: object, output: Tensor) -> None:
             low, high = _extremes(output.detach())
             if name in self._extremes:
@@ -197,16 +199,9 @@ def dead_share(layers: Sequence[LayerUnits]) -> float:
     return sum(layer.dead_units for layer in layers) / sum(layer.units for layer in layers)
 
 
-def dead_alert(layers: Sequence[LayerUnits], threshold: float = ALERT) -> str:
-    """Return one sentence that names the layers with a share of dead or constant units above ``threshold``, or nothing.
-
-    Raises
-    ------
-    ConfigError
-        The threshold is no share.
-    """
-    if not 0 <= threshold <= 1:
-        raise ConfigError(f"threshold={threshold}: expected a share between 0 and 1")
+@checked()
+def dead_alert(layers: Sequence[LayerUnits], threshold: Share = ALERT) -> str:
+    """Return one sentence on the layers with a share of dead or constant units above ``threshold``, or nothing."""
     bad = [layer for layer in layers if max(layer.dead, layer.constant) > threshold]
     if not bad:
         return ""

@@ -6,6 +6,7 @@ import numpy as np
 from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.spatial.distance import squareform
 
+from fer_lightning.config.values import ShareAboveZero, checked
 from fer_lightning.errors import ConfigError
 
 FLAT = 1e-6  # deviation under which a pattern is one even grey, which repeats nothing
@@ -61,8 +62,9 @@ def similarities(patterns: np.ndarray, *, shift: int = 1, ignore_sign: bool = Fa
     return np.clip(best, -1.0, 1.0)
 
 
+@checked()
 def repeated_filters(
-    patterns: np.ndarray, *, threshold: float = 0.8, shift: int = 1, ignore_sign: bool = False
+    patterns: np.ndarray, *, threshold: ShareAboveZero = 0.8, shift: int = 1, ignore_sign: bool = False
 ) -> list[list[int]]:
     """Group the filters that repeat one another; filters that repeat none are left out.
 
@@ -80,14 +82,7 @@ def repeated_filters(
     -------
     list
         Groups of at least two positions in ``patterns``, each ascending, the largest group first.
-
-    Raises
-    ------
-    ConfigError
-        An option is out of range.
     """
-    if not 0 < threshold <= 1:
-        raise ConfigError(f"threshold={threshold}: expected a correlation above 0 and at most 1")
     alike = similarities(patterns, shift=shift, ignore_sign=ignore_sign)
     if len(alike) < 2:
         return []

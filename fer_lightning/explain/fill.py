@@ -3,37 +3,23 @@
 from __future__ import annotations
 
 import math
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
+from pydantic import Field
 from torch import Tensor
 from torch.nn.functional import conv2d, pad
 
+from fer_lightning.config.values import checked
 from fer_lightning.errors import ConfigError
 
-FILLS = ("mean", "blur", "black")
 BLUR_SHARE = 0.1  # standard deviation of the blur in image widths: features go, the head's shape stays
-Fill = str | float | np.ndarray
-
-
-def check_fill(key: str, fill: Fill) -> None:
-    """Refuse what :func:`filled` cannot take; ``key`` is named in the message.
-
-    Raises
-    ------
-    ConfigError
-        It is no known name, no grey level and no image.
-    """
-    if isinstance(fill, np.ndarray) and fill.ndim == 2:
-        return
-    if isinstance(fill, (int, float)) and not isinstance(fill, bool) and 0 <= fill <= 255:
-        return
-    if isinstance(fill, str) and fill in FILLS:
-        return
-    shown = f"an array of shape {fill.shape}" if isinstance(fill, np.ndarray) else fill
-    raise ConfigError(
-        f"{key}={shown}: expected {', '.join(FILLS)}, a grey level from 0 to 255, or an image [H, W]"
-    )
+NamedFill = Literal["mean", "blur", "black"]
+Fill = Annotated[
+    NamedFill | Annotated[float, Field(ge=0, le=255)] | np.ndarray,
+    Field(description="mean, blur, black, a grey level from 0 to 255, or an image [H, W]"),
+]
 
 
 def fill_words(fill: Fill) -> str:
@@ -45,6 +31,7 @@ def fill_words(fill: Fill) -> str:
     )
 
 
+@checked()
 def filled(images: Tensor, fill: Fill) -> Tensor:
     """Return the images with every pixel taken away, float ``[N, 1, H, W]``, grey levels 0–255.
 
@@ -61,7 +48,6 @@ def filled(images: Tensor, fill: Fill) -> Tensor:
     ConfigError
         The fill is not known, or an image of another size.
     """
-    check_fill("fill", fill)
     if isinstance(fill, np.ndarray):
         if fill.shape != tuple(images.shape[2:]):
             raise ConfigError(f"fill: an image of shape {fill.shape} for faces of {tuple(images.shape[2:])}")

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
+from pydantic import Field
 from scipy.stats import spearmanr
 from skimage.segmentation import slic
 from torch import Tensor, nn
 
-from fer_lightning.errors import ConfigError, DataError
-from fer_lightning.explain.fill import Fill, check_fill, fill_words, filled
+from fer_lightning.config.values import Count, CountOrZero, NotNegative, Positive, checked
+from fer_lightning.errors import DataError
+from fer_lightning.explain.fill import Fill, fill_words, filled
 from fer_lightning.explain.undisturbed import undisturbed
 
-TARGETS = ("probability", "logit")
+Target = Literal["probability", "logit"]
+Several = Annotated[int, Field(ge=2)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,39 +85,21 @@ class Lime:
         Of the coverings.
     batch_size
         Pictures in one pass.
-
-    Raises
-    ------
-    ConfigError
-        An option is out of range.
     """
 
+    @checked("lime.")
     def __init__(
         self,
-        superpixels: int = 40,
-        compactness: float = 0.1,
-        samples_per_superpixel: int = 30,
+        superpixels: Several = 40,
+        compactness: Positive = 0.1,
+        samples_per_superpixel: Several = 30,
         fill: Fill = "mean",
-        target: str = "probability",
-        ridge: float = 1.0,
-        kernel_width: float = 0.25,
-        seed: int = 0,
-        batch_size: int = 128,
+        target: Target = "probability",
+        ridge: NotNegative = 1.0,
+        kernel_width: Positive = 0.25,
+        seed: CountOrZero = 0,
+        batch_size: Count = 128,
     ) -> None:
-        check_fill("lime.fill", fill)
-        if target not in TARGETS:
-            raise ConfigError(f"lime.target={target}: expected {' or '.join(TARGETS)}")
-        for key, count, least in (
-            ("superpixels", superpixels, 2),
-            ("samples_per_superpixel", samples_per_superpixel, 2),
-        ):
-            if isinstance(count, bool) or not isinstance(count, int) or count < least:
-                raise ConfigError(f"lime.{key}={count}: expected a whole number of at least {least}")
-        for key, value in (("compactness", compactness), ("kernel_width", kernel_width)):
-            if not value > 0:
-                raise ConfigError(f"lime.{key}={value}: expected a number above 0")
-        if not ridge >= 0:
-            raise ConfigError(f"lime.ridge={ridge}: expected a number of at least 0")
         self.superpixels, self.compactness = superpixels, compactness
         self.samples_per_superpixel, self.fill, self.target = samples_per_superpixel, fill, target
         self.ridge, self.kernel_width, self.seed, self.batch_size = ridge, kernel_width, seed, batch_size

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from scipy.special import log_softmax
 
+from fer_lightning.config.values import checked
 from fer_lightning.errors import ConfigError
 from fer_lightning.runs.confusion_counts import class_names_of
 from fer_lightning.runs.predictions import Predictions
@@ -36,13 +38,14 @@ class Mistake:
     probabilities: np.ndarray
 
 
+@checked()
 def mistakes(
     predictions: Predictions,
     limit: int = 12,
     *,
     label: str | None = None,
     predicted: str | None = None,
-    order: str = "worst",
+    order: Literal["worst", "random"] = "worst",
     seed: int = 0,
 ) -> list[Mistake]:
     """Return misclassified faces; those with a logit that is not a number are left out.
@@ -63,8 +66,6 @@ def mistakes(
         There is no such class or order.
     """
     names = class_names_of(predictions)
-    if order not in ("worst", "random"):
-        raise ConfigError(f"order={order}: expected worst or random")
     log_probabilities = log_softmax(predictions.logits.astype(np.float64), axis=1)
     best = predictions.logits.argmax(axis=1)
     chosen = (best != predictions.labels) & ~np.isnan(predictions.logits).any(axis=1)

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Annotated, Literal
 
 import numpy as np
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
-from fer_lightning.errors import ConfigError, DataError
-from fer_lightning.explain.fill import Fill, check_fill, fill_words, filled
+from fer_lightning.config.values import Count, CountOrZero, OpenShare, checked
+from fer_lightning.errors import DataError
+from fer_lightning.explain.fill import Fill, fill_words, filled
 from fer_lightning.explain.region_effects import RegionEffects, region_effects
 from fer_lightning.explain.regions import SIZE, Regions
 from fer_lightning.explain.trust.randomization import redrawn, weighted_layers
 from fer_lightning.explain.undisturbed import undisturbed
 
-MEASURES = ("probability", "accuracy")
+Measure = Literal["probability", "accuracy"]
 _PLACES = 64  # places from which each face's control boxes are drawn
 
 
@@ -52,35 +55,23 @@ class RegionOcclusion:
         Of the places, the untrained weights and the bootstrap.
     batch_size
         Pictures in one pass.
-
-    Raises
-    ------
-    ConfigError
-        An option is out of range.
     """
 
+    @checked("regions.")
     def __init__(
         self,
         boxes: Mapping[str, Sequence[Sequence[int]]] | None = None,
-        size: int = SIZE,
+        size: Count = SIZE,
         *,
         fill: Fill = "mean",
-        measure: str = "probability",
-        draws: int = 4,
-        confidence: float = 0.95,
-        resamples: int = 2000,
-        seed: int = 0,
-        batch_size: int = 128,
+        measure: Measure = "probability",
+        draws: Count = 4,
+        confidence: OpenShare = 0.95,
+        resamples: Annotated[int, Field(ge=100)] = 2000,
+        seed: CountOrZero = 0,
+        batch_size: Count = 128,
     ) -> None:
         self.regions = Regions(boxes, size)
-        check_fill("regions.fill", fill)
-        if measure not in MEASURES:
-            raise ConfigError(f"regions.measure={measure}: expected {' or '.join(MEASURES)}")
-        for key, value, least in (("draws", draws, 1), ("resamples", resamples, 100)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise ConfigError(f"regions.{key}={value}: expected a whole number of at least {least}")
-        if not 0 < confidence < 1:
-            raise ConfigError(f"regions.confidence={confidence}: expected a number between 0 and 1")
         self.fill, self.measure, self.draws = fill, measure, draws
         self.confidence, self.resamples, self.seed, self.batch_size = confidence, resamples, seed, batch_size
 

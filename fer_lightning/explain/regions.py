@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from fer_lightning.config.values import Count, checked
 from fer_lightning.errors import ConfigError
 
 SIZE = 48
@@ -37,9 +38,10 @@ class Regions:
         A box is empty or reaches beyond the picture; the message names it.
     """
 
-    def __init__(self, boxes: Mapping[str, Sequence[Sequence[int]]] | None = None, size: int = SIZE) -> None:
-        if isinstance(size, bool) or not isinstance(size, int) or size < 1:
-            raise ConfigError(f"regions.size={size}: expected a whole number of at least 1")
+    @checked("regions.")
+    def __init__(
+        self, boxes: Mapping[str, Sequence[Sequence[int]]] | None = None, size: Count = SIZE
+    ) -> None:
         self.size = size
         self.boxes = {
             str(name): [tuple(map(int, box)) for box in each] for name, each in (boxes or BOXES).items()

@@ -37,7 +37,8 @@ class Subject:
     epoch, best
         Number of the epoch that the weights are of, from 1, and whether it is the best one; for titles.
     predict
-        Returns the predictions; without it the whole split is predicted. Those of the split's first faces will do.
+        Returns the predictions, of all of the split's faces or of some, in their order; without it the whole split is
+        predicted.
     """
 
     def __init__(
@@ -116,8 +117,16 @@ class Subject:
 
     @cached_property
     def positions(self) -> np.ndarray:
-        """Where the split's faces lie among all faces, int64 ``[N]``."""
-        return self.datamodule.faces.indices(self.split)
+        """Where the split's faces, or those of them that are predicted, lie among all faces, int64 ``[N]``."""
+        faces = self.datamodule.faces
+        chosen = faces.indices(self.split)
+        ids = None if self._predict is None else self.predictions.ids
+        if ids is None or len(ids) == len(chosen):
+            return chosen
+        # FER2013 has files of one name in two classes.
+        wanted = set(zip(ids.tolist(), self.predictions.labels.tolist(), strict=True))
+        names = zip(faces.ids[chosen].tolist(), faces.labels[chosen].tolist(), strict=True)
+        return chosen[[name in wanted for name in names]]
 
     def rows_of(self, ids: Sequence[str]) -> np.ndarray:
         """Return the rows of faces in :attr:`predictions` by their ids, int64 ``[len(ids)]``.

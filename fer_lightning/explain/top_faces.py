@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from fer_lightning.errors import ConfigError, DataError
+from fer_lightning.config.values import Count, checked
+from fer_lightning.errors import DataError
 from fer_lightning.explain.layers import activation_of
 from fer_lightning.explain.pre_activation import as_maps, pre_activation, response
 from fer_lightning.explain.undisturbed import undisturbed
@@ -60,13 +61,14 @@ class TopFaces:
         return self.class_names[self.preferred[filter_number]]
 
 
+@checked()
 def top_faces(
     model: nn.Module,
     layer: str,
     batches: Iterable[tuple[Tensor, Tensor, Tensor]],
     class_names: Sequence[str],
     *,
-    count: int = 8,
+    count: Count = 8,
 ) -> TopFaces:
     """Find the faces that drive each filter most and the class it prefers, in one pass that keeps no maps.
 
@@ -91,8 +93,6 @@ def top_faces(
     DataError
         There are no faces.
     """
-    if count < 1:
-        raise ConfigError(f"count={count}: expected at least one face for each filter")
     module = pre_activation(model, layer)
     device = next(model.parameters()).device
     tally: _Tally | None = None

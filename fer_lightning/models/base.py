@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final, Unpack
 
 from torch import Tensor, nn
 
+from fer_lightning.config.values import checked
 from fer_lightning.errors import ConfigError
-from fer_lightning.models.activation import ACTIVATIONS, SLOPED, make_activation
+from fer_lightning.models.activation import SLOPED
 from fer_lightning.models.blocks import Blocks, sequential
 from fer_lightning.models.dropout import dropout_rates
-from fer_lightning.models.init import INITS, initialize
-from fer_lightning.models.norm import NORM_POSITIONS, NORMS
-from fer_lightning.models.options import Design, check_name, check_whole
+from fer_lightning.models.init import initialize
+from fer_lightning.models.options import Design, Options
 from fer_lightning.models.size import check_image_size
 
 IMAGE_SIZE: Final = 48
@@ -38,46 +38,29 @@ class FaceNet(nn.Module):
     features: nn.Sequential
     classifier: nn.Sequential
 
-    def __init__(
-        self,
-        design: Design,
-        *,
-        activation: str | None = None,
-        slope: float | None = None,
-        norm: str | None = None,
-        norm_position: str | None = None,
-        dropout: float | Sequence[float] | None = None,
-        dropout_scale: float = 1.0,
-        alpha_dropout: bool = False,
-        init: str | None = None,
-        image_size: int | None = None,
-        num_classes: int | None = None,
-    ) -> None:
+    @checked("model.")
+    def __init__(self, design: Design, **options: Unpack[Options]) -> None:
         super().__init__()
-        activation = design.activation if activation is None else activation
-        norm = design.norm if norm is None else norm
-        position = design.norm_position if norm_position is None else norm_position
-        self._init = "default" if init is None else init
-        check_name("model.activation", activation, ACTIVATIONS)
-        check_name("model.norm", norm, NORMS)
-        check_name("model.norm_position", position, NORM_POSITIONS)
-        check_name("model.init", self._init, INITS)
-        self.image_size = check_whole("model.image_size", IMAGE_SIZE if image_size is None else image_size, 1)
-        self.num_classes = check_whole(
-            "model.num_classes", NUM_CLASSES if num_classes is None else num_classes, 2
-        )
-        if not isinstance(alpha_dropout, bool):
-            raise ConfigError(f"model.alpha_dropout={alpha_dropout}: expected true or false")
+        chosen: dict[str, Any] = {name: value for name, value in options.items() if value is not None}
+        activation, slope = chosen.get("activation", design.activation), chosen.get("slope")
+        alpha_dropout = chosen.get("alpha_dropout", False)
+        self._init = chosen.get("init", "default")
+        self.image_size: int = chosen.get("image_size", IMAGE_SIZE)
+        self.num_classes: int = chosen.get("num_classes", NUM_CLASSES)
         if alpha_dropout and activation != "selu":
             raise ConfigError(f"model.alpha_dropout=true: needs model.activation=selu, not {activation}")
         if slope is not None and activation not in SLOPED:
             raise ConfigError(
                 f"model.slope={slope}: needs model.activation={' or '.join(SLOPED)}, not {activation}"
             )
-        slope = design.slope if slope is None else slope
-        make_activation(activation, slope)  # checks the slope before a layer is built
-        rates = dropout_rates(design.dropout, dropout, dropout_scale)
-        self.blocks = Blocks(activation, slope, norm, position, rates, alpha_dropout)
+        self.blocks = Blocks(
+            activation,
+            design.slope if slope is None else slope,
+            chosen.get("norm", design.norm),
+            chosen.get("norm_position", design.norm_position),
+            dropout_rates(design.dropout, chosen.get("dropout"), chosen.get("dropout_scale", 1.0)),
+            alpha_dropout,
+        )
 
     def assemble(self, features: nn.Sequential, classifier: nn.Sequential) -> None:
         """Keep the two halves of the network and draw the initial weights that the options ask for."""

@@ -11,6 +11,7 @@ from torch import nn
 from fer_lightning.models.activation import make_activation
 from fer_lightning.models.dropout import make_dropout
 from fer_lightning.models.norm import make_norm
+from fer_lightning.models.options import Activation, Norm, NormPosition
 
 
 def sequential(layers: Mapping[str, nn.Module]) -> nn.Sequential:
@@ -25,10 +26,10 @@ class Blocks:
     `dropout` gives the rate of each place by name. Each method returns layers by name, in order.
     """
 
-    activation: str
+    activation: Activation
     slope: float
-    norm: str
-    norm_position: str
+    norm: Norm
+    norm_position: NormPosition
     dropout: Mapping[str, float]
     alpha_dropout: bool = False
 

@@ -8,10 +8,10 @@ from typing import Final, Unpack
 
 from torch import nn
 
-from fer_lightning.models.activation import ACTIVATIONS
+from fer_lightning.config.values import checked
 from fer_lightning.models.base import FaceNet
 from fer_lightning.models.blocks import sequential
-from fer_lightning.models.options import Design, Options, check_name
+from fer_lightning.models.options import Activation, Design, Options
 
 DESIGN: Final = Design(
     activation="leaky_relu",
@@ -29,12 +29,15 @@ class _R3Net(FaceNet):
     """
 
     def __init__(
-        self, filters: Sequence[int], depth: int, dense_activation: str | None, **options: Unpack[Options]
+        self,
+        filters: Sequence[int],
+        depth: int,
+        dense_activation: Activation | None,
+        **options: Unpack[Options],
     ) -> None:
         super().__init__(DESIGN, **options)
         convolutions = self.blocks
         dense = convolutions.activation if dense_activation is None else dense_activation
-        check_name("model.dense_activation", dense, ACTIVATIONS)
         features: dict[str, nn.Module] = {}
         inputs = 1
         for block, channels in enumerate(filters, start=1):
@@ -70,7 +73,8 @@ class CNNDeep(_R3Net):
         See `Options`. Four dropout places: block1, block2, block3, dense1 (the last two with own rate 0).
     """
 
-    def __init__(self, *, dense_activation: str | None = "relu", **options: Unpack[Options]) -> None:
+    @checked("model.")
+    def __init__(self, *, dense_activation: Activation | None = "relu", **options: Unpack[Options]) -> None:
         super().__init__((32, 128, 512), 3, dense_activation, **options)
 
 
@@ -86,5 +90,6 @@ class CNNShallow(_R3Net):
         As `CNNDeep`.
     """
 
-    def __init__(self, *, dense_activation: str | None = "relu", **options: Unpack[Options]) -> None:
+    @checked("model.")
+    def __init__(self, *, dense_activation: Activation | None = "relu", **options: Unpack[Options]) -> None:
         super().__init__((64, 128, 512), 1, dense_activation, **options)

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, Unpack
+from typing import Annotated, Final, Unpack
 
 import torch
+from pydantic import Field
 from torch import nn
 
-from fer_lightning.errors import ConfigError
+from fer_lightning.config.values import Count, checked
 from fer_lightning.models.base import FaceNet
 from fer_lightning.models.blocks import sequential
 from fer_lightning.models.counting import count_parameters
 from fer_lightning.models.match import matched_widths
-from fer_lightning.models.options import Design, Options, check_whole
+from fer_lightning.models.options import Design, Options
 from fer_lightning.models.reference import packaged_model
 
+Widths = Annotated[Sequence[Count], Field(min_length=1)]
 WIDTHS: Final = (1024, 1024, 512, 256, 128)
 RATES: Final = (0.3, 0.3, 0.4, 0.5, 0.5)
 
@@ -42,12 +44,11 @@ class DNN(FaceNet):
         As `FaceNet`; also for widths that are no list of whole numbers, and for a match that cannot be met.
     """
 
+    @checked("model.")
     def __init__(
-        self, *, widths: Sequence[int] = WIDTHS, match: str | int | None = None, **options: Unpack[Options]
+        self, *, widths: Widths = WIDTHS, match: str | Count | None = None, **options: Unpack[Options]
     ) -> None:
-        if isinstance(widths, str) or not isinstance(widths, Sequence) or not widths:
-            raise ConfigError(f"model.widths={widths}: expected a list of whole numbers, such as [512, 256]")
-        widths = [check_whole("model.widths", width, 1) for width in widths]
+        widths = list(widths)
         rates = {f"dense{i + 1}": RATES[min(i, len(RATES) - 1)] for i in range(len(widths))}
         super().__init__(Design(activation="leaky_relu", slope=0.1, norm="none", dropout=rates), **options)
         self.widths = widths if match is None else self._matched(widths, match, options)
@@ -63,7 +64,7 @@ class DNN(FaceNet):
             model = packaged_model(match, image_size=self.image_size, num_classes=self.num_classes)
             target = count_parameters(model).total
         else:
-            target = check_whole("model.match", match, 1)
+            target = match
 
         def count(candidate: Sequence[int]) -> int:
             with torch.device("meta"):

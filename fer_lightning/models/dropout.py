@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 
 from torch import nn
@@ -27,10 +26,8 @@ def dropout_rates(
     Raises
     ------
     ConfigError
-        If a rate is outside [0, 1), a list has the wrong length, or `scale` has nothing to scale.
+        If a list has the wrong length, or `scale` has nothing to scale or brings a rate to 1.
     """
-    if isinstance(scale, bool) or not isinstance(scale, (int, float)) or not 0 <= scale < math.inf:
-        raise ConfigError(f"model.dropout_scale={scale}: expected a number of at least 0")
     if dropout is None:
         rates = {place: rate * scale for place, rate in own.items()}
         largest = max(rates.values(), default=0.0)
@@ -41,19 +38,13 @@ def dropout_rates(
         raise ConfigError(
             f"model.dropout_scale={scale}: scales the model's own rates, so it needs model.dropout=null"
         )
-    if isinstance(dropout, Sequence) and not isinstance(dropout, str):
+    if isinstance(dropout, Sequence):
         if len(dropout) != len(own):
             raise ConfigError(
                 f"model.dropout={list(dropout)}: expected {len(own)} rates, one for each of {', '.join(own)}"
             )
-        return {place: _check_rate(rate) for place, rate in zip(own, dropout, strict=True)}
-    return dict.fromkeys(own, _check_rate(dropout))
-
-
-def _check_rate(rate: object) -> float:
-    if isinstance(rate, bool) or not isinstance(rate, (int, float)) or not 0 <= rate < 1:
-        raise ConfigError(f"model.dropout={rate}: expected null, a rate in [0, 1), or a list of such rates")
-    return float(rate)
+        return {place: float(rate) for place, rate in zip(own, dropout, strict=True)}
+    return dict.fromkeys(own, float(dropout))
 
 
 def make_dropout(rate: float, *, alpha: bool = False) -> nn.Module | None:

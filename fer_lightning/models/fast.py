@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Sequence
-from typing import Final, Unpack
+from typing import Annotated, Final, Unpack
 
+from pydantic import Field
 from torch import Tensor, nn
 
+from fer_lightning.config.values import Count, CountOrZero, checked
 from fer_lightning.errors import ConfigError
 from fer_lightning.models.base import FaceNet
 from fer_lightning.models.blocks import sequential
-from fer_lightning.models.options import Design, Options, check_whole
+from fer_lightning.models.options import Design, Options
 
 WIDTHS: Final = (64, 128, 256)
 DESIGN: Final = Design(activation="relu", slope=0.1, norm="batch", dropout={"head": 0.2})
@@ -51,27 +53,21 @@ class Fast(FaceNet):
 
     any_size = True
 
+    @checked("model.")
     def __init__(
         self,
         *,
-        widths: Sequence[int] = WIDTHS,
-        depth: int | Sequence[int] = 1,
-        convolutions: int = 1,
+        widths: Annotated[Sequence[Count], Field(min_length=1)] = WIDTHS,
+        depth: CountOrZero | Sequence[CountOrZero] = 1,
+        convolutions: Count = 1,
         **options: Unpack[Options],
     ) -> None:
         super().__init__(DESIGN, **options)
-        if not widths:
-            raise ConfigError("model.widths=[]: expected at least one number of filters")
-        for number in widths:
-            check_whole("model.widths", number, 1)
         depths = [depth] * len(widths) if isinstance(depth, int) else list(depth)
         if len(depths) != len(widths):
             raise ConfigError(
                 f"model.depth={depths}: expected one number, or {len(widths)}, one for each stage"
             )
-        for number in depths:
-            check_whole("model.depth", number, 0)
-        check_whole("model.convolutions", convolutions, 1)
         features: dict[str, nn.Module] = {"stem": self._convolution(1, widths[0], kernel=5, stride=2)}
         inputs = widths[0]
         for number, (filters, blocks) in enumerate(zip(widths, depths, strict=True), start=1):

@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from torch import nn
 
-from fer_lightning.models.options import check_name
+from fer_lightning.config.values import checked
+from fer_lightning.models.options import Init
 
-INITS: Final = ("default", "he", "lecun", "glorot")
 
-
-def initialize(model: nn.Module, init: str, leak: float = 0.0) -> None:
+@checked("model.")
+def initialize(model: nn.Module, init: Init, leak: float = 0.0) -> None:
     """Draw the weights of every convolution and dense layer anew, in place; biases become 0.
 
     `default` leaves what torch drew. `he` is normal with variance 2 / ((1 + leak²) · fan-in) (He et al.
     2015), `lecun` normal with variance 1 / fan-in (what SELU's derivation assumes, Klambauer et al. 2017),
     `glorot` uniform within ±sqrt(6 / (fan-in + fan-out)) (Glorot & Bengio 2010; Keras's default). Random
     numbers come from torch's global generator.
-
-    Raises
-    ------
-    ConfigError
-        If `init` is unknown.
     """
-    check_name("model.init", init, INITS)
     if init == "default":
         return
     for module in model.modules():

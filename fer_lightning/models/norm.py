@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from torch import nn
 
-from fer_lightning.models.options import check_name
+from fer_lightning.config.values import checked
+from fer_lightning.models.options import Norm
 
-NORMS: Final = ("batch", "none", "group", "layer")
-NORM_POSITIONS: Final = ("before", "after")
 _MOST_GROUPS = 32
 _LEAST_CHANNELS = 16
 
@@ -25,8 +22,9 @@ def group_count(channels: int) -> int:
     return next(groups for groups in range(most, 0, -1) if channels % groups == 0)
 
 
-def make_norm(name: str, channels: int, *, maps: bool) -> nn.Module | None:
-    """Build the normalization called `name`; None for `none`.
+@checked("model.")
+def make_norm(norm: Norm, channels: int, *, maps: bool) -> nn.Module | None:
+    """Build the normalization called `norm`; None for `none`.
 
     Parameters
     ----------
@@ -35,17 +33,11 @@ def make_norm(name: str, channels: int, *, maps: bool) -> nn.Module | None:
 
     `layer` is taken over C, H and W of a feature map, with a scale and a shift for each channel
     (`GroupNorm(1, C)`), and over C of dense features.
-
-    Raises
-    ------
-    ConfigError
-        If `name` is unknown.
     """
-    check_name("model.norm", name, NORMS)
-    if name == "batch":
+    if norm == "batch":
         return nn.BatchNorm2d(channels) if maps else nn.BatchNorm1d(channels)
-    if name == "group":
+    if norm == "group":
         return nn.GroupNorm(group_count(channels), channels)
-    if name == "layer":
+    if norm == "layer":
         return nn.GroupNorm(1, channels) if maps else nn.LayerNorm(channels)
     return None

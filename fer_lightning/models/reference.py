@@ -9,7 +9,7 @@ from hydra.utils import get_class
 from omegaconf import OmegaConf
 from torch import nn
 
-from fer_lightning.models.options import check_name
+from fer_lightning.config.values import check_value, one_of
 
 
 def packaged_models() -> list[str]:
@@ -28,7 +28,7 @@ def packaged_model(name: str, *, image_size: int, num_classes: int) -> nn.Module
     ConfigError
         If there is no such model, or it does not fit the image size.
     """
-    check_name("model.match", name, packaged_models())
+    check_value(name, one_of(packaged_models()), "model.match")
     text = resources.files("fer_lightning.conf").joinpath("model", f"{name}.yaml").read_text(encoding="utf-8")
     options = OmegaConf.to_container(OmegaConf.create(text))
     if not isinstance(options, dict):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -115,7 +116,7 @@ def plot_confused_pairs(
     images: np.ndarray,
     *,
     examples: int = 3,
-    order: str = "worst",
+    order: Literal["worst", "random"] = "worst",
     title: str = "Most confused classes",
 ) -> Figure:
     """Draw for each pair of classes the faces of the one that were taken for the other, and the way back.

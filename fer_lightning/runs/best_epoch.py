@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from fer_lightning.errors import ConfigError
+from fer_lightning.config.values import Mode, checked
 
 
 class BestEpoch:
@@ -36,9 +36,8 @@ class BestEpoch:
     [False, True, False, True]
     """
 
-    def __init__(self, monitor: str = "val/acc", mode: str = "max") -> None:
-        if mode not in ("max", "min"):
-            raise ConfigError(f"mode={mode}: expected max or min")
+    @checked()
+    def __init__(self, monitor: str = "val/acc", mode: Mode = "max") -> None:
         self.monitor, self.sign = monitor, 1.0 if mode == "max" else -1.0
         self.score = -math.inf
 
@@ -54,7 +53,7 @@ class BestEpoch:
         return True
 
 
-def best_epoch(epochs: Iterable[Mapping[str, Any]], monitor: str, mode: str) -> Mapping[str, Any] | None:
+def best_epoch(epochs: Iterable[Mapping[str, Any]], monitor: str, mode: Mode) -> Mapping[str, Any] | None:
     """Return the metrics of the best of all epochs, given in their order; ``None`` where none is."""
     best, found = BestEpoch(monitor, mode), None
     for measured in epochs:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -54,17 +54,21 @@ def yaml_text(value: Any) -> str:
     libyaml writes it, which takes a tenth of the time of PyYAML's own writer.
     """
     return str(
-        yaml.dump(value, Dumper=_dumper(), default_flow_style=False, allow_unicode=True, sort_keys=False)
+        yaml.dump(value, Dumper=_Dumper, default_flow_style=False, allow_unicode=True, sort_keys=False)
     )
 
 
-@functools.cache
-def _dumper() -> Any:
-    from omegaconf._utils import get_omega_conf_dumper
+class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
+    """Quotes a text that a reader of YAML would take for something else."""
 
-    class Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
-        """Quotes a text that YAML or OmegaConf would take for something else."""
+    def ignore_aliases(self, data: Any) -> bool:
+        """Write what occurs twice twice."""
+        return True
 
-    Dumper.add_representer(str, get_omega_conf_dumper().str_representer)
-    Dumper.ignore_aliases = lambda *_: True
-    return Dumper
+
+# What PyYAML reads as text, but OmegaConf as a number and other readers as true or false; any tag but text's quotes it.
+_Dumper.add_implicit_resolver(
+    "tag:yaml.org,2002:null",
+    re.compile(r"[-+.0-9][0-9_.]*[eE][-+]?[0-9]+$|[yYnN]$"),
+    list("-+.0123456789yYnN"),
+)

@@ -4,26 +4,20 @@ from __future__ import annotations
 
 import zipfile
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, Literal
 
 import numpy as np
 
-from fer_lightning.errors import ConfigError, DataError
+from fer_lightning.errors import DataError
 from fer_lightning.runs.files import write_arrays
 
-WITHOUT: Final = {
+Judged = Literal["all", "no_copy", "no_near_copy"]
+WITHOUT: Final[dict[str, str]] = {
     "all": "",
     "no_copy": ", without faces that have a copy in training",
     "no_near_copy": ", without faces that have a copy or near copy in training",
 }
 """Faces that are judged, and what is said of them: all, those without an exact copy, or without a near one either."""
-
-
-def check_faces(faces: Any) -> str:
-    """Return ``faces`` if it is a key of :data:`WITHOUT`; raise ConfigError if not."""
-    if not isinstance(faces, str) or faces not in WITHOUT:
-        raise ConfigError(f"faces={faces}: expected one of {', '.join(WITHOUT)}")
-    return faces
 
 
 def write_copies(path: Path, copied: np.ndarray, nearly: np.ndarray) -> None:

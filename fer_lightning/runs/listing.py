@@ -7,7 +7,7 @@ import io
 import json
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal, get_args
 
 from fer_lightning.config.factors import FACTORS
 from fer_lightning.config.metric_table import shares_first, single_values
@@ -17,7 +17,8 @@ from fer_lightning.redact import redact
 from fer_lightning.runs.groups import DEVIATION
 from fer_lightning.runs.table import Row, columns
 
-FORMATS = ("table", "csv", "json")
+Format = Literal["table", "csv", "json"]
+FORMATS: tuple[Format, ...] = get_args(Format)
 WIDEST = 44
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import platform
+import shlex
 import subprocess
 import sys
 from importlib import metadata
@@ -25,6 +26,10 @@ PACKAGES = (
     "numpy",
     "fer-lightning",
 )
+
+
+typed_arguments: list[str] | None = None
+"""What was typed after the program's name, where Hydra is given it in other words."""
 
 
 def versions() -> dict[str, str]:
@@ -94,10 +99,9 @@ def _processor_name() -> str:
 
 def command_line() -> str:
     """Return the command that started this process, redacted, as a person would type it."""
-    # An experiment that is a sweep gets this by itself.
-    words = [word for word in sys.argv if word != "hydra.mode=MULTIRUN" or word in sys.orig_argv]
+    words = [sys.argv[0], *(sys.argv[1:] if typed_arguments is None else typed_arguments)]
     if words and words[0].endswith("__main__.py"):
         words[:1] = ["python", "-m", "fer_lightning"]
     elif words:
         words[0] = Path(words[0]).name
-    return redact_text(" ".join(f"'{word}'" if " " in word or "[" in word else word for word in words))
+    return redact_text(shlex.join(words))

@@ -19,6 +19,8 @@ from fer_lightning.runs.files import write_json
 from fer_lightning.runs.provenance import command_line, git_state, machine, versions
 from fer_lightning.runs.run import RECORD_FILE
 
+UNREADABLE_FILE = "unreadable.txt"  # one line for each picture that was left out, and why
+
 
 def describe_data(data: FaceDataModule) -> dict[str, Any]:
     """Return what identifies the faces: name, fingerprint, whether synthetic, and how many were used."""
@@ -29,6 +31,8 @@ def describe_data(data: FaceDataModule) -> dict[str, Any]:
         "fingerprint": faces.fingerprint,
         "faces": {split: len(faces.indices(split)) for split in SPLITS},
         "trained_on": len(data.train_indices),
+        "validated_on": len(data.val_indices) if data.train_on == "train" else 0,
+        "unreadable": len(faces.unreadable),
     }
 
 

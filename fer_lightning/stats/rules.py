@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import Field
 
 from fer_lightning.config.objective import Objective
-from fer_lightning.errors import ConfigError
+from fer_lightning.config.values import CountOrZero, OpenShare, Positive, check_fields
+
+MinSeeds = Annotated[int, Field(ge=2)]
 
 
 @dataclass(frozen=True)
@@ -15,42 +20,22 @@ class Rules:
     Attributes
     ----------
     confidence : of the intervals; 1 - confidence is the level of the verdicts after Holm's correction
-    min_seeds : fewer common seeds give "not enough seeds"
+    min_seeds : fewer common seeds give "not enough seeds"; one seed shows no spread
     smallest_effect : the difference that the question "how many seeds?" is asked for, in the metric's own unit; None
         for one point (0.01) of a share, and for no such question where the metric is no share
     power : the wanted chance of calling it
     n_resamples : of the hierarchical bootstrap that is shown for comparison; 0 leaves it out
-
-    Raises
-    ------
-    ConfigError
-        A value out of its range.
     """
 
-    confidence: float = 0.95
-    min_seeds: int = 3
-    smallest_effect: float | None = None
-    power: float = 0.8
-    n_resamples: int = 2000
+    confidence: OpenShare = 0.95
+    min_seeds: MinSeeds = 3
+    smallest_effect: Positive | None = None
+    power: OpenShare = 0.8
+    n_resamples: CountOrZero = 2000
 
     def __post_init__(self) -> None:
         """Refuse values that make no sense."""
-        for name in ("confidence", "power", "min_seeds", "smallest_effect", "n_resamples"):
-            value = getattr(self, name)
-            if name == "smallest_effect" and value is None:
-                continue
-            whole = name in ("min_seeds", "n_resamples")
-            if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)):
-                raise ConfigError(f"{name}={value}: expected a {'whole ' if whole else ''}number")
-        for name in ("confidence", "power"):
-            if not 0 < getattr(self, name) < 1:
-                raise ConfigError(f"{name}={getattr(self, name)}: expected a number between 0 and 1")
-        if self.min_seeds < 2:
-            raise ConfigError(f"min_seeds={self.min_seeds}: expected at least 2, one seed shows no spread")
-        if self.smallest_effect is not None and not self.smallest_effect > 0:
-            raise ConfigError(f"smallest_effect={self.smallest_effect}: expected a number above 0")
-        if self.n_resamples < 0:
-            raise ConfigError(f"n_resamples={self.n_resamples}: expected 0 or more")
+        check_fields(self)
 
     def smallest_of(self, objective: Objective) -> float | None:
         """The smallest effect of interest in an objective's own unit; None where nobody said it and none is natural."""

@@ -16,10 +16,11 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
 from fer_lightning.config.compose import VERSION_BASE, compose_config, describe_override_error, is_sweep
+from fer_lightning.config.flags import CommandLine
 from fer_lightning.config.schema import check_config
 from fer_lightning.errors import ConfigError, UserError
+from fer_lightning.runs import provenance
 from fer_lightning.sweeps.jobs.environment import Job
-from fer_lightning.sweeps.space.override import override
 from fer_lightning.training.build import build_data, check_parts
 
 
@@ -67,7 +68,7 @@ def _alternatives(overrides: Sequence[str]) -> list[list[str]]:
             parsed = parser.parse_override(word)
         except HydraException as error:
             raise ConfigError(f"{word}: cannot be read ({' '.join(str(error).split())})") from error
-        if parsed.is_hydra_override():
+        if parsed.is_hydra_override() and parsed.key_or_group != "hydra.searchpath":
             continue
         if not parsed.is_discrete_sweep():
             # A continuous range has no values to try beforehand.
@@ -81,7 +82,7 @@ def _alternatives(overrides: Sequence[str]) -> list[list[str]]:
     return [base, *others]
 
 
-def preflight(overrides: Sequence[str]) -> None:
+def preflight(line: CommandLine) -> None:
     """Check everything that the command will run before any of it runs, and prepare the data of a study.
 
     Raises
@@ -89,9 +90,9 @@ def preflight(overrides: Sequence[str]) -> None:
     UserError
         A key, a value, a combination or the data are not as expected.
     """
-    alternatives = _alternatives(overrides)
+    alternatives = _alternatives(line.overrides)
     for words in alternatives:
-        config = compose_config(words)
+        config = compose_config(words, line.config_name, line.config_path)
         check_config(config)
         check_parts(config)
     if config.get("ablation") or config.get("search_space") or len(alternatives) > 1:
@@ -99,28 +100,21 @@ def preflight(overrides: Sequence[str]) -> None:
         _ = build_data(config).faces
 
 
-def _with_mode(arguments: Sequence[str]) -> list[str]:
-    """Return the arguments with the mode that the chosen experiment sets.
+def _with_mode(line: CommandLine) -> list[str]:
+    """Return the arguments for Hydra, with the mode that the chosen experiment sets.
 
     Hydra 1.4 reads `hydra.mode` from the command line and the primary configuration only, and refuses it in an
     included file.
     """
-    words: list[str] = []
-    remaining = iter(arguments)
-    for word in remaining:
-        option, _, value = word.partition("=")
-        if option in ("--config-dir", "-cd"):
-            folder = os.path.abspath(value or next(remaining, ""))
-            words.append(override("hydra.searchpath", [f"file://{folder}"]))
-        elif word.startswith("-") or option == "hydra.mode":
-            return list(arguments)  # the mode is given, or nothing is to be run
-        else:
-            words.append(word)
-    return [*arguments, "hydra.mode=MULTIRUN"] if is_sweep(words) else list(arguments)
+    asked = [*line.flags, *line.words]
+    given = line.multirun or any(word.startswith("hydra.mode=") for word in line.words)
+    if line.runs and not given and is_sweep(line.overrides, line.config_name, line.config_path):
+        asked.append("hydra.mode=MULTIRUN")
+    return asked
 
 
-def run_experiment(arguments: Sequence[str]) -> int:
-    """Give ``arguments`` to Hydra and return the exit status.
+def run_experiment(line: CommandLine) -> int:
+    """Give what was typed to Hydra and return the exit status.
 
     Raises
     ------
@@ -130,10 +124,13 @@ def run_experiment(arguments: Sequence[str]) -> int:
     # Hydra would print a traceback and exit by itself; with this it leaves errors to us.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     os.environ.setdefault("MPLBACKEND", "Agg")
-    if not any(word.startswith("-") and word not in ("-m", "--multirun") for word in arguments):
-        preflight([word for word in arguments if not word.startswith("-")])
+    for word in line.words:
+        if "=" not in word and not word.startswith("~"):
+            raise ConfigError(f"{word}: expected key=value, such as seed=0, or a command first; see --help")
+    if line.runs:
+        preflight(line)
     program, before = sys.argv[0], sys.argv
-    sys.argv = [program, *_with_mode(arguments)]
+    sys.argv, provenance.typed_arguments = [program, *_with_mode(line)], line.typed
     try:
         job = _Job()
         hydra.main(config_path="pkg://fer_lightning.conf", config_name="config", **VERSION_BASE)(job)()
@@ -148,8 +145,8 @@ def run_experiment(arguments: Sequence[str]) -> int:
                 raise cause from None
             cause = cause.__cause__
         raise ConfigError(
-            describe_override_error(error, [word for word in arguments if "=" in word])
+            describe_override_error(error, [word for word in line.words if "=" in word])
         ) from error
     finally:
-        sys.argv = before
+        sys.argv, provenance.typed_arguments = before, None
     return 0

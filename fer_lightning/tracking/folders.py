@@ -40,9 +40,10 @@ class WandbFolders:
         """Set the variables."""
         _mine.update(name for name in self.variables if name not in os.environ)
         _open.append(self)
-        self._set()
+        self.set()
 
-    def _set(self) -> None:
+    def set(self) -> None:
+        """Set those of the variables that the user has not set."""
         os.environ.update({name: value for name, value in self.variables.items() if name in _mine})
 
     def leave(self) -> None:
@@ -55,7 +56,7 @@ class WandbFolders:
             return
         _open.remove(self)
         if _open:
-            _open[-1]._set()
+            _open[-1].set()
         else:
             for name in _mine:
                 os.environ.pop(name, None)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from fer_lightning.errors import ConfigError
+from fer_lightning.config.values import Count, NotNegative, Positive, ShareBelowOne, checked
 
 # A quintic that brings singular values from (0, 1] near 1 in a few rounds (Jordan et al. 2024).
 COEFFICIENTS: Final = (3.4445, -4.7750, 2.0315)
@@ -55,32 +55,19 @@ class Muon(Optimizer):
         Of everything else. A schedule moves both rates in proportion.
     weight_decay
         Of the other matrices; norms and biases have none.
-
-    Raises
-    ------
-    ConfigError
-        A value is out of its range.
     """
 
+    @checked("optimizer.")
     def __init__(
         self,
         params: Iterable[nn.Parameter],
         *,
-        lr: float = 0.05,
-        momentum: float = 0.9,
-        rounds: int = 3,
-        other_lr: float = 0.1,
-        weight_decay: float = 5e-4,
+        lr: Positive = 0.05,
+        momentum: ShareBelowOne = 0.9,
+        rounds: Count = 3,
+        other_lr: Positive = 0.1,
+        weight_decay: NotNegative = 5e-4,
     ) -> None:
-        for name, value in (("lr", lr), ("other_lr", other_lr)):
-            if not value > 0:
-                raise ConfigError(f"optimizer.{name}={value}: expected a number above 0")
-        if not 0 <= momentum < 1:
-            raise ConfigError(f"optimizer.momentum={momentum}: expected a number of at least 0 and below 1")
-        if rounds < 1:
-            raise ConfigError(f"optimizer.rounds={rounds}: expected a whole number of at least 1")
-        if not weight_decay >= 0:
-            raise ConfigError(f"optimizer.weight_decay={weight_decay}: expected a number of at least 0")
         kinds: dict[str, list[nn.Parameter]] = {"convolutions": [], "matrices": [], "vectors": []}
         for parameter in params:
             kinds[_kind(parameter)].append(parameter)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from fer_lightning.config.renamed import ADDED
 from fer_lightning.errors import ConfigError
 from fer_lightning.runs.code_fingerprint import in_words
 from fer_lightning.training.checkpoints import read_checkpoint
@@ -15,6 +16,7 @@ from fer_lightning.training.module import CHECKPOINT_KEY
 SAME = (
     *("model", "normalization", "augmentation", "loss", "optimizer", "scheduler", "callbacks.ema"),
     *("seed", "metric", "mode", "data.seed", "data.split_seed", "data.batch_size", "data.fraction"),
+    "data.eval_fraction",
     *("data.steps_per_epoch", "data.train_on", "data.exclude"),
     *("trainer.accumulate_grad_batches", "trainer.gradient_clip_val", "trainer.gradient_clip_algorithm"),
     *("trainer.limit_train_batches", "trainer.overfit_batches", "trainer.precision"),
@@ -112,7 +114,7 @@ def _value(config: Mapping[str, Any], key: str) -> Any:
     node: Any = config
     for name in key.split("."):
         node = (node or {}).get(name)
-    return node
+    return ADDED.get(key) if node is None else node
 
 
 def _require_same(path: Path, key: str, before: Any, now: Any) -> None:

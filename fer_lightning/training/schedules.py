@@ -8,7 +8,7 @@ from typing import Literal
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ConstantLR, LambdaLR, LRScheduler, OneCycleLR
 
-from fer_lightning.errors import ConfigError
+from fer_lightning.config.values import OpenShare, Positive, Share, checked
 
 
 def constant(optimizer: Optimizer, total_steps: int) -> LRScheduler:
@@ -16,10 +16,9 @@ def constant(optimizer: Optimizer, total_steps: int) -> LRScheduler:
     return ConstantLR(optimizer, factor=1.0, total_iters=0)
 
 
-def cosine(optimizer: Optimizer, total_steps: int, *, final_fraction: float = 0.0) -> LRScheduler:
+@checked("scheduler.")
+def cosine(optimizer: Optimizer, total_steps: int, *, final_fraction: Share = 0.0) -> LRScheduler:
     """Lower the learning rate along half a cosine to ``final_fraction`` of itself (Loshchilov & Hutter 2017)."""
-    if not 0 <= final_fraction <= 1:
-        raise ConfigError(f"scheduler.final_fraction={final_fraction}: expected a share from 0 to 1")
 
     def share(step: int) -> float:
         return final_fraction + (1 - final_fraction) * (1 + math.cos(math.pi * step / total_steps)) / 2
@@ -27,13 +26,14 @@ def cosine(optimizer: Optimizer, total_steps: int, *, final_fraction: float = 0.
     return LambdaLR(optimizer, share)
 
 
+@checked("scheduler.")
 def one_cycle(
     optimizer: Optimizer,
     total_steps: int,
     *,
-    warmup: float = 0.3,
-    initial_divisor: float = 25.0,
-    final_divisor: float = 1e4,
+    warmup: OpenShare = 0.3,
+    initial_divisor: Positive = 25.0,
+    final_divisor: Positive = 1e4,
     cycle_momentum: bool = False,
     anneal: Literal["cos", "linear"] = "cos",
 ) -> LRScheduler:
@@ -54,8 +54,6 @@ def one_cycle(
     anneal
         Along half a cosine or a straight line, up and down.
     """
-    if not 0 < warmup < 1:
-        raise ConfigError(f"scheduler.warmup={warmup}: expected a share between 0 and 1")
     return OneCycleLR(
         optimizer,
         max_lr=[float(group["lr"]) for group in optimizer.param_groups],

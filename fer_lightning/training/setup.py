@@ -15,10 +15,17 @@ from pytorch_lightning.loggers.logger import Logger
 from fer_lightning.config.schema import check_config
 from fer_lightning.data.datamodule import FaceDataModule
 from fer_lightning.models.counting import count_parameters
+from fer_lightning.redact import redact_text
 from fer_lightning.runs.code_fingerprint import code_fingerprint, find_targets
 from fer_lightning.runs.files import write_text, yaml_text
 from fer_lightning.runs.metrics_csv import MetricsCsv
-from fer_lightning.runs.record import RunRecord, describe_data, is_first_process, portable_config
+from fer_lightning.runs.record import (
+    UNREADABLE_FILE,
+    RunRecord,
+    describe_data,
+    is_first_process,
+    portable_config,
+)
 from fer_lightning.runs.run import Run
 from fer_lightning.sweeps.jobs.environment import Job
 from fer_lightning.sweeps.study.identity import FREE_KEYS
@@ -108,6 +115,10 @@ class RunSetup:
         self.folder.mkdir(parents=True, exist_ok=True)
         if is_first_process():
             write_text(self.folder / "config.yaml", yaml_text(self.stored["config"]))
+            if self.data.faces.unreadable:
+                write_text(
+                    self.folder / UNREADABLE_FILE, redact_text("\n".join(self.data.faces.unreadable) + "\n")
+                )
         parameters = count_parameters(self.module.model)
         return RunRecord(
             self.folder,

@@ -14,6 +14,7 @@ from omegaconf import DictConfig
 from fer_lightning.config.precision import warn_of_precision
 from fer_lightning.data.label import data_label
 from fer_lightning.errors import ConfigError
+from fer_lightning.messages import say_once
 from fer_lightning.models.counting import count_parameters
 from fer_lightning.runs.record import RunRecord, is_first_process
 from fer_lightning.signals import interruption_behind, stoppable
@@ -112,6 +113,12 @@ def _announce(setup: RunSetup) -> None:
         label = data_label(faces.name, faces.synthetic)
         model = f"{type(net).__name__}, {count_parameters(net).total:,} parameters"
         log.info("%s, on %s faces of %s", model, f"{len(data.train_indices):,}", label)
+    data = setup.data
+    if data.fraction < 1 == data.eval_fraction and data.train_on == "train":
+        say_once(
+            f"each validation is on all {len(data.val_indices):,} faces; data.eval_fraction={data.fraction} takes a "
+            "share of them too"
+        )
     precision = str(setup.config.trainer.get("precision") or "32-true")
     warn_of_precision(precision, setup.trainer.strategy.root_device)
 

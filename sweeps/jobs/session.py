@@ -25,6 +25,7 @@ from fer_lightning.signals import (
 )
 from fer_lightning.sweeps.jobs.environment import Job
 from fer_lightning.sweeps.jobs.task import keep_traceback
+from fer_lightning.sweeps.optuna_private import known
 from fer_lightning.sweeps.queue.heartbeat import Heartbeat
 from fer_lightning.sweeps.queue.lease import Lease, StudyHaltedError, TrialTakenError
 from fer_lightning.sweeps.queue.recovery import SPENT, seconds_since_start
@@ -72,7 +73,6 @@ class TrialSession:
         study.pruner = build_pruner(about.get("pruner"))
         self.study_id: str = about.get("id", "")
         self._objectives: list[str] = about.get("objectives") or ["value"]
-        self._storage = study._storage
         self._lease = Lease(job, self._storage)
         self.resumed = self._lease.take()
         self._trial = optuna.Trial(study, job.trial_id)
@@ -91,7 +91,7 @@ class TrialSession:
     @property
     def reported_steps(self) -> frozenset[int]:
         """Steps that were reported already, by this attempt or an earlier one."""
-        return frozenset(self._trial._cached_frozen_trial.intermediate_values)
+        return frozenset(known(self._trial).intermediate_values)
 
     def __enter__(self) -> TrialSession:
         self._around = ExitStack()

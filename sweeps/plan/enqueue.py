@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import optuna
-from optuna.trial import FrozenTrial, TrialState, create_trial
+from optuna.trial import FrozenTrial, TrialState
 
 from fer_lightning.sweeps.plan.plan import Plan
 from fer_lightning.sweeps.plan.planned_trial import PlannedTrial, Stage, TrialKey
@@ -45,7 +46,7 @@ def enqueue(study: optuna.Study, plan: Plan, *, maximize: bool, retry_failed: bo
         present = latest.get(planned.key)
         again = retry_failed and present is not None and present.state == TrialState.FAIL
         if present is None or (again and planned.stage != Stage.TUNING):
-            study.add_trial(_waiting(planned))
+            study.enqueue_trial(planned.params, user_attrs=_attrs(planned))
     return size
 
 
@@ -64,10 +65,8 @@ def chosen_point(trials: Iterable[FrozenTrial], arm: str, *, maximize: bool) -> 
     return choose(tries, maximize=maximize) if tries else None
 
 
-def _waiting(planned: PlannedTrial) -> FrozenTrial:
+def _attrs(planned: PlannedTrial) -> dict[str, Any]:
     attrs = {"arm": planned.arm.name, "seed": planned.seed, "overrides": planned.overrides}
     if planned.stage != Stage.PLAIN:
         attrs |= {"stage": planned.stage.value, "point": planned.point, "settings": dict(planned.settings)}
-    return create_trial(
-        state=TrialState.WAITING, system_attrs={"fixed_params": planned.params}, user_attrs=attrs
-    )
+    return attrs

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from fer_lightning.config.values import Seeds, check_keys, check_value, one_of
 from fer_lightning.errors import ConfigError
 from fer_lightning.sweeps.plan.plan import KINDS, Factor, Plan, make_arms
 from fer_lightning.sweeps.plan.tuning import parse_tuning
@@ -37,12 +38,8 @@ def parse_plan(
     ConfigError
         Naming the entry that is wrong.
     """
+    check_keys(config, {"plan": one_of(KINDS), "factors": Any, "tuning": Any}, "ablation.")
     kind = config.get("plan", "one_factor")
-    if kind not in KINDS:
-        raise ConfigError(f"ablation.plan={kind!r}: expected one of {', '.join(KINDS)}")
-    unknown = set(config) - {"plan", "factors", "tuning"}
-    if unknown:
-        raise ConfigError(f"ablation.{min(unknown)}: not known; expected plan, factors and tuning")
     nodes = config.get("factors")
     if not isinstance(nodes, Mapping) or not any(node is not None for node in nodes.values()):
         raise ConfigError(f"ablation.factors={nodes!r}: expected at least one factor")
@@ -60,11 +57,8 @@ def _overrides_of(factor: Factor) -> list[str]:
 
 
 def _seeds(seeds: Sequence[int] | None) -> tuple[int, ...]:
-    if not isinstance(seeds, Sequence) or isinstance(seeds, str) or not seeds:
-        raise ConfigError(f"seeds={seeds!r}: expected a list of whole numbers such as [0,1,2]")
-    for seed in seeds:
-        if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**31:
-            raise ConfigError(f"seeds={list(seeds)}: {seed!r} is no whole number from 0 to 2147483647")
+    check_value(seeds, Seeds, "seeds")
+    assert seeds is not None
     if len(set(seeds)) < len(seeds):
         raise ConfigError(f"seeds={list(seeds)}: a seed is listed twice")
     return tuple(seeds)
@@ -75,9 +69,7 @@ def parse_factor(name: str, node: Any, current: Callable[[str], Any] = lambda ke
     where = f"ablation.factors.{name}"
     if not isinstance(node, Mapping):
         raise ConfigError(f"{where}={node!r}: expected a mapping with key, levels and baseline")
-    unknown = set(node) - {"key", "levels", "baseline", "without"}
-    if unknown:
-        raise ConfigError(f"{where}.{min(unknown)}: not known; expected key, levels, baseline, without")
+    check_keys(node, dict.fromkeys(("key", "levels", "baseline", "without"), Any), f"{where}.")
     if name == "seed":
         raise ConfigError(f"{where}: seeds are no factor; set seeds=[…]")
     levels = node.get("levels")

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Annotated, Any, TypedDict
 
-from optuna.distributions import FloatDistribution, IntDistribution
+from optuna.distributions import FloatDistribution, IntDistribution, distribution_to_json
+from pydantic import Field
 
+from fer_lightning.config.values import Seed, check_value, hints_of
 from fer_lightning.errors import ConfigError
 from fer_lightning.sweeps.space.parse_space import parse_parameter
 from fer_lightning.sweeps.space.search_space import Parameter
 
 _WHERE = "ablation.tuning"
 _DIGITS = 3
+
+
+class _Node(TypedDict):
+    n_trials: Annotated[int, Field(ge=2)]  # the arm's own settings and others
+    seed: Seed
+    parameters: Any
 
 
 @dataclass(frozen=True)
@@ -57,10 +66,7 @@ class Tuning:
     def as_config(self) -> dict[str, Any]:
         """A plain description, by which two tunings are compared."""
         parameters = {
-            p.name: {
-                "key": p.key,
-                **{k: list(v) if isinstance(v, tuple) else v for k, v in p.distribution._asdict().items()},
-            }
+            p.name: {"key": p.key, **json.loads(distribution_to_json(p.distribution))["attributes"]}
             for p in self.parameters
         }
         return {"n_trials": self.n_trials, "seed": self.seed, "parameters": parameters}
@@ -126,18 +132,9 @@ def parse_tuning(node: Any, seeds: Iterable[int]) -> Tuning | None:
     """
     if node is None:
         return None
-    known = ("n_trials", "seed", "parameters")
-    if not isinstance(node, Mapping):
-        raise ConfigError(f"{_WHERE}={node!r}: expected a mapping with {', '.join(known)}, or null")
-    if unknown := set(node) - set(known):
-        raise ConfigError(f"{_WHERE}.{min(unknown)}: not known; expected {', '.join(known)}")
-    n_trials, seed = node.get("n_trials"), node.get("seed")
-    if not isinstance(n_trials, int) or isinstance(n_trials, bool) or n_trials < 2:
-        raise ConfigError(
-            f"{_WHERE}.n_trials={n_trials!r}: expected a whole number of at least 2, the arm's own settings and others"
-        )
-    if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**31:
-        raise ConfigError(f"{_WHERE}.seed={seed!r}: expected a whole number from 0 to 2147483647")
+    given = dict.fromkeys(hints_of(_Node)) | dict(node) if isinstance(node, Mapping) else node
+    check_value(given, _Node, _WHERE)
+    n_trials, seed = node["n_trials"], node["seed"]
     if seed in seeds:
         raise ConfigError(
             f"{_WHERE}.seed={seed}: is one of seeds={list(seeds)}; expected one that no arm is compared under"

@@ -9,10 +9,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
 
+import optuna
 from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
+
+from fer_lightning.sweeps.optuna_private import stale_trial_ids, trial_id
 
 _BEAT = "fer:beat"
 
@@ -26,13 +29,13 @@ def record_beat(storage: BaseStorage, trial_id: int) -> None:
         storage.set_trial_system_attr(trial_id, _BEAT, time.time())
 
 
-def silent_trial_ids(storage: BaseStorage, study_id: int, grace: int) -> set[int]:
+def silent_trial_ids(study: optuna.Study, grace: int) -> set[int]:
     """Ids of running trials that have given no sign of life for `grace` seconds."""
-    stale = getattr(storage, "_get_stale_trial_ids", None)
+    stale = stale_trial_ids(study)
     if stale is not None:
-        return set(stale(study_id))
-    running = storage.get_all_trials(study_id, deepcopy=False, states=(TrialState.RUNNING,))
-    return {trial._trial_id for trial in running if time.time() - _last_beat(trial) > grace}
+        return stale
+    running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+    return {trial_id(trial) for trial in running if time.time() - _last_beat(trial) > grace}
 
 
 def _last_beat(trial: FrozenTrial) -> float:

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import optuna
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
+from fer_lightning.sweeps.optuna_private import storage_of, trial_id
 from fer_lightning.sweeps.queue.heartbeat import silent_trial_ids
 from fer_lightning.sweeps.queue.owner import OWNER, Owner
 
@@ -29,13 +31,13 @@ class Recovery:
     grace: int
     max_deaths: int
 
-    def run(self, storage: BaseStorage, study_id: int, sweep_dir: Path) -> list[int]:
+    def run(self, study: optuna.Study, sweep_dir: Path) -> list[int]:
         """Put trials of dead processes back into the queue; return their numbers. Needs the claim lock."""
-        running = storage.get_all_trials(study_id, deepcopy=False, states=(TrialState.RUNNING,))
-        silent = silent_trial_ids(storage, study_id, self.grace) if running else set()
+        running = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        silent = silent_trial_ids(study, self.grace) if running else set()
         dead = [trial for trial in running if _is_dead(trial, silent)]
         for trial in dead:
-            self._bury(storage, trial, sweep_dir)
+            self._bury(storage_of(study), trial, sweep_dir)
         return [trial.number for trial in dead]
 
     def _bury(self, storage: BaseStorage, trial: FrozenTrial, sweep_dir: Path) -> None:
@@ -49,11 +51,11 @@ class Recovery:
         count = 1 if steps > earlier["steps"] else earlier["count"] + 1
         if count > self.max_deaths:
             reason = f"its process died {count} times without getting any further (out of memory?)"
-            storage.set_trial_user_attr(trial._trial_id, "reason", reason)
-            storage.set_trial_state_values(trial._trial_id, TrialState.FAIL)
+            storage.set_trial_user_attr(trial_id(trial), "reason", reason)
+            storage.set_trial_state_values(trial_id(trial), TrialState.FAIL)
             log.warning("trial %d failed: %s", trial.number, reason)
             return
-        storage.set_trial_system_attr(trial._trial_id, _DEATHS, {"count": count, "steps": steps})
+        storage.set_trial_system_attr(trial_id(trial), _DEATHS, {"count": count, "steps": steps})
         requeue(storage, trial, seconds=_seconds_until_last_write(trial, sweep_dir))
         log.info(
             "trial %d was left by a process that is gone; it goes on from its last checkpoint", trial.number
@@ -67,11 +69,11 @@ def requeue(storage: BaseStorage, trial: FrozenTrial, seconds: float) -> None:
     number, folder, parameters and reported steps are kept, and the change of state is one transaction.
     """
     spent = float(trial.system_attrs.get(SPENT, 0.0)) + seconds
-    storage.set_trial_system_attr(trial._trial_id, SPENT, spent)
+    storage.set_trial_system_attr(trial_id(trial), SPENT, spent)
     owner = Owner.of(trial.system_attrs)
-    storage.set_trial_system_attr(trial._trial_id, LAST_TOKEN, None if owner is None else owner.token)
-    storage.set_trial_system_attr(trial._trial_id, OWNER, None)
-    storage.set_trial_state_values(trial._trial_id, TrialState.WAITING)
+    storage.set_trial_system_attr(trial_id(trial), LAST_TOKEN, None if owner is None else owner.token)
+    storage.set_trial_system_attr(trial_id(trial), OWNER, None)
+    storage.set_trial_state_values(trial_id(trial), TrialState.WAITING)
 
 
 def seconds_since_start(trial: FrozenTrial) -> float:
@@ -88,7 +90,7 @@ def _is_dead(trial: FrozenTrial, silent: set[int]) -> bool:
         return True
     if owner.is_here():
         return not owner.is_alive()
-    return trial._trial_id in silent
+    return trial_id(trial) in silent
 
 
 def _seconds_until_last_write(trial: FrozenTrial, sweep_dir: Path) -> float:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
-from typing import Any
 
 import optuna
 from optuna.exceptions import ExperimentalWarning
 from optuna.trial import FrozenTrial, TrialState
 
 from fer_lightning.errors import RunsFailedError
+from fer_lightning.sweeps.optuna_private import fixed_params, known, storage_of, trial_id
 from fer_lightning.sweeps.plan.enqueue import enqueue, latest_by_key
 from fer_lightning.sweeps.queue.heartbeat import record_beat
 from fer_lightning.sweeps.queue.owner import OWNER, Owner
 from fer_lightning.sweeps.queue.recovery import ATTEMPTS, Recovery, requeue, seconds_since_start
+from fer_lightning.sweeps.space.search_space import suggest
 from fer_lightning.sweeps.study.lock import claim_lock
 from fer_lightning.sweeps.study.objective_values import last_value
 from fer_lightning.sweeps.study.open import StudySpec
@@ -44,7 +45,7 @@ class TrialQueue:
 
     def __init__(self, study: optuna.Study, spec: StudySpec) -> None:
         self._study = study
-        self._storage = study._storage
+        self._storage = storage_of(study)
         self._spec = spec
         self._budget = spec.budget
         self._recovery = Recovery(grace=spec.options.grace, max_deaths=spec.options.max_deaths)
@@ -74,7 +75,7 @@ class TrialQueue:
         """
         claims = self._last_claims = []
         with claim_lock(self._spec.url, self._spec.name):
-            self._recovery.run(self._storage, self._study._study_id, self._spec.sweep_dir)
+            self._recovery.run(self._study, self._spec.sweep_dir)
             self._enqueue_tuned()
             while len(claims) < count:
                 trial = self._next(self.trials())
@@ -100,7 +101,7 @@ class TrialQueue:
 
     def trials(self) -> list[FrozenTrial]:
         """The study's trials that belong to this command: of a plan, the latest of each key."""
-        trials = self._storage.get_all_trials(self._study._study_id, deepcopy=False)
+        trials = self._study.get_trials(deepcopy=False)
         if self._keys is None:
             return trials
         latest = latest_by_key(trials)
@@ -116,11 +117,9 @@ class TrialQueue:
             return self._resume(begun[0])
         if started >= self._budget:
             return None
-        if waiting:
-            return self._resume(waiting[0])
-        if self._spec.plan is not None:
-            return None
-        return self._ask()
+        if self._spec.plan is None:
+            return self._ask()
+        return self._resume(waiting[0]) if waiting else None
 
     def _stop_if_hopeless(self, trials: list[FrozenTrial]) -> None:
         limit = self._spec.options.max_failures
@@ -134,30 +133,29 @@ class TrialQueue:
             )
 
     def _resume(self, trial: FrozenTrial) -> optuna.Trial:
-        self._storage.set_trial_state_values(trial._trial_id, TrialState.RUNNING)
-        self._study._thread_local.cached_all_trials = None
-        return optuna.Trial(self._study, trial._trial_id)
+        # It has its parameters, so it does not matter which trials the study's sampler has seen.
+        self._storage.set_trial_state_values(trial_id(trial), TrialState.RUNNING)
+        return optuna.Trial(self._study, trial_id(trial))
 
     def _ask(self) -> optuna.Trial:
         with warnings.catch_warnings():
             # Optuna warns that its heartbeats need `optimize`; here the job itself sends them.
             warnings.simplefilter("ignore")
-            self._study._thread_local.cached_all_trials = None
-            return optuna.Trial(self._study, self._storage.create_new_trial(self._study._study_id))
+            return self._study.ask()
 
     def _own(self, trial: optuna.Trial) -> Claim:
         overrides = self._overrides(trial)
-        attempts = int(_system_attrs(trial).get(ATTEMPTS, 0))
+        attempts = int(known(trial).system_attrs.get(ATTEMPTS, 0))
         directory = trial.user_attrs.get("directory") or self._directory(trial.number, overrides)
         owner = Owner.this_process()
-        claim = Claim(trial._trial_id, trial.number, owner.token, overrides, directory, resume=attempts > 0)
+        claim = Claim(trial_id(trial), trial.number, owner.token, overrides, directory, resume=attempts > 0)
         if attempts == 0:
             trial.set_user_attr("directory", directory)
             trial.set_user_attr("overrides", overrides)
-        self._storage.set_trial_system_attr(trial._trial_id, ATTEMPTS, attempts + 1)
-        record_beat(self._storage, trial._trial_id)
+        self._storage.set_trial_system_attr(trial_id(trial), ATTEMPTS, attempts + 1)
+        record_beat(self._storage, trial_id(trial))
         # Last, because a running trial without an owner counts as one whose claim was not finished.
-        self._storage.set_trial_system_attr(trial._trial_id, OWNER, owner.as_attr())
+        self._storage.set_trial_system_attr(trial_id(trial), OWNER, owner.as_attr())
         return claim
 
     def _directory(self, number: int, overrides: list[str]) -> str:
@@ -169,8 +167,8 @@ class TrialQueue:
     def _overrides(self, trial: optuna.Trial) -> list[str]:
         plan = self._spec.plan
         if plan is not None:
-            for name in _system_attrs(trial)["fixed_params"]:
-                trial._suggest(name, plan.distribution(name))
+            for name in fixed_params(known(trial)):
+                suggest(trial, name, plan.distribution(name))
             return list(trial.user_attrs["overrides"])
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)
@@ -214,8 +212,8 @@ class TrialQueue:
     def _runs(self, claim: Claim) -> bool:
         """Whether nobody has told a result yet; one that is told is never taken back under the same claim."""
         # All at once, for then Optuna remembers those that have ended and reads them no more.
-        trials = self._storage.get_all_trials(self._study._study_id, deepcopy=False)
-        return any(t._trial_id == claim.trial_id and t.state == TrialState.RUNNING for t in trials)
+        trials = self._study.get_trials(deepcopy=False)
+        return any(t.number == claim.number and t.state == TrialState.RUNNING for t in trials)
 
     def _held(self, claim: Claim) -> FrozenTrial | None:
         """The claimed trial if it is unfinished and this very process holds it."""
@@ -224,8 +222,3 @@ class TrialQueue:
         if trial.state != TrialState.RUNNING or owner is None or owner.token != claim.token:
             return None
         return trial if owner.is_this_process() else None
-
-
-def _system_attrs(trial: optuna.Trial) -> dict[str, Any]:
-    """A trial's own attributes as they were read when it was claimed; only who holds the lock changes them."""
-    return trial._cached_frozen_trial.system_attrs

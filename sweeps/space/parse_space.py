@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 from optuna.distributions import (
     BaseDistribution,
@@ -12,15 +12,17 @@ from optuna.distributions import (
     FloatDistribution,
     IntDistribution,
 )
+from pydantic import Field
 
+from fer_lightning.config.values import Count, Positive, check_keys, check_value, one_of
 from fer_lightning.errors import ConfigError
 from fer_lightning.sweeps.space.override import element
 from fer_lightning.sweeps.space.search_space import Parameter, SearchSpace
 
-_FIELDS = {
-    "float": {"low", "high", "log", "step"},
-    "int": {"low", "high", "log", "step"},
-    "categorical": {"choices"},
+_FIELDS: dict[str, dict[str, Any]] = {
+    "float": {"low": float, "high": float, "log": bool, "step": Positive | None},
+    "int": {"low": int, "high": int, "log": bool, "step": Count},
+    "categorical": {"choices": Annotated[list[Any], Field(min_length=1)]},
 }
 
 
@@ -56,17 +58,12 @@ def parse_parameter(name: str, node: Any, place: str = "search_space") -> Parame
     options = dict(node)
     key = options.pop("key", name)
     kind = options.pop("type", "categorical" if "choices" in options else None)
-    if kind not in _FIELDS:
-        raise ConfigError(f"{where}.type={kind!r}: expected float, int or categorical")
+    check_value(kind, one_of(_FIELDS), f"{where}.type")
     when = options.pop("when", None) or {}
-    if not isinstance(when, Mapping):
-        raise ConfigError(f"{where}.when={when!r}: expected a mapping from keys to values")
+    check_value(when, dict, f"{where}.when")
     conditions = {str(k): tuple(v) if isinstance(v, (list, tuple)) else (v,) for k, v in when.items()}
-    unknown = set(options) - _FIELDS[kind]
-    if unknown:
-        raise ConfigError(
-            f"{where}.{min(unknown)}: not known for type {kind}; expected {sorted(_FIELDS[kind])}"
-        )
+    missing = dict.fromkeys({"low", "high", "choices"} & _FIELDS[kind].keys() - options.keys())
+    check_keys(options | missing, _FIELDS[kind], f"{where}.")
     if kind == "categorical":
         distribution, values = _categorical(where, options)
         return Parameter(name, key, distribution, conditions, values)
@@ -74,9 +71,7 @@ def parse_parameter(name: str, node: Any, place: str = "search_space") -> Parame
 
 
 def _categorical(where: str, options: dict[str, Any]) -> tuple[CategoricalDistribution, dict[str, Any]]:
-    choices = options.get("choices")
-    if not isinstance(choices, (list, tuple)) or not choices:
-        raise ConfigError(f"{where}.choices={choices!r}: expected a list with at least one value")
+    choices = options["choices"]
     values = {element(choice): choice for choice in choices if isinstance(choice, (list, tuple, Mapping))}
     labels = [element(c) if isinstance(c, (list, tuple, Mapping)) else c for c in choices]
     twice = [a for a, b in itertools.combinations(labels, 2) if a == b and type(a) is type(b)]
@@ -86,11 +81,6 @@ def _categorical(where: str, options: dict[str, Any]) -> tuple[CategoricalDistri
 
 
 def _numeric(where: str, kind: str, options: dict[str, Any]) -> BaseDistribution:
-    for end in ("low", "high"):
-        value = options.get(end)
-        wanted = (int,) if kind == "int" else (int, float)
-        if not isinstance(value, wanted) or isinstance(value, bool):
-            raise ConfigError(f"{where}.{end}={value!r}: expected {kind}")
     try:
         if kind == "int":
             return IntDistribution(**{"step": 1, **options})

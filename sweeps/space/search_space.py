@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +13,7 @@ from optuna.distributions import (
     CategoricalDistribution,
     FloatDistribution,
     IntDistribution,
+    distribution_to_json,
 )
 
 from fer_lightning.errors import ConfigError
@@ -109,7 +111,7 @@ class SearchSpace:
         point = Point()
         for parameter in self.parameters:
             if parameter.applies(point, fixed):
-                point = point.with_value(parameter, _suggest(trial, parameter))
+                point = point.with_value(parameter, suggest(trial, parameter.name, parameter.distribution))
         return list(point.overrides)
 
     def points(self, fixed: Lookup) -> Iterator[dict[str, Any]]:
@@ -155,22 +157,23 @@ class SearchSpace:
             p.name: {
                 "key": p.key,
                 "type": type(p.distribution).__name__.removesuffix("Distribution").lower(),
-                **{k: list(v) if isinstance(v, tuple) else v for k, v in p.distribution._asdict().items()},
+                **json.loads(distribution_to_json(p.distribution))["attributes"],
                 **({"when": {k: list(v) for k, v in p.conditions.items()}} if p.conditions else {}),
             }
             for p in self.parameters
         }
 
 
-def _suggest(trial: Trial, parameter: Parameter) -> Any:
-    match parameter.distribution:
+def suggest(trial: Trial, name: str, distribution: BaseDistribution) -> Any:
+    """Draw a parameter's value; one that the trial has already, or was enqueued with, stays."""
+    match distribution:
         case CategoricalDistribution(choices=choices):
-            return trial.suggest_categorical(parameter.name, choices)
+            return trial.suggest_categorical(name, choices)
         case IntDistribution() as d:
-            return trial.suggest_int(parameter.name, d.low, d.high, step=d.step, log=d.log)
+            return trial.suggest_int(name, d.low, d.high, step=d.step, log=d.log)
         case FloatDistribution() as d:
-            return trial.suggest_float(parameter.name, d.low, d.high, step=d.step, log=d.log)
-    raise AssertionError(parameter.distribution)
+            return trial.suggest_float(name, d.low, d.high, step=d.step, log=d.log)
+    raise AssertionError(distribution)
 
 
 def _finite(parameter: Parameter) -> list[Any]:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fer_lightning.config.flatten import flatten
-from fer_lightning.config.renamed import current_flat, earlier_flat
+from fer_lightning.config.renamed import ADDED, current_flat, earlier_flat
 from fer_lightning.errors import ConfigError
 from fer_lightning.redact import redact
 
@@ -50,7 +50,7 @@ def fixed_part(config: Mapping[str, Any], varied: Iterable[str]) -> dict[str, An
         Keys that the search space or the plan sets; a key takes everything below it along.
     """
     left_out = {*FREE_KEYS, *(key.replace("/", ".") for key in varied)}
-    flat = flat_json(config)
+    flat = {key: value for key, value in flat_json(config).items() if key not in ADDED or value != ADDED[key]}
     kept: dict[str, Any] = redact({key: value for key, value in flat.items() if not _is_below(key, left_out)})
     return kept
 

@@ -18,6 +18,7 @@ from optuna.study import StudyDirection
 from fer_lightning.errors import ConfigError
 from fer_lightning.redact import redact, redact_text
 from fer_lightning.sweeps.options import SweepOptions
+from fer_lightning.sweeps.optuna_private import study_id
 from fer_lightning.sweeps.plan.enqueue import enqueue
 from fer_lightning.sweeps.plan.plan import Plan
 from fer_lightning.sweeps.space.search_space import Lookup, SearchSpace
@@ -93,8 +94,8 @@ def open_study(spec: StudySpec) -> optuna.Study:
         storage = open_storage(spec.url, options.heartbeat, options.grace)
         _refuse_shared_folder(spec, storage)
         study = _create_or_load(spec, storage)
-        starts = int(study._storage.get_study_system_attrs(study._study_id).get(_STARTS, 0))
-        study._storage.set_study_system_attr(study._study_id, _STARTS, starts + 1)
+        starts = int(storage.get_study_system_attrs(study_id(study)).get(_STARTS, 0))
+        storage.set_study_system_attr(study_id(study), _STARTS, starts + 1)
         study.sampler = build_sampler(dict(options.sampler), spec.space, options.seed, starts)
         if spec.plan is not None:
             enqueue(study, spec.plan, maximize=spec.maximize, retry_failed=options.retry_failed)

@@ -12,6 +12,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from fer_lightning.errors import DataError
 from fer_lightning.runs.run import Run
+from fer_lightning.sweeps.optuna_private import fixed_params
 from fer_lightning.sweeps.plan.enqueue import key_of_trial, latest_by_key
 from fer_lightning.sweeps.plan.planned_trial import Stage, TrialKey
 from fer_lightning.sweeps.study.address import storage_file, storage_url
@@ -50,7 +51,7 @@ class Trial:
     @property
     def params(self) -> Mapping[str, Any]:
         """Its parameters, also while it waits."""
-        return self.frozen.params or self.frozen.system_attrs.get("fixed_params", {})
+        return self.frozen.params or fixed_params(self.frozen)
 
     @property
     def attrs(self) -> Mapping[str, Any]:

@@ -16,14 +16,13 @@ import optuna
 import sqlalchemy
 from filelock import FileLock
 from optuna.exceptions import ExperimentalWarning, StorageInternalError
-from optuna.storages import BaseStorage, JournalStorage, RDBStorage, _CachedStorage
-from optuna.storages._heartbeat import BaseHeartbeat
+from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
-from optuna.storages.journal._file import BaseJournalFileLock
 
 from fer_lightning.errors import ConfigError
 from fer_lightning.messages import reason_of
 from fer_lightning.signals import shielded
+from fer_lightning.sweeps.optuna_private import CachedStorage
 from fer_lightning.sweeps.study.address import JOURNAL_PREFIX, missing_driver, storage_file
 from fer_lightning.sweeps.study.lock import attempts, take_file_lock
 
@@ -63,7 +62,7 @@ def _open_storage(url: str, heartbeat: int, grace: int, _pid: int) -> BaseStorag
         path.parent.mkdir(parents=True, exist_ok=True)
     if url.startswith(JOURNAL_PREFIX):
         assert path is not None
-        return _shielded(JournalStorage)(JournalFileBackend(str(path), lock_obj=_JournalLock(path)))
+        return _shielded(JournalStorage)(JournalFileBackend(str(path), lock_obj=_JournalLock(path)))  # type: ignore[arg-type]
     return _open_database(url, heartbeat, grace)
 
 
@@ -76,7 +75,7 @@ def _open_database(url: str, heartbeat: int, grace: int) -> BaseStorage:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ExperimentalWarning)
-                return _shielded(_CachedStorage)(
+                return _shielded(CachedStorage)(
                     RDBStorage(url, engine_kwargs, heartbeat_interval=heartbeat, grace_period=grace)
                 )
         except ImportError as error:
@@ -92,7 +91,7 @@ def _open_database(url: str, heartbeat: int, grace: int) -> BaseStorage:
 
 @functools.cache
 def _shielded(kind: type[S]) -> type[S]:
-    """A subclass that runs every method of Optuna's interface of a storage shielded from signals."""
+    """A subclass that runs every public method of a storage shielded from signals."""
 
     def in_shield(method: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(method)
@@ -102,9 +101,8 @@ def _shielded(kind: type[S]) -> type[S]:
 
         return call
 
-    interface = {*dir(BaseStorage), *dir(BaseHeartbeat)} - set(dir(object))
     methods = inspect.getmembers(kind, inspect.isfunction)
-    shields = {name: in_shield(method) for name, method in methods if name in interface}
+    shields = {name: in_shield(method) for name, method in methods if not name.startswith("_")}
     return type(kind.__name__, (kind,), {"__module__": __name__, **shields})
 
 
@@ -116,7 +114,7 @@ def _connect_sqlite(path: Path) -> sqlite3.Connection:
     return connection
 
 
-class _JournalLock(BaseJournalFileLock):
+class _JournalLock:
     """A lock that the system frees when its holder dies, unlike Optuna's lock files."""
 
     def __init__(self, path: Path) -> None:

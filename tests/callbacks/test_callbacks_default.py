@@ -131,7 +131,7 @@ def test_hooks_are_gone_after_a_watch_that_fails_and_after_a_crash(tmp_path, cap
 
         return hook
 
-    monkeypatch.setattr(UnitWatch, "_keep", broken)
+    monkeypatch.setattr(UnitWatch, "hook_for", broken)
     with caplog.at_level(logging.WARNING):
         result = train(compose_config([*BUDGET, "trainer.max_epochs=2"]), tmp_path)
     assert result.epochs == 2
@@ -203,8 +203,8 @@ def test_a_run_without_validation_faces_says_what_it_can(tmp_path):
         (lambda: SaliencyMaps("", options={"sigma": 3}), "method=gradient: "),
         (lambda: SaliencyMaps("", which="all"), "which=all: expected one of correct, mistakes"),
         (lambda: SaliencyMaps("", count=0), "count=0: expected a whole number of at least 1"),
-        (lambda: DeadUnits(2), "threshold=2: expected a share between 0 and 1"),
-        (lambda: ConfusionMatrix("", mode="best"), "mode=best: expected max or min"),
+        (lambda: DeadUnits(2), "threshold=2: expected a number from 0 to 1"),
+        (lambda: ConfusionMatrix("", mode="best"), "mode=best: expected one of max, min"),
         (lambda: ExplanationPart("", part="own"), "part=own: expected one of confusion, saliency, "),
         (
             lambda: ExplanationPart("", part="regions", region_faces=3),

@@ -150,7 +150,7 @@ def test_parts_are_made_in_the_order_of_the_page():
             "no such saliency method; did you mean grad_cam?",
         ),
         (["checkpoint=x", "output=y", "split=all"], "split=all: expected one of train, val, test"),
-        (["checkpoint=x", "output=y", "faces=0"], "trust.faces=0: "),
+        (["checkpoint=x", "output=y", "faces=0"], "faces=0: expected a whole number of at least 1"),
         (
             ["checkpoint=x", "output=y", "trust.max_class_similarty=1"],
             "did you mean trust.max_class_similarity?",
@@ -164,7 +164,10 @@ def test_parts_are_made_in_the_order_of_the_page():
             "saliency.samples: expected saliency.METHOD.SETTING; the methods are gradient, smoothgrad",
         ),
         (["checkpoint=x", "output=y", "saliency.smoothgrad.samples=0"], "samples=0: expected a whole number"),
-        (["checkpoint=x", "output=y", "lime.target=odds"], "lime.target=odds: expected probability or logit"),
+        (
+            ["checkpoint=x", "output=y", "lime.target=odds"],
+            "lime.target=odds: expected one of probability, logit",
+        ),
         (
             ["checkpoint=x", "output=y", "region_faces=1"],
             "region_faces=1: expected a whole number of at least 14",

@@ -12,6 +12,7 @@ from PIL import Image
 
 from fer_lightning.cli import main
 from fer_lightning.config.compose import compose_config
+from fer_lightning.data.class_folders import PICTURE_ENDINGS
 from fer_lightning.data.pictures import find_pictures, read_pictures
 from fer_lightning.runs.record import portable_config
 from fer_lightning.training.build import build_data, build_module
@@ -136,8 +137,7 @@ def test_nothing_readable_is_a_mistake_and_every_problem_has_its_line(checkpoint
     assert main(["predict", f"checkpoint={checkpoint}", *words]) == 2
     lines = capsys.readouterr().err.strip().splitlines()
     assert [line.removeprefix("fer_lightning: ") for line in lines[:4]] == [
-        f"skipped {tmp_path}/empty: no picture in this folder; expected .png, .jpg, .jpeg, .bmp, .gif, .tif, "
-        ".tiff, .webp, .pgm, .ppm",
+        f"skipped {tmp_path}/empty: no picture in this folder; expected {', '.join(PICTURE_ENDINGS)}",
         "skipped /no/such.png: no such file or folder",
         f"skipped {tmp_path}/*.bmp: no file has a name like this",
         lines[3].removeprefix("fer_lightning: "),

@@ -8,7 +8,7 @@ from hydra.utils import get_object
 from omegaconf import OmegaConf
 
 from fer_lightning.config.compose import compose_config
-from fer_lightning.config.renamed import MODULES, current_config, current_flat, earlier_flat
+from fer_lightning.config.renamed import ADDED, MODULES, current_config, current_flat, earlier_flat
 from fer_lightning.errors import ConfigError
 from fer_lightning.sweeps.study.identity import fixed_part, flat_json, require_same, study_name
 
@@ -80,3 +80,11 @@ def test_a_kept_configuration_is_read_by_its_present_names():
 def test_every_earlier_name_leads_to_what_it_was(name):
     module, _, found = f"fer_lightning.{name}".rpartition(".")
     assert callable(get_object(f"{MODULES[module]}.{found}"))
+
+
+def test_a_key_that_came_later_changes_no_study_while_it_has_its_first_value():
+    config = OmegaConf.to_container(compose_config(["data=image_folder"]), resolve=False)
+    fixed = fixed_part(config, [])
+    assert not set(ADDED) & set(fixed)
+    config["data"]["eval_fraction"] = 0.5
+    assert fixed_part(config, []) == fixed | {"data.eval_fraction": 0.5}

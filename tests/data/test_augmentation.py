@@ -311,7 +311,9 @@ def test_wrong_growth_is_named(growth: list[list[float]]) -> None:
 
 @pytest.mark.parametrize("crop", [0, 2.5, True])
 def test_wrong_crop_is_named(crop: float) -> None:
-    with pytest.raises(ConfigError, match=rf"augmentation\.crop={crop}: expected null or pixels"):
+    with pytest.raises(
+        ConfigError, match=rf"augmentation\.crop={crop}: expected a whole number of at least 1, or null"
+    ):
         Augmentation(crop=crop)  # type: ignore[arg-type]
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fer_lightning.data.decode import decode_grey, resize_grey
+from fer_lightning.data.decode import decode_all, decode_grey, resize_grey
 
 RAMP = np.arange(0, 256, 4, dtype=np.uint8).reshape(8, 8)
 
@@ -70,6 +70,45 @@ def test_sixteen_bits_are_scaled_and_not_cut() -> None:
     assert (decode_grey(encoded(Image.fromarray(wide.astype(np.int32)), "TIFF"), 8) == RAMP).all()
 
 
+@pytest.mark.parametrize("bits", [1, 8, 10, 12, 14, 16])
+@pytest.mark.parametrize("kind", [np.uint16, np.int32, np.float32])
+def test_deep_greys_are_scaled_by_the_range_they_use(bits: int, kind: type) -> None:
+    white = 2**bits - 1
+    levels = np.rint(RAMP.astype(float) / RAMP.max() * white)
+    decoded = decode_grey(encoded(Image.fromarray(levels.astype(kind)), "TIFF"), 8)
+    assert np.abs(decoded - levels / white * 255).max() <= 0.5
+    if kind == np.uint16:
+        assert (decode_grey(encoded(Image.fromarray(levels.astype(kind))), 8) == decoded).all()
+
+
+def test_all_deep_pictures_are_scaled_alike() -> None:
+    files = [encoded(Image.fromarray(RAMP.astype(np.uint16) * factor)) for factor in (4, 16, 1)]
+    decoded = decode_all(["a", "b", "c"], files.__getitem__, 8)
+    for image, factor in zip(decoded.images, (4, 16, 1), strict=True):
+        assert np.abs(image - RAMP.astype(float) * factor / 4095 * 255).max() <= 0.5
+    assert decoded.notes == ("deep pictures (I;16) have no level above 4032: their white is that of 12 bits",)
+    full = [encoded(Image.fromarray(RAMP.astype(np.uint16) * 257))]
+    assert decode_all(["a"], full.__getitem__, 8).notes == ()
+
+
+def test_what_is_no_number_in_a_deep_picture_is_black() -> None:
+    levels = RAMP.astype(np.float32) / 255
+    levels[0, :3] = (np.nan, np.inf, -np.inf)
+    levels[1, 0] = -5
+    decoded = decode_grey(encoded(Image.fromarray(levels), "TIFF"), 8)
+    assert (decoded[0, :3] == 0).all()
+    assert decoded[1, 0] == 0
+    assert (decoded[2:] == RAMP[2:]).all()
+
+
+def test_oblong_pictures_are_counted() -> None:
+    files = [encoded(Image.new("L", size, 9)) for size in ((8, 8), (64, 40), (100, 98), (10, 30))]
+    assert decode_all(["a", "b", "c", "d"], files.__getitem__, 8).notes == (
+        "2 of 4 pictures are oblong (the first is b, 64×40) and are squeezed to squares; cut them to squares first to "
+        "keep their shape",
+    )
+
+
 @pytest.mark.parametrize("scale", [1.0, 1 / 255])
 def test_fractions(scale: float) -> None:
     image = Image.fromarray(RAMP.astype(np.float32) * np.float32(scale))
@@ -81,6 +120,12 @@ def test_the_cameras_orientation_is_obeyed() -> None:
     exif[0x0112] = 3  # upside down
     data = encoded(Image.fromarray(RAMP), exif=exif.tobytes())
     assert (decode_grey(data, 8) == RAMP[::-1, ::-1]).all()
+    for form in ("PNG", "TIFF", "JPEG", "WEBP"):
+        data = encoded(Image.fromarray(RAMP).convert("RGB").resize((80, 40), 0), form, exif=exif, quality=100)
+        upright = Image.fromarray(RAMP).resize((80, 40), 0).rotate(180)
+        assert np.abs(decode_grey(data, 8).astype(int) - decode_grey(encoded(upright), 8)).max() < 20, form
+    deep = Image.fromarray(RAMP.astype(np.uint16) * 257)
+    assert (decode_grey(encoded(deep, exif=exif.tobytes()), 8) == RAMP[::-1, ::-1]).all()
 
 
 def test_other_sizes_are_squeezed_into_the_square() -> None:

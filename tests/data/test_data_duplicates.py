@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fer_lightning.data.duplicates import (
-    EXCLUSIONS,
+    Exclusion,
     exclusion_mask,
     has_training_copy,
     is_blank,
@@ -30,7 +31,7 @@ def faces_of(rows: list[tuple[int, int, int]]) -> Faces:
 
 TRAIN, VAL, TEST = range(3)
 # Near copies have tests of their own: these pictures differ in one pixel.
-EXACT = [kind for kind in EXCLUSIONS if kind != "nearly_leaked"]
+EXACT = [kind for kind in get_args(Exclusion) if kind != "nearly_leaked"]
 #             picture, split, label
 EXAMPLE = faces_of(
     [
@@ -76,7 +77,8 @@ def test_an_unknown_kind() -> None:
     with pytest.raises(ConfigError) as error:
         exclusion_mask(EXAMPLE, ["blank", "ugly"])
     assert str(error.value) == (
-        "data.exclude names 'ugly'; expected any of leaked, duplicates, conflicting, blank, nearly_leaked"
+        "data.exclude=['blank', 'ugly']: expected a list of any of "
+        "leaked, duplicates, conflicting, blank, nearly_leaked"
     )
 
 

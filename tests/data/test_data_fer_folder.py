@@ -71,9 +71,10 @@ def test_the_fingerprint_is_the_same_for_every_form(folder: Path) -> None:
 
 
 def test_a_wrong_class_folder(folder: Path) -> None:
-    (folder / "test" / "happy").rename(folder / "test" / "joy")
+    (folder / "test" / "happy").rename(folder / "test" / "jealous")
     assert message(folder) == (
-        "fer/test/joy: unknown class 'joy'; expected angry, disgust, fear, happy, sad, surprise, neutral"
+        "fer/test/jealous: unknown class 'jealous'; expected angry, disgust, fear, happy, sad, surprise, neutral; "
+        "data=image_folder reads any classes"
     )
 
 
@@ -109,9 +110,14 @@ def test_a_test_file_without_the_split_in_its_name(folder: Path) -> None:
     )
 
 
-def test_a_third_folder(folder: Path) -> None:
+def test_a_validation_folder(folder: Path) -> None:
     (folder / "valid").mkdir()
-    assert message(folder) == "fer/valid: unexpected folder 'valid'; expected only train and test"
+    assert "valid: is empty" in load(folder).notes
+    for name in FER_CLASSES:
+        (folder / "valid" / name).mkdir()
+        face = min((folder / "train" / name).iterdir())
+        face.rename(folder / "valid" / name / face.name)
+    assert np.bincount(load(folder).splits).tolist() == [14, 14, 7]
 
 
 @pytest.mark.parametrize("zipped", [False, True])
@@ -125,11 +131,17 @@ def test_broken_files_are_named(folder: Path, zipped: bool) -> None:
     Image.fromarray(RAW.images[0]).save(face)
     whole = face.read_bytes()
     face.write_bytes(whole[: len(whole) * 3 // 4])
-    assert said().startswith(f"{place}: cannot be decoded: image file is truncated")
+    assert said().startswith(f"{place}: cannot be decoded (image file is truncated")
     face.write_bytes(b"hello")
-    assert said() == f"{place}: cannot be decoded: not an image (5 bytes); expected a whole image file"
+    assert (
+        said()
+        == f"{place}: not an image (5 bytes); expected a whole image file, or data.unreadable=skip to leave it out"
+    )
     face.write_bytes(b"")
-    assert said() == f"{place}: cannot be decoded: not an image (0 bytes); expected a whole image file"
+    assert (
+        said()
+        == f"{place}: not an image (0 bytes); expected a whole image file, or data.unreadable=skip to leave it out"
+    )
 
 
 def test_a_broken_link(folder: Path) -> None:
@@ -143,7 +155,7 @@ def test_missing_paths(tmp_path: Path) -> None:
             load_faces("fer2013", nothing)
     with pytest.raises(DataError, match=rf"^data\.path={tmp_path}/none: no such file or folder$"):
         load_faces("fer2013", tmp_path / "none")
-    with pytest.raises(ConfigError, match=r"^data\.name='cifar': expected one of fer2013, image_folder$"):
+    with pytest.raises(ConfigError, match=r"^data\.name=cifar: expected one of fer2013, image_folder$"):
         load_faces("cifar", tmp_path)
     with pytest.raises(ConfigError, match=r"^data\.image_size=0: expected"):
         load_faces("fer2013", tmp_path, image_size=0)
@@ -152,7 +164,7 @@ def test_missing_paths(tmp_path: Path) -> None:
 def test_unknown_forms_are_answered_with_the_known_ones(tmp_path: Path) -> None:
     forms = (
         "expected fer2013.csv, icml_face_data.csv or train.csv, a folder with train/<class>/ and "
-        "test/<class>/, or a zip with one of these"
+        "test/<class>/, or a zip or tar with one of these"
     )
     picture = tmp_path / "face.png"
     Image.fromarray(RAW.images[0]).save(picture)

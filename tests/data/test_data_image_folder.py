@@ -11,6 +11,8 @@ from fer_lightning.data.faces import Faces
 from fer_lightning.data.source import load_faces
 from fer_lightning.errors import DataError
 
+OR_NAMES = ", or data.names=… to read classes off names"
+
 
 def draw(root: Path, counts: dict[str, int], start: int = 0) -> Path:
     """Uniform pictures, each of its own grey level, size and mode: `counts` pictures a folder."""
@@ -92,9 +94,9 @@ def test_subfolders_belong_to_their_class(tmp_path: Path) -> None:
 
 def test_mistakes_in_the_layout(tmp_path: Path) -> None:
     root = draw(tmp_path / "one", {"a": 3})
-    assert message(root) == "one: found 1 class folders ('a',); expected at least 2"
+    assert message(root) == "one: found 1 class folders ('a',); expected at least 2" + OR_NAMES
     root = draw(tmp_path / "none", {"": 3})
-    assert message(root) == "none/0.png: lies in no class folder; expected <class>/0.png"
+    assert message(root) == "none/0.png: lies in no class folder; expected <class>/0.png" + OR_NAMES
     root = draw(tmp_path / "mixed", {"train/a": 3, "train/b": 3, "extra/a": 1})
     assert message(root) == (
         "mixed/extra: folder 'extra' stands beside split folders (train); "
@@ -103,7 +105,7 @@ def test_mistakes_in_the_layout(tmp_path: Path) -> None:
     root = draw(tmp_path / "no_train", {"val/a": 3, "test/b": 3})
     assert message(root) == "no_train: split folders test, val without one called train"
     root = draw(tmp_path / "loose", {"train/a": 3, "train": 1, "train/b": 3})
-    assert message(root) == "loose/train/0.png: lies in no class folder; expected <class>/0.png"
+    assert message(root) == "loose/train/0.png: lies in no class folder; expected <class>/0.png" + OR_NAMES
 
 
 def test_classes_that_are_empty_or_missing(tmp_path: Path) -> None:
@@ -127,14 +129,14 @@ def test_a_file_that_is_no_picture(tmp_path: Path) -> None:
     assert len(load(root)) == 18
     (root / "b" / "notes.txt").write_text("hello")
     assert message(root) == (
-        "mine/b/notes.txt: cannot be decoded: not an image (5 bytes); expected a whole image file"
+        "mine/b/notes.txt: not an image (5 bytes); expected a whole image file, or data.unreadable=skip to leave it out"
     )
 
 
 def test_a_file_instead_of_a_folder(tmp_path: Path) -> None:
     (tmp_path / "faces.csv").write_text("emotion,pixels,Usage\n")
     assert message(tmp_path / "faces.csv") == (
-        "faces.csv: not a folder of pictures; expected a folder, or a zip of one, with <class>/* or "
+        "faces.csv: not a folder of pictures; expected a folder, or a zip or tar of one, with <class>/* or "
         "{train,val,test}/<class>/*"
     )
 

@@ -72,8 +72,8 @@ def test_given_splits_stay() -> None:
 @pytest.mark.parametrize(
     ("val", "test", "message"),
     [
-        (1.0, 0.0, "data.val_fraction=1.0: expected a share from 0 up to but not including 1"),
-        (0.1, -0.1, "data.test_fraction=-0.1: expected a share"),
+        (1.0, 0.0, "data.val_fraction=1.0: expected a number of at least 0 and below 1"),
+        (0.1, -0.1, "data.test_fraction=-0.1: expected a number of at least 0"),
         (0.5, 0.5, "data.val_fraction=0.5 and data.test_fraction=0.5 leave nothing to train on"),
     ],
 )

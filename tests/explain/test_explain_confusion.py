@@ -84,7 +84,7 @@ def test_a_class_at_the_threshold_is_not_weak_and_one_without_faces_is_neither()
     assert [row.weak for row in rows] == [False, True, False]
     assert np.isnan(rows[2].recall)
     assert class_cells(rows)[1][2] == ["sad", "0", "–", "–", "0", "0.0", ""]
-    with pytest.raises(ConfigError, match="threshold=60: expected a share"):
+    with pytest.raises(ConfigError, match="threshold=60: expected a number from 0 to 1"):
         class_table(matrix, threshold=60)
 
 
@@ -102,7 +102,7 @@ def test_the_most_confused_pairs_go_by_faces_or_by_rate():
     assert (first.rate, first.back_rate) == (0.12, 0.05)
     assert (second.one, second.other, second.rate, second.back_count) == ("sad", "angry", 0.75, 0)
     assert confused_pairs(matrix, limit=1, by="rate")[0].one == "sad"
-    with pytest.raises(ConfigError, match="by=size: expected count or rate"):
+    with pytest.raises(ConfigError, match="by=size: expected one of count, rate"):
         confused_pairs(matrix, by="size")
 
 

@@ -252,7 +252,7 @@ def test_top_faces_and_effects_equal_brute_force_over_the_whole_set():
     labels = torch.randint(3, (53,), generator=generator)
     model = Small(num_classes=3)
     before = state(model)
-    found = top_faces(model, "features.block2.conv", batches_of(images, labels, 10), "abc", count=5)
+    found = top_faces(model, "features.block2.conv", batches_of(images, labels, 10), ["a", "b", "c"], count=5)
     assert_same_state(model, before)
     block = model.eval().features.block2
     with torch.no_grad():
@@ -292,7 +292,9 @@ def test_a_filter_is_named_after_the_class_that_it_is_made_for():
 
 def test_a_class_without_faces_is_never_preferred():
     images, labels = torch.rand(6, 1, SIZE, SIZE) * 255, torch.tensor([0, 0, 0, 2, 2, 2])
-    found = top_faces(Toy(drawn_kernels(4)), "features.0", batches_of(images, labels, 4), "abc", count=9)
+    found = top_faces(
+        Toy(drawn_kernels(4)), "features.0", batches_of(images, labels, 4), ["a", "b", "c"], count=9
+    )
     assert found.positions.shape == (4, 6)
     assert np.isnan(found.means[:, 1]).all()
     assert not (found.preferred == 1).any()
@@ -300,9 +302,9 @@ def test_a_class_without_faces_is_never_preferred():
 
 def test_no_faces_is_an_error():
     with pytest.raises(DataError, match="no faces"):
-        top_faces(Small(), "features.block1.conv", [], "abc")
+        top_faces(Small(), "features.block1.conv", [], ["a", "b", "c"])
     with pytest.raises(ConfigError, match="count=0"):
-        top_faces(Small(), "features.block1.conv", [], "abc", count=0)
+        top_faces(Small(), "features.block1.conv", [], ["a", "b", "c"], count=0)
 
 
 def test_feature_maps_equal_a_forward_pass_by_hand():

@@ -125,7 +125,7 @@ def test_a_network_that_sees_nothing_has_no_weights_and_no_stability():
     [
         ({"fill": "pink"}, r"lime\.fill=pink: expected mean, blur, black"),
         ({"superpixels": 1}, r"lime\.superpixels=1: expected a whole number of at least 2"),
-        ({"target": "loss"}, r"lime\.target=loss: expected probability or logit"),
+        ({"target": "loss"}, r"lime\.target=loss: expected one of probability, logit"),
         ({"kernel_width": 0}, r"lime\.kernel_width=0: expected a number above 0"),
         ({"ridge": -1}, r"lime\.ridge=-1"),
     ],

@@ -184,7 +184,7 @@ def test_the_finding_is_said_in_words_with_its_control():
 def test_faces_and_labels_must_fit():
     with pytest.raises(DataError, match="expected one each"):
         RegionOcclusion()(ReadsTheMouth(), torch.zeros(2, 1, 48, 48), np.zeros(3, int), ("a", "b"))
-    with pytest.raises(ConfigError, match=r"regions\.measure=loss: expected probability or accuracy"):
+    with pytest.raises(ConfigError, match=r"regions\.measure=loss: expected one of probability, accuracy"):
         RegionOcclusion(measure="loss")
     with pytest.raises(ConfigError, match=r"regions\.draws=0: expected a whole number of at least 1"):
         RegionOcclusion(draws=0)

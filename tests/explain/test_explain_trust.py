@@ -338,7 +338,7 @@ def test_the_option_is_built_with_the_defaults():
         ({"fill": "white"}, "trust.fill=white: expected one of mean, blur, black"),
         ({"score": "loss"}, "trust.score=loss: expected one of probability, logit"),
         ({"max_class_similarity": 2}, "trust.max_class_similarity=2: expected a number from -1 to 1"),
-        ({"confidence": 1}, "trust.confidence=1: expected a share between 0 and 1"),
+        ({"confidence": 1}, "trust.confidence=1: expected a number above 0 and below 1"),
     ],
 )
 def test_a_wrong_rule_is_named(values, message):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import get_args
 
 import pytest
 import torch
@@ -12,10 +13,11 @@ from torch import nn
 
 from fer_lightning.errors import ConfigError
 from fer_lightning.models import DNN, Small
-from fer_lightning.models.activation import ACTIVATIONS, make_activation
+from fer_lightning.models.activation import make_activation
 from fer_lightning.models.dropout import dropout_rates, make_dropout
 from fer_lightning.models.init import initialize
 from fer_lightning.models.norm import group_count, make_norm
+from fer_lightning.models.options import Activation
 
 
 def phi(x: float) -> float:
@@ -33,7 +35,7 @@ AT_MINUS_ONE = {
 }
 
 
-@pytest.mark.parametrize("name", ACTIVATIONS)
+@pytest.mark.parametrize("name", get_args(Activation))
 def test_activation_values(name):
     value = make_activation(name, 0.2)(torch.tensor([-1.0, 0.0])).tolist()
     assert value == pytest.approx([AT_MINUS_ONE[name], 0.0], abs=1e-6)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from fer_lightning.config.flags import read_command_line
 from fer_lightning.study.experiment import _with_mode
 
 MODE = ["hydra.mode=MULTIRUN"]
@@ -17,14 +18,14 @@ MODE = ["hydra.mode=MULTIRUN"]
         (["+experiment=ablation"], MODE),
         (["+experiment=r0_cnn"], []),
         (["seed=1"], []),
-        (["-m", "+experiment=ablation"], []),
+        (["--multirun", "+experiment=ablation"], []),
         (["+experiment=ablation", "hydra.mode=RUN"], []),
         (["--cfg", "job", "+experiment=ablation"], []),
         (["+experiment=no_such"], []),
     ],
 )
 def test_the_mode_of_the_experiment_is_passed_on(arguments: list[str], added: list[str]) -> None:
-    assert _with_mode(arguments) == [*arguments, *added]
+    assert _with_mode(read_command_line(arguments)) == [*arguments, *added]
 
 
 def test_an_experiment_of_ones_own_folder_is_a_sweep_too(tmp_path: Path) -> None:
@@ -32,4 +33,4 @@ def test_an_experiment_of_ones_own_folder_is_a_sweep_too(tmp_path: Path) -> None
     (tmp_path / "experiment" / "mine.yaml").write_text("# @package _global_\nhydra: {mode: MULTIRUN}\n")
     for given in ([f"hydra.searchpath=[file://{tmp_path}]"], ["--config-dir", str(tmp_path)]):
         arguments = [*given, "+experiment=mine"]
-        assert _with_mode(arguments) == [*arguments, *MODE]
+        assert _with_mode(read_command_line(arguments)) == [*arguments, *MODE]

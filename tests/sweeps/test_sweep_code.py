@@ -72,7 +72,9 @@ def test_a_study_of_an_earlier_version_takes_the_code_it_is_met_with(study: optu
 
 
 def test_the_switch_is_checked() -> None:
-    with pytest.raises(ConfigError, match=r"hydra\.sweeper\.changed_code=yes: expected refuse or accept"):
+    with pytest.raises(
+        ConfigError, match=r"hydra\.sweeper\.changed_code=yes: expected one of refuse, accept"
+    ):
         SweepOptions(sampler={"_target_": "x"}, changed_code="yes")
 
 

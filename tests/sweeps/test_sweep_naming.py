@@ -78,7 +78,7 @@ SAMPLER = {"_target_": "optuna.samplers.RandomSampler"}
         ({"n_trials": True}, r"n_trials=True"),
         ({"workers": 1.5}, r"hydra\.sweeper\.workers=1\.5"),
         ({"max_failures": -1}, r"max_failures=-1"),
-        ({"direction": "up"}, r"direction=\['up'\]: expected maximize or minimize"),
+        ({"direction": "up"}, r"direction=\['up'\]: expected a list of any of maximize, minimize"),
         ({"objective": ["a", "b"]}, r"direction=\['maximize'\]: expected one for each of \['a', 'b'\]"),
         (
             {"objective": ["a", "b"], "direction": ["max", "min"], "pruner": {"_target_": "x"}},
@@ -86,7 +86,7 @@ SAMPLER = {"_target_": "optuna.samplers.RandomSampler"}
         ),
         ({"sampler": {}}, r"hydra\.sweeper\.sampler=\{\}: expected a mapping with _target_"),
         ({"pruner": {"n": 1}}, r"hydra\.sweeper\.pruner=\{'n': 1\}"),
-        ({"n_trails": 3}, r"hydra\.sweeper\.n_trails: not known"),
+        ({"n_trails": 3}, r"hydra\.sweeper\.n_trails: no such key; did you mean hydra\.sweeper\.n_trials\?"),
     ],
 )
 def test_a_wrong_option_is_named(options: dict[str, Any], message: str) -> None:

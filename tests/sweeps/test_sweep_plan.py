@@ -120,15 +120,15 @@ ONE = {"activation": FACTORS["activation"]}
 @pytest.mark.parametrize(
     ("config", "seeds", "message"),
     [
-        ({"plan": "all", "factors": ONE}, [0], r"ablation\.plan='all': expected one of one_factor"),
-        ({"factor": ONE}, [0], r"ablation\.factor: not known"),
+        ({"plan": "all", "factors": ONE}, [0], r"ablation\.plan=all: expected one of one_factor"),
+        ({"factor": ONE}, [0], r"ablation\.factor: no such key; did you mean ablation\.factors\?"),
         ({"factors": {}}, [0], r"ablation\.factors=\{\}: expected at least one factor"),
         ({"factors": {"x": 3}}, [0], r"ablation\.factors\.x=3: expected a mapping"),
         ({"factors": {"x": {"levels": [1]}}}, [0], r"factors\.x\.key=None: expected a configuration key"),
         ({"factors": {"x": {"key": "a", "levels": 3}}}, [0], r"factors\.x\.levels=3: expected a list"),
         ({"factors": {"x": {"key": "a", "levels": [1]}}}, [0], r"baseline: is missing, and a has no value"),
         ({"factors": {"x": {"key": "a", "levels": [1], "baseline": 1}}}, [0], r"at least one level beside"),
-        ({"factors": {"x": {"key": "a", "level": [1]}}}, [0], r"factors\.x\.level: not known"),
+        ({"factors": {"x": {"key": "a", "level": [1]}}}, [0], r"factors\.x\.level: no such key; did you mean"),
         ({"factors": {"x": {"levels": {"u": ["a=1"]}, "baseline": "v"}}}, [0], r"baseline='v': is none of"),
         ({"factors": {"x": {"levels": {"u": "a=1", "v": []}, "baseline": "v"}}}, [0], r"u='a=1': expected"),
         (
@@ -149,11 +149,11 @@ ONE = {"activation": FACTORS["activation"]}
             r"without=0: is the baseline's level",
         ),
         ({"factors": {"seed": {"key": "seed", "levels": [1], "baseline": 0}}}, [0], r"seeds are no factor"),
-        ({"factors": ONE}, None, r"seeds=None: expected a list"),
-        ({"factors": ONE}, [], r"seeds=\[\]: expected a list"),
+        ({"factors": ONE}, None, r"seeds=None: expected a non-empty list"),
+        ({"factors": ONE}, [], r"seeds=\[\]: expected a non-empty list"),
         ({"factors": ONE}, [0, 0], r"seeds=\[0, 0\]: a seed is listed twice"),
-        ({"factors": ONE}, [0, "1"], r"'1' is no whole number"),
-        ({"factors": ONE}, [-1], r"-1 is no whole number"),
+        ({"factors": ONE}, [0, "1"], r"seeds=\[0, '1'\]: expected .* whole numbers from 0"),
+        ({"factors": ONE}, [-1], r"seeds=\[-1\]: expected .* whole numbers from 0"),
     ],
 )  # fmt: skip
 def test_a_wrong_plan_is_named_in_one_line(config: Any, seeds: Any, message: str) -> None:

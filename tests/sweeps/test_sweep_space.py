@@ -117,15 +117,21 @@ def test_distributions_have_the_given_bounds() -> None:
     [
         ([1], r"search_space=\[1\]: expected a mapping"),
         ({"x": 3}, r"search_space\.x=3: expected a mapping such as"),
-        ({"x": {"type": "real"}}, r"search_space\.x\.type='real': expected float, int or categorical"),
+        ({"x": {"type": "real"}}, r"search_space\.x\.type=real: expected one of float, int, categorical"),
         ({"x": {}}, r"search_space\.x\.type=None"),
-        ({"x": {"type": "float", "low": 0}}, r"search_space\.x\.high=None: expected float"),
-        ({"x": {"type": "int", "low": 0.5, "high": 2}}, r"search_space\.x\.low=0\.5: expected int"),
+        ({"x": {"type": "float", "low": 0}}, r"search_space\.x\.high=None: expected a number"),
+        (
+            {"x": {"type": "int", "low": 0.5, "high": 2}},
+            r"search_space\.x\.low=0\.5: expected a whole number",
+        ),
         ({"x": {"type": "float", "low": 2, "high": 1}}, r"search_space\.x: .*low.*high"),
         ({"x": {"type": "float", "low": 0, "high": 1, "log": True}}, r"search_space\.x: .*log"),
-        ({"x": {"type": "float", "low": 1, "hihg": 2}}, r"search_space\.x\.hihg: not known for type float"),
-        ({"x": {"choices": []}}, r"search_space\.x\.choices=\[\]: expected a list"),
-        ({"x": {"choices": "abc"}}, r"search_space\.x\.choices='abc': expected a list"),
+        (
+            {"x": {"type": "float", "low": 1, "hihg": 2}},
+            r"search_space\.x\.hihg: no such key; did you mean",
+        ),
+        ({"x": {"choices": []}}, r"search_space\.x\.choices=\[\]: expected a non-empty list"),
+        ({"x": {"choices": "abc"}}, r"search_space\.x\.choices=abc: expected a non-empty list"),
         ({"x": {"choices": [1, 2, 1]}}, r"search_space\.x\.choices: 1 is listed twice"),
         ({"x": {"choices": [1], "when": 3}}, r"search_space\.x\.when=3: expected a mapping"),
         (

@@ -153,7 +153,7 @@ def test_a_running_trial_without_beats_falls_silent(tmp_path: Path, kind: str) -
     else:
         study._storage.set_trial_system_attr(silent, "fer:beat", 0.0)
     record_beat(study._storage, held)
-    assert silent_trial_ids(study._storage, study._study_id, grace=1) == {silent}
+    assert silent_trial_ids(study, grace=1) == {silent}
 
 
 def test_a_heartbeat_beats_until_it_is_left_and_survives_an_error() -> None:

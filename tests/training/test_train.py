@@ -111,7 +111,7 @@ def test_settings_that_an_older_checkpoint_does_not_know_are_those_that_were(tmp
     run(tmp_path, tiny, "scheduler=constant")
     path = tmp_path / "checkpoints" / "last.ckpt"
     checkpoint = read_checkpoint(path)
-    for group, key in (("loss", "mixup"), ("augmentation", "growth")):
+    for group, key in (("loss", "mixup"), ("augmentation", "growth"), ("data", "eval_fraction")):
         checkpoint[CHECKPOINT_KEY]["config"][group].pop(key, None)
     # Elsewhere first: what was read is still mapped from the file.
     torch.save(checkpoint, tmp_path / "older.ckpt")

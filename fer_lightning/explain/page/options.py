@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Annotated
 
-from fer_lightning.errors import ConfigError
+from pydantic import Field
+
+from fer_lightning.config.values import Count, CountOrZero, check_fields
 from fer_lightning.explain.lime import Lime
 from fer_lightning.explain.region_occlusion import RegionOcclusion
 from fer_lightning.explain.saliency import Method, make_method
 from fer_lightning.explain.trust import TrustRules
+
+RegionFaces = Annotated[int, Field(ge=14)]
 
 
 @dataclass(frozen=True)
@@ -39,11 +44,6 @@ class Options:
         Filters of a layer that are shown at most.
     seed
         Of every choice.
-
-    Raises
-    ------
-    ConfigError
-        A value is out of range.
     """
 
     layers: Sequence[str] = ()
@@ -54,18 +54,13 @@ class Options:
     rules: TrustRules = field(default_factory=TrustRules)
     lime: Lime = field(default_factory=Lime)
     regions: RegionOcclusion = field(default_factory=RegionOcclusion)
-    region_faces: int = 210
-    filters: int = 128
-    seed: int = 0
+    region_faces: RegionFaces = 210
+    filters: Count = 128
+    seed: CountOrZero = 0
 
     def __post_init__(self) -> None:
         """Check every value."""
-        for name, least in (("region_faces", 14), ("filters", 1), ("seed", 0)):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise ConfigError(f"{name}={value}: expected a whole number of at least {least}")
-        if not isinstance(self.trust, bool):
-            raise ConfigError(f"trust={self.trust}: expected true or false")
+        check_fields(self)
 
     def method(self, name: str) -> Method:
         """Return the saliency method of this name, with the settings that were asked for."""

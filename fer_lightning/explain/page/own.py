@@ -27,7 +27,7 @@ NOTE = "own pictures"
 def make(subject: Subject, options: Options, section: Section) -> None:
     """Say what the network takes the pictures for, and explain them by every method."""
     assert subject.own is not None
-    section.left_out += list(subject.own.problems)
+    section.left_out += [*subject.own.problems, *subject.own.notes]
     names = subject.class_names
     with torch.no_grad():
         logits = subject.module(subject.tensor(subject.own.images)).float().cpu().numpy()

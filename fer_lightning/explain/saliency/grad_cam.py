@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import torch
+from pydantic import Field
 from torch import Tensor, nn
 
+from fer_lightning.config.values import checked
 from fer_lightning.errors import ConfigError
 from fer_lightning.explain.layers import convolutions, find_layer
 from fer_lightning.explain.saliency.attribution import Display
+
+LayerName = Annotated[str, Field(min_length=1, description="the dotted name of a layer")]
 
 
 class GradCAM:
@@ -30,9 +36,8 @@ class GradCAM:
     name = "grad_cam"
     display: Display = "positive"
 
-    def __init__(self, layer: str | None = None) -> None:
-        if layer is not None and not (isinstance(layer, str) and layer):
-            raise ConfigError(f"saliency.layer={layer}: expected the dotted name of a layer, or null")
+    @checked("saliency.")
+    def __init__(self, layer: LayerName | None = None) -> None:
         self.layer = layer
 
     @property

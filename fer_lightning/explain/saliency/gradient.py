@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor, nn
 
-from fer_lightning.errors import ConfigError
+from fer_lightning.config.values import Count, NotNegative, checked
 from fer_lightning.explain.saliency.attribution import Display
-from fer_lightning.models.options import check_whole
 
 
 class Gradient:
@@ -41,20 +38,14 @@ class SmoothGrad:
     sigma
         Standard deviation of the noise in grey levels; 25 is a tenth of the range, the least that the paper
         recommends.
-
-    Raises
-    ------
-    ConfigError
-        A value is out of range.
     """
 
     name = "smoothgrad"
     display: Display = "magnitude"
 
-    def __init__(self, samples: int = 25, sigma: float = 25.0) -> None:
-        self.samples = check_whole("saliency.samples", samples, 1)
-        if isinstance(sigma, bool) or not isinstance(sigma, (int, float)) or not 0 <= sigma < math.inf:
-            raise ConfigError(f"saliency.sigma={sigma}: expected a number of grey levels of at least 0")
+    @checked("saliency.")
+    def __init__(self, samples: Count = 25, sigma: NotNegative = 25.0) -> None:
+        self.samples = samples
         self.sigma = float(sigma)
 
     @property

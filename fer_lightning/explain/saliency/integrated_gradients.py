@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from fer_lightning.explain.fill import Fill, check_fill, fill_words, filled
+from fer_lightning.config.values import Count, checked
+from fer_lightning.explain.fill import Fill, fill_words, filled
 from fer_lightning.explain.saliency.attribution import Display
-from fer_lightning.models.options import check_whole
 
 _PASS = 64  # images in one pass at least
 
@@ -23,19 +23,14 @@ class IntegratedGradients:
     baseline
         Where the way begins: ``mean`` (a flat image of each face's mean grey), ``black``, ``blur``, a grey
         level, or an image ``[H, W]`` such as the mean training face. Black makes dark pixels count nothing.
-
-    Raises
-    ------
-    ConfigError
-        A value is out of range.
     """
 
     name = "integrated_gradients"
     display: Display = "magnitude"
 
-    def __init__(self, steps: int = 32, baseline: Fill = "mean") -> None:
-        self.steps = check_whole("saliency.steps", steps, 1)
-        check_fill("saliency.baseline", baseline)
+    @checked("saliency.")
+    def __init__(self, steps: Count = 32, baseline: Fill = "mean") -> None:
+        self.steps = steps
         self.baseline = baseline
 
     @property

@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from fer_lightning.config.values import Count, checked
 from fer_lightning.errors import ConfigError
-from fer_lightning.explain.fill import Fill, check_fill, fill_words, filled
+from fer_lightning.explain.fill import Fill, fill_words, filled
 from fer_lightning.explain.saliency.attribution import Display
-from fer_lightning.models.options import check_whole
 
 _PASS = 128  # covered faces in one pass
 
@@ -36,15 +36,13 @@ class Occlusion:
     name = "occlusion"
     display: Display = "positive"
 
-    def __init__(self, window: int = 8, stride: int = 4, fill: Fill = "mean") -> None:
-        self.window = check_whole("saliency.window", window, 1)
-        self.stride = check_whole("saliency.stride", stride, 1)
+    @checked("saliency.")
+    def __init__(self, window: Count = 8, stride: Count = 4, fill: Fill = "mean") -> None:
         if stride > window:
             raise ConfigError(
                 f"saliency.stride={stride}: expected at most the window's {window} pixels, so that none is left out"
             )
-        check_fill("saliency.fill", fill)
-        self.fill = fill
+        self.window, self.stride, self.fill = window, stride, fill
 
     @property
     def settings(self) -> str:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import Literal
+from dataclasses import dataclass
+from typing import Annotated, Literal
 
-from fer_lightning.errors import ConfigError
-from fer_lightning.explain.fill import FILLS
-from fer_lightning.models.options import check_name, check_whole
+from pydantic import Field
+
+from fer_lightning.config.values import Count, CountOrZero, OpenShare, check_fields
+from fer_lightning.explain.fill import NamedFill
 
 Similarity = Literal["spearman", "ssim"]
+Correlation = Annotated[float, Field(ge=-1, le=1)]
 Score = Literal["probability", "logit"]
 
 
@@ -42,42 +44,24 @@ class TrustRules:
         Share of the mean change of logit: at most.
     confidence, resamples
         Of the bootstrap over faces.
-
-    Raises
-    ------
-    ConfigError
-        A value is out of range.
     """
 
-    faces: int = 49
-    seed: int = 0
-    least_faces: int = 48
-    redraws: int = 1
+    faces: Count = 49
+    seed: CountOrZero = 0
+    least_faces: Annotated[int, Field(ge=2)] = 48
+    redraws: Count = 1
     similarity: Similarity = "spearman"
-    fill: str = "blur"
-    steps: int = 16
+    fill: NamedFill = "blur"
+    steps: Count = 16
     score: Score = "probability"
-    max_redrawn_similarity: float = 0.5
-    max_class_similarity: float = 0.9
-    min_gain_over_edges: float = 0.0
-    min_gain_over_random: float = 0.0
-    max_completeness_error: float = 0.05
-    confidence: float = 0.95
-    resamples: int = 2000
+    max_redrawn_similarity: Correlation = 0.5
+    max_class_similarity: Correlation = 0.9
+    min_gain_over_edges: Correlation = 0.0
+    min_gain_over_random: Correlation = 0.0
+    max_completeness_error: Correlation = 0.05
+    confidence: OpenShare = 0.95
+    resamples: Annotated[int, Field(ge=100)] = 2000
 
     def __post_init__(self) -> None:
         """Check every value."""
-        for name, least in (("faces", 1), ("seed", 0), ("least_faces", 2), ("redraws", 1), ("steps", 1)):
-            check_whole(f"trust.{name}", getattr(self, name), least)
-        check_whole("trust.resamples", self.resamples, 100)
-        check_name("trust.similarity", self.similarity, ("spearman", "ssim"))
-        check_name("trust.score", self.score, ("probability", "logit"))
-        check_name("trust.fill", self.fill, FILLS)
-        for item in fields(self):
-            value = getattr(self, item.name)
-            if item.name.startswith(("max_", "min_", "confidence")) and not (
-                isinstance(value, (int, float)) and not isinstance(value, bool) and -1 <= value <= 1
-            ):
-                raise ConfigError(f"trust.{item.name}={value}: expected a number from -1 to 1")
-        if not 0 < self.confidence < 1:
-            raise ConfigError(f"trust.confidence={self.confidence}: expected a share between 0 and 1")
+        check_fields(self, "trust.")

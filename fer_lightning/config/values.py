@@ -1,0 +1,268 @@
+"""The values that options take, as annotations, and the check of values against them, with its one kind of message."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import json
+import re
+import types
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import fields
+from functools import cache, wraps
+from typing import (
+    Annotated,
+    Any,
+    Literal,
+    ParamSpec,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+    is_typeddict,
+)
+
+from annotated_types import Ge, Gt, Le, Lt, MinLen
+from omegaconf import OmegaConf
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.errors import PydanticUserError
+from pydantic.fields import FieldInfo
+from pydantic_core import SchemaError
+
+from fer_lightning.errors import ConfigError, nearest
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+Share = Annotated[float, Field(ge=0, le=1)]
+ShareBelowOne = Annotated[float, Field(ge=0, lt=1)]
+ShareAboveZero = Annotated[float, Field(gt=0, le=1)]
+OpenShare = Annotated[float, Field(gt=0, lt=1)]
+Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
+Count = Annotated[int, Field(ge=1)]
+CountOrZero = Annotated[int, Field(ge=0)]
+Seed = Annotated[int, Field(ge=0, le=2**31 - 1)]
+Seeds = Annotated[Sequence[Seed], Field(min_length=1)]
+Name = Annotated[str, Field(min_length=1)]
+Mode = Literal["max", "min"]
+ChangedCode = Literal["refuse", "accept"]
+
+_WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text", type(None): "null"}
+_WORDS |= {list: "a list", dict: "a mapping"}
+_UNJUDGED = (PydanticUserError, SchemaError, TypeError, NameError)
+_UNLIKE_TEXT = re.compile(r"\s*|[-+.]?\d.*|true|false|null|none", re.IGNORECASE)
+
+
+def check_value(value: Any, expected: Any, where: str) -> None:
+    """Check one value against an annotation; annotations that pydantic cannot judge are left to the target.
+
+    Numbers must be finite, a bool is no number, and nothing is converted but YAML's lists where Python has tuples.
+
+    Raises
+    ------
+    ConfigError
+        ``where=value: expected …``; of a mapping that a TypedDict describes, with the key.
+    """
+    if OmegaConf.is_config(value):
+        value = OmegaConf.to_container(value, resolve=True)
+    if isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
+        value = list(value)
+    if isinstance(value, Mapping):
+        for kind in _kinds(expected):
+            if is_typeddict(kind):
+                return check_keys(value, hints_of(kind), f"{where}.")
+    try:
+        adapter = _adapter(expected)
+    except TypeError:  # an annotation without a hash, such as Annotated[int, {}]
+        adapter = _adapter.__wrapped__(expected)
+    if adapter is None:
+        return None
+    try:
+        if isinstance(value, (list, dict)):
+            try:
+                text = json.dumps(value)
+            except (TypeError, ValueError):  # it holds objects
+                adapter.validate_python(value)
+            else:
+                adapter.validate_json(text, strict=True)
+        else:
+            adapter.validate_python(value, strict=True)
+    except ValidationError as error:
+        hint = _hint(value, expected)
+        raise ConfigError(f"{where}={_shown(value)}: expected {expectation(expected)}{hint}") from error
+
+
+def check_keys(values: Mapping[Any, Any], hints: Mapping[str, Any], prefix: str = "") -> None:
+    """Check that every key is one of ``hints`` and its value as that says; messages begin with ``prefix``."""
+    for key, value in values.items():
+        if key not in hints:
+            raise ConfigError(
+                f"{prefix}{key}: no such key; {nearest(f'{prefix}{key}', [prefix + name for name in hints])}"
+            )
+        check_value(value, hints[key], f"{prefix}{key}")
+
+
+def check_fields(options: Any, prefix: str = "") -> None:
+    """Check the fields of a dataclass; for its ``__post_init__``."""
+    kind: Any = type(options)
+    check_keys({item.name: getattr(options, item.name) for item in fields(options)}, hints_of(kind), prefix)
+
+
+def one_of(names: Iterable[str]) -> Any:
+    """Return the annotation of names that are known only when the program runs."""
+    return Literal[tuple(names)]
+
+
+def checked(prefix: str = "") -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Check the arguments of each call of a function against its annotations; messages begin with ``prefix``.
+
+    Examples
+    --------
+    >>> @checked("schedule.")
+    ... def warm_up(steps: Count) -> int:
+    ...     return steps
+    >>> warm_up(0)
+    Traceback (most recent call last):
+    fer_lightning.errors.ConfigError: schedule.steps=0: expected a whole number of at least 1
+    """
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        signature = inspect.signature(function)
+        parameters = signature.parameters
+        rest = {name for name, item in parameters.items() if item.kind is item.VAR_KEYWORD}
+
+        @wraps(function)
+        def call(*args: P.args, **kwargs: P.kwargs) -> R:
+            try:
+                given = signature.bind(*args, **kwargs).arguments
+            except TypeError:
+                return function(*args, **kwargs)  # Python names the function
+            hints = hints_of(function)
+            for name in rest - hints.keys():  # **options: Unpack[Options]
+                given |= given.pop(name, {})
+            known = {name: value for name, value in given.items() if name in hints or name not in parameters}
+            check_keys(known, hints, prefix)
+            return function(*args, **kwargs)
+
+        return call
+
+    return decorate
+
+
+@cache  # a study asks the same of every trial
+def hints_of(target: Any) -> dict[str, Any]:
+    """Return the annotations of a function's parameters or of a class; ``**options: Unpack[Options]`` gives Options'.
+
+    Raises
+    ------
+    NameError, TypeError
+        An annotation cannot be evaluated outside of type checking.
+    """
+    hints = get_type_hints(target, include_extras=True)
+    for name, item in ({} if inspect.isclass(target) else inspect.signature(target).parameters).items():
+        if item.kind is item.VAR_KEYWORD and (named := get_args(hints.get(name))):
+            hints |= hints_of(named[0])
+            del hints[name]
+    hints.pop("return", None)
+    return hints
+
+
+@cache
+def _adapter(expected: Any) -> TypeAdapter[Any] | None:
+    # The keys of a TypedDict are checked by `check_keys`, and an iterable must not be begun.
+    kinds = [
+        dict if is_typeddict(kind) else Any if get_origin(kind) is Iterable else kind
+        for kind in _kinds(expected)
+    ]
+    expected = Union[tuple(kinds)]  # noqa: UP007
+    try:
+        return TypeAdapter(expected, config=ConfigDict(arbitrary_types_allowed=True, allow_inf_nan=False))
+    except PydanticUserError:
+        with suppress(*_UNJUDGED):
+            return TypeAdapter(expected)  # a dataclass brings its own configuration
+    except _UNJUDGED:
+        pass
+    return None
+
+
+def _shown(value: Any) -> Any:
+    """Return a value as a message shows it: a text that looks like another value in quotes."""
+    if isinstance(value, str):
+        return repr(value) if _UNLIKE_TEXT.fullmatch(value) else value
+    return f"an array of shape {value.shape}" if hasattr(value, "shape") else value
+
+
+def _kinds(expected: Any) -> Iterator[Any]:
+    """Yield the alternatives of an annotation."""
+    if get_origin(expected) in (Union, types.UnionType):
+        for item in get_args(expected):
+            yield from _kinds(item)
+    else:
+        yield expected
+
+
+def expectation(expected: Any) -> str:
+    """Return what an annotation expects, as the end of a message: ``a number from 0 to 1, or null``."""
+    kinds = list(dict.fromkeys(map(_words_of, _kinds(expected))))
+    kinds = sorted(kinds, key="null".__eq__)  # last
+    return ", or ".join(word for word in kinds if word) or str(expected)
+
+
+def _words_of(kind: Any) -> str:
+    origin, args = get_origin(kind), get_args(kind)
+    if is_typeddict(kind):
+        return "a mapping"
+    if origin is Annotated:
+        return _constrained(args[0], args[1:])
+    if origin is Literal:
+        return f"one of {', '.join(map(str, args))}" if len(args) > 1 else str(args[0])
+    if origin is not None and inspect.isclass(origin):
+        if issubclass(origin, Mapping):
+            return "a mapping"
+        item = expectation(args[0]) if args and args[0] is not Any else ""
+        return f"a list of {_plural(item)}" if item else "a list"
+    return _WORDS.get(kind, "")  # an object cannot be typed
+
+
+def _constrained(kind: Any, extras: tuple[Any, ...]) -> str:
+    rules: dict[Any, Any] = {}
+    for extra in extras:
+        if isinstance(extra, FieldInfo) and extra.description:
+            return extra.description
+        rules |= {type(rule): rule for rule in (extra.metadata if isinstance(extra, FieldInfo) else [extra])}
+    words = expectation(kind)
+    if MinLen in rules:
+        return words.replace("a ", "a non-empty ", 1)
+    if Ge in rules and Le in rules:
+        return f"{words} from {rules[Ge].ge} to {rules[Le].le}"
+    limits = ((Gt, "above"), (Ge, "of at least"), (Lt, "below"), (Le, "at most"))
+    named = [
+        f"{word} {getattr(rules[rule], rule.__name__.lower())}" for rule, word in limits if rule in rules
+    ]
+    return f"{words} {' and '.join(named)}".rstrip()
+
+
+def _plural(words: str) -> str:
+    words = re.sub("^a (whole )?number", r"\1numbers", words)
+    return re.sub("^a (text|list|mapping)", r"\1s", words).replace("one of", "any of", 1)
+
+
+def _hint(value: Any, expected: Any) -> str:
+    """Return the nearest of the names that an annotation allows, in brackets, if there is one."""
+    names = [str(name) for name in _literals(expected)]
+    for word in value if isinstance(value, list) else [value]:
+        near = difflib.get_close_matches(str(word), names, n=1)
+        if near and near != [word]:
+            return f" (did you mean {near[0]}?)"
+    return ""
+
+
+def _literals(expected: Any) -> Iterator[Any]:
+    if get_origin(expected) is Literal:
+        yield from get_args(expected)
+    else:
+        for item in get_args(expected):
+            yield from _literals(item)

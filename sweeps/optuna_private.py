@@ -1,0 +1,43 @@
+"""What the project needs of Optuna beside its public interface; tried with Optuna 5.0.0."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import optuna
+from optuna.storages import BaseStorage
+from optuna.trial import FrozenTrial, Trial
+
+# Remembers the trials that have ended; Optuna makes one by itself, but then no subclass of ours.
+CachedStorage = optuna.storages._CachedStorage
+
+
+def storage_of(study: optuna.Study) -> BaseStorage:
+    """A study's storage."""
+    return study._storage
+
+
+def study_id(study: Any) -> int:
+    """A study's number within its storage, of a ``Study`` or of what ``get_all_studies`` returns."""
+    return int(study._study_id)
+
+
+def trial_id(trial: Trial | FrozenTrial) -> int:
+    """A trial's number within its storage, by which storages take it; its public number counts within the study."""
+    return trial._trial_id
+
+
+def known(trial: Trial) -> FrozenTrial:
+    """A trial as its object last read or wrote it; the public way reads it from the storage once more."""
+    return trial._cached_frozen_trial
+
+
+def fixed_params(trial: FrozenTrial) -> dict[str, Any]:
+    """The parameters with which a trial was enqueued."""
+    return dict(trial.system_attrs.get("fixed_params", {}))
+
+
+def stale_trial_ids(study: optuna.Study) -> set[int] | None:
+    """Running trials whose heartbeat is overdue by the database's clock; None for a storage without heartbeats."""
+    stale = getattr(study._storage, "_get_stale_trial_ids", None)
+    return None if stale is None else set(stale(study._study_id))
