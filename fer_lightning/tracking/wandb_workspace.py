@@ -123,10 +123,12 @@ def _place(x: int, y: int, width: int, height: int) -> panels.Layout:
 
 def save_workspace(project: str, entity: str) -> str:
     """Create the project's workspace in W&B, or update the one that an earlier call created; return its address."""
-    workspace = build_workspace(project, entity)
+    workspace = built = build_workspace(project, entity)
     workspace._internal_name = _VIEW
     with suppress(ValueError):  # there is none yet
-        workspace._internal_id = workspaces.Workspace.from_url(workspace.url)._internal_id
+        workspace = workspaces.Workspace.from_url(built.url)
+    for part in ("sections", "settings", "runset_settings"):
+        setattr(workspace, part, getattr(built, part))
     return str(workspace.save().url)
 
 
