@@ -103,7 +103,7 @@ class DeadUnits(pl.Callback):
             ax = plot_dead_history(curves, first_epoch=first, title=title)
             path = save_figure(ax, Path(trainer.default_root_dir) / "dead_units.png")
             with Image.open(path) as picture:
-                log_media(trainer.loggers, {"dead_units/curves": picture.convert("RGB")}, {})
+                log_media(trainer.loggers, {"dead_units/curves": picture.convert("RGB")})
         except Exception as error:
             self._give_up(error)
 

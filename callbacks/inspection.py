@@ -160,7 +160,7 @@ class InspectionCallback(pl.Callback, ABC):
                 subject = epoch_subject(pl_module, data, folder, epoch, average=average)
                 findings = self.inspect(subject, folder)
                 if findings is not None:
-                    log_media(trainer.loggers, findings.images, findings.tables)
+                    log_media(trainer.loggers, findings.images, findings.tables, (subject.epoch or 0) - 1)
                     pl_module.log_dict(dict(findings.metrics), rank_zero_only=True)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -176,7 +176,7 @@ class InspectionCallback(pl.Callback, ABC):
                 subject = epoch_subject(pl_module, data, self.run_folder, epoch, best, stored, average)
                 findings = self.inspect(subject, self.run_folder)
                 if findings is not None:
-                    log_media(trainer.loggers, findings.images, findings.tables)
+                    log_media(trainer.loggers, findings.images, findings.tables, (subject.epoch or 0) - 1)
 
     @contextmanager
     def guard(self, pl_module: pl.LightningModule) -> Iterator[None]:

@@ -12,10 +12,10 @@ log = logging.getLogger(__name__)
 _logged: set[str] = set()
 
 
-def say_once(text: str) -> None:
-    """Log ``text``, redacted, the first time only."""
-    if text not in _logged:
-        _logged.add(text)
+def say_once(text: str, about: str | None = None) -> None:
+    """Log ``text``, redacted, the first time only; once for all texts of the same ``about``."""
+    if (about or text) not in _logged:
+        _logged.add(about or text)
         log.info(redact_text(text))
 
 

@@ -11,14 +11,16 @@ from pathlib import Path
 from typing import Any, TextIO
 
 MASK = "***"
-_SECRET_KEY = re.compile(r"(?i)(pass(word|wd|phrase)?|secret|token|api_?key|credential|private_?key)")
+# Not in compassion, passive, compass, secretary or tokenizer: classes and settings have such names.
+_SECRET = r"(?:password|passwd|secret(?!ar|ion|iv)|token(?!i[sz])|api_?key|credential)"
+_SECRET_KEY = re.compile(rf"(?i){_SECRET}|passphrase|private_?key|(?<!com)(?<!by)pass(?![a-z])")
 # A git remote may hold a bare token, before the @ or before a colon: on the web a user's name hides with it.
 _WEB_USER = re.compile(r"(?i)(?P<head>https?://)[^\s/?#'\"<>]+@")
 # A database's user is no secret, its password is; it may hold a slash.
 _URL_PASSWORD = re.compile(r"(?P<head>\b(?!(?i:https?):)[a-zA-Z][\w+.-]*://[^\s:/@]*):[^\s@]+@")
-_ASSIGNMENT = re.compile(
-    r"(?i)(?P<head>[\w.]*(?:password|passwd|secret|token|api_?key|credential)[\w]*\s*[=:]\s*)[^\s,;&'\"\]}]+"
-)
+# A share, a count or a loss is no secret: a class may be called token.
+_NUMBER = r"[-+]?\d{0,5}(?:\.\d+)?(?:e[-+]?\d+)?%?(?=[\s,;&'\"\])}]|$)"
+_ASSIGNMENT = re.compile(rf"(?i)(?P<head>[\w.]*{_SECRET}\w*\s*[=:]\s*)(?!{_NUMBER})[^\s,;&'\"\]}}]+")
 
 
 def _secret_values() -> list[str]:
@@ -51,9 +53,7 @@ class _Mask:
     def value(self, value: Any) -> Any:
         if isinstance(value, dict):
             return {
-                key: MASK
-                if item is not None and isinstance(key, str) and _SECRET_KEY.search(key)
-                else self.value(item)
+                key: _hide(item) if isinstance(key, str) and _SECRET_KEY.search(key) else self.value(item)
                 for key, item in value.items()
             }
         if isinstance(value, (list, tuple)):
@@ -61,6 +61,15 @@ class _Mask:
         if isinstance(value, (str, Path)):
             return self.text(str(value))
         return value
+
+
+def _hide(value: Any) -> Any:
+    """Return what stands under a secret's name without texts and long numbers; a metric may have such a name."""
+    if isinstance(value, dict):
+        return {key: _hide(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_hide(item) for item in value]
+    return value if value is None or isinstance(value, (bool, float)) or value in range(100_000) else MASK
 
 
 def redact_text(text: str) -> str:

@@ -15,6 +15,7 @@ OTHERS = {
     "_BatchNorm": "torch",
     "_average_model": "pytorch_lightning",
     "_swap_models": "pytorch_lightning",
+    "_internal_name": "wandb_workspaces",
     "_to_model": "wandb_workspaces",
     "_last_checkpoint_saved": "pytorch_lightning",
     "_last_global_step_saved": "pytorch_lightning",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from fer_lightning.config.values import Name
 from fer_lightning.messages import first_line
 from fer_lightning.runs.files import write_json
 from fer_lightning.tracking.mode import Mode, choose_mode
+from fer_lightning.tracking.run_metadata import safe_name
 from fer_lightning.training.train import shown
 
 EXAMPLE = "project=fer_lightning"
@@ -26,15 +28,16 @@ class Keys:
 
 
 def main(arguments: list[str]) -> int:
-    """Create the workspace where a server knows the key; otherwise write its specification to ``output``."""
+    """Create or update the workspace where a server knows the key; otherwise write its specification to ``output``."""
     values, _ = parse_arguments(arguments, Keys)
-    output, project, entity = Path(values["output"]), values["project"], values["entity"]
+    output, project, entity = Path(values["output"]), safe_name(values["project"]), values["entity"]
     from fer_lightning.tracking.wandb_workspace import build_workspace, workspace_spec
 
+    os.environ.setdefault("WANDB_SILENT", "true")
     reason = "no server was asked for a workspace"
     if choose_mode(values["mode"]) == "online":
         try:
-            print(f"workspace created: {_create(project, entity)}")
+            print(f"workspace: {_create(project, entity)}")
             return 0
         except Exception as error:
             reason = f"Weights & Biases would not create it ({first_line(error)})"
@@ -44,11 +47,9 @@ def main(arguments: list[str]) -> int:
 
 
 def _create(project: str, entity: str | None) -> str:
-    """Create the workspace in W&B and return its address."""
+    """Create or update the workspace in W&B and return its address."""
     import wandb
 
-    from fer_lightning.tracking.wandb_workspace import build_workspace
+    from fer_lightning.tracking.wandb_workspace import save_workspace
 
-    workspace = build_workspace(project, entity or wandb.Api(timeout=9).default_entity)
-    workspace.save()
-    return str(workspace.url)
+    return save_workspace(project, entity or str(wandb.Api(timeout=9).default_entity))

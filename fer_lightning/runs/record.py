@@ -111,6 +111,11 @@ class RunRecord:
         if is_first_process():
             write_json(self.path, self.values)
 
+    def update(self, **values: Any) -> None:
+        """Write further values."""
+        self.values |= values
+        self._write()
+
     @property
     def value(self) -> float | None:
         """The metric of the best epoch."""

@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from fer_lightning.callbacks.pruning import TrialPruning
 from fer_lightning.sweeps.jobs.environment import THREADS
 from fer_lightning.sweeps.jobs.session import TrialSession, attach
+from fer_lightning.tracking.run_metadata import safe_id
 from fer_lightning.training.train import RunResult, train
 
 
@@ -71,7 +72,8 @@ def _wandb_options(session: TrialSession) -> dict[str, Any]:
     arm = session.arm
     return {
         "group": session.study_name,
-        "run_id": f"{session.study_name}-{session.number:04d}",
+        "run_id": safe_id(session.study_name, session.study_id, f"{session.number:04d}"),
+        "study_folder": session.directory.parent,
         "run_name": f"trial {session.number}" + (f" · {arm}" if arm else ""),
         "job_type": arm or "search",
         "study_tags": ["search" if arm is None else "ablation"],

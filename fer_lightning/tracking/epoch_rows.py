@@ -10,29 +10,49 @@ class EpochRows:
     """Gathers metrics and media until an epoch is complete, since W&B takes one call a step.
 
     Lightning logs an epoch's validation first and its training last.
+
+    Attributes
+    ----------
+    metrics, media
+        By epoch: what is not logged yet.
+    known
+        The last epoch that W&B has already, from before an interruption; its metrics are not logged again.
     """
 
     def __init__(self) -> None:
         self.metrics: dict[int, dict[str, float]] = {}
-        self.media: dict[str, Any] = {}
-        self.last: int | None = None
+        self.media: dict[int, dict[str, Any]] = {}
+        self.complete: set[int] = set()
+        self.known = -1
+        self.last = -1
 
-    def add(self, metrics: Mapping[str, float]) -> dict[str, Any]:
-        """Take metrics of the epoch that they name; return its row if they complete it, else nothing."""
-        epoch = int(metrics.get("epoch", -1))
+    def add(self, metrics: Mapping[str, float]) -> int | None:
+        """Take metrics of the epoch that they name; return the epoch if they complete it."""
+        epoch = self.last = int(metrics.get("epoch", -1))
+        if 0 <= epoch <= self.known:
+            return None
         self.metrics.setdefault(epoch, {}).update(metrics)
-        ended = any(key.startswith(("train/", "test/")) for key in metrics)
-        return self._take(epoch) if ended else {}
+        if not any(key.startswith(("train/", "test/")) for key in metrics):
+            return None
+        self.complete.add(epoch)
+        return epoch
 
-    def _take(self, epoch: int) -> dict[str, Any]:
-        media, self.media = self.media, {}
-        self.last = epoch
-        return self.metrics.pop(epoch) | media
+    def add_media(self, media: Mapping[str, Any], epoch: int | None) -> None:
+        """Take pictures and tables of an epoch, from 0; ``None`` is the last one that has metrics."""
+        self.media.setdefault(self.last if epoch is None else epoch, {}).update(media)
+
+    def take(self, epoch: int) -> dict[str, Any]:
+        """Return an epoch's row; media whose epoch was logged before make a row of their own, under that epoch."""
+        self.complete.discard(epoch)
+        return {"epoch": epoch, **self.metrics.pop(epoch, {}), **self.media.pop(epoch, {})}
 
     def rest(self) -> list[dict[str, Any]]:
-        """Return what is left: epochs that were not finished, and pictures made after the last one."""
-        rows = [self._take(epoch) for epoch in sorted(self.metrics)]
-        if self.media:
-            media, self.media = self.media, {}
-            rows.append(({} if self.last is None else {"epoch": self.last}) | media)
-        return rows
+        """Return what is left, in the order of the epochs with metrics."""
+        epochs = [*sorted(self.metrics), *sorted(self.media.keys() - self.metrics.keys())]
+        return [self.take(epoch) for epoch in epochs]
+
+    def drop_unfinished(self) -> None:
+        """Forget epochs that were validated but not ended: they are trained again when the run goes on."""
+        for epoch in self.metrics.keys() - self.complete:
+            self.metrics.pop(epoch)
+            self.media.pop(epoch, None)

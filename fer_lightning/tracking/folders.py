@@ -73,7 +73,7 @@ def _remove_empty(folder: Path) -> None:
         if path.is_dir():
             with suppress(OSError):
                 path.rmdir()
-        elif path.name.startswith("core-debug-") and path.stat().st_size == 0:
+        elif path.name.startswith("core-debug-"):
             path.unlink(missing_ok=True)
     with suppress(OSError):
         folder.rmdir()

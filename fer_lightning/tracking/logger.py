@@ -6,6 +6,7 @@ from argparse import Namespace
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from pytorch_lightning.loggers.logger import Logger
 from pytorch_lightning.utilities import rank_zero_only
@@ -15,9 +16,18 @@ from fer_lightning.redact import redact, redact_text
 from fer_lightning.tracking.epoch_rows import EpochRows
 from fer_lightning.tracking.folders import WandbFolders
 from fer_lightning.tracking.media import Picture, Table, as_image, as_wandb
-from fer_lightning.tracking.mode import Mode, choose_mode
-from fer_lightning.tracking.run_metadata import LONGEST_TAG, run_configuration, run_summary, run_tags
-from fer_lightning.tracking.start import start_run
+from fer_lightning.tracking.mode import Mode, check_mode, choose_mode, remember_trouble
+from fer_lightning.tracking.run_metadata import (
+    LONGEST_NAME,
+    LONGEST_TAG,
+    run_configuration,
+    run_summary,
+    run_tags,
+    safe_id,
+    safe_name,
+)
+from fer_lightning.tracking.sent import last_known_epoch, mark_sent
+from fer_lightning.tracking.start import finish_run, start_run, sync_command
 
 
 class WandbRun(Logger):
@@ -30,7 +40,7 @@ class WandbRun(Logger):
     folder
         The run's folder; W&B writes into its ``wandb/``.
     project, entity, group, job_type, tags, run_name, run_id, notes
-        As in ``wandb.init``; ``group`` is the study.
+        As in ``wandb.init``, without what W&B refuses; ``group`` is the study.
     mode
         ``auto``, ``online``, ``offline`` or ``disabled``.
     run_config
@@ -41,6 +51,10 @@ class WandbRun(Logger):
     study, study_tags
         What a study says of its trial: arm, number, and parameters by name, for the configuration's top level; and
         tags beside the user's own.
+    study_folder
+        Where the processes of a study tell each other that the server is in trouble.
+    earlier
+        What `about` said of the run that is continued; ``None`` for a new one.
     init_timeout
         Seconds that a server, which has just answered, may take to start the run; then it is kept offline.
     """
@@ -62,28 +76,34 @@ class WandbRun(Logger):
         data: Mapping[str, Any] | None = None,
         study: Mapping[str, Any] | None = None,
         study_tags: Sequence[str] = (),
+        study_folder: Path | None = None,
+        earlier: Mapping[str, Any] | None = None,
         init_timeout: float = 5.0,
     ) -> None:
         super().__init__()
-        self.folder = Path(folder)
-        self.project = project
+        check_mode(mode)
+        self.folder, self.study_folder = Path(folder), study_folder
+        self.project = safe_name(project)
         self.folders = WandbFolders(self.folder)
         self.options = {
-            "project": project,
+            "project": self.project,
             "entity": entity,
-            "group": group,
-            "job_type": job_type[:LONGEST_TAG] if job_type else None,
+            "group": safe_name(group) if group else None,
+            "job_type": redact_text(job_type)[:LONGEST_TAG] if job_type else None,
             "tags": run_tags(tags, study_tags, data or {}),
-            "name": run_name,
-            "id": run_id,
+            "name": redact_text(run_name)[:LONGEST_NAME] if run_name else None,
+            "id": earlier["id"] if earlier else safe_id(run_id or "", length=LONGEST_NAME),
+            "resume": "allow" if earlier else None,
             "notes": redact_text(notes) if notes else None,
             "config": run_configuration(run_config, data or {}, study or {}) if run_config else {},
         }
-        self.mode: Mode = choose_mode(mode)
+        self.mode: Mode = mode
         self.init_timeout = init_timeout
         self.run: Any = None
-        self.failed = self.mode == "disabled"
+        self.failed = mode == "disabled"
         self.rows = EpochRows()
+        self.about: dict[str, Any] = dict(earlier or {})
+        self.is_last: Callable[[int], bool] = lambda epoch: False
 
     @property
     def name(self) -> str:
@@ -103,11 +123,58 @@ class WandbRun(Logger):
             self.folder.mkdir(parents=True, exist_ok=True)
             self.folders.enter()
             try:
-                self.run = start_run(self.folder, self.mode, self.options, self.init_timeout)
+                mode = choose_mode(self.mode, self._sync_command, self.study_folder)
+                if mode != "disabled":
+                    self.run = start_run(
+                        self.folder, mode, self.options, self.init_timeout, self.study_folder
+                    )
+                    self._describe(self.run)
             except Exception as error:
                 self._give_up(error)
+            if self.run is None:
+                self.failed = True
                 self.folders.leave()
         return self.run
+
+    @property
+    def _sync_command(self) -> str:
+        return sync_command(self.folder, self.study_folder)
+
+    def _describe(self, run: Any) -> None:
+        """Take down the run's id and address, say the latter, and make the epoch the axis of W&B's charts."""
+        self.about.pop("unsent", None)
+        self.about |= {"id": run.id, "address": None if run.offline else run.url}
+        if not run.offline:
+            group = f"{run.project_url}/groups/{quote(run.group, safe='')}" if run.group else run.url
+            say_once(f"Weights & Biases: {redact_text(group)}")
+        run.define_metric("epoch")
+        run.define_metric("*", step_metric="epoch")
+
+    def open(self, past: Mapping[int, Mapping[str, float]], is_last: Callable[[int], bool]) -> dict[str, Any]:
+        """Start the run and log the epochs of a continued one that W&B lacks.
+
+        Parameters
+        ----------
+        past
+            Metrics by epoch, from 0, of the epochs before an interruption.
+        is_last
+            Says whether an epoch that is being logged is the last one: its row waits for the pictures of the end.
+
+        Returns
+        -------
+        What identifies the run in W&B: its ``id`` and its ``address`` (``None`` offline); empty without W&B.
+        """
+        self.is_last = is_last
+        if self.experiment is not None:
+            self._with_run(lambda run: self._catch_up(run, past))
+        return self.about
+
+    def _catch_up(self, run: Any, past: Mapping[int, Mapping[str, float]]) -> None:
+        self.rows.known = last_known_epoch(run, self.folder, self.about.get("picture_rows", 0))
+        for epoch, row in sorted(past.items()):
+            if epoch > self.rows.known:
+                run.log({key: value for key, value in row.items() if key != "step"})
+        self.rows.known = max(self.rows.known, *past, -1)
 
     def _with_run(self, action: Callable[[Any], object]) -> None:
         """Do something with the W&B run; a failure is logged once and ends logging to W&B only."""
@@ -131,18 +198,27 @@ class WandbRun(Logger):
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
-        """Keep an epoch's metrics until its training metrics are there, then log them at once."""
-        row = self.rows.add(metrics)
-        if row:
-            self._log(row)
+        """Keep an epoch's metrics until its training metrics are there, then log them at once.
+
+        The last epoch's wait until training has ended, for the pictures that are made then.
+        """
+        epoch = self.rows.add(metrics)
+        if epoch is not None:
+            for ready in sorted(self.rows.complete):
+                if ready < epoch or not self.is_last(epoch):
+                    self._log(self.rows.take(ready))
 
     def log_media(
-        self, images: Mapping[str, Picture] | None = None, tables: Mapping[str, Table] | None = None
+        self,
+        images: Mapping[str, Picture] | None = None,
+        tables: Mapping[str, Table] | None = None,
+        epoch: int | None = None,
     ) -> None:
-        """Put pictures and tables beside the metrics of the epoch that is about to be logged.
+        """Put pictures and tables beside the metrics of their epoch.
 
-        They go out with that epoch's metrics in one call, or, once training has ended, when the run is closed.
-        Safe to call when W&B is disabled or failed, and in a process that is not the first.
+        They go out with that epoch's metrics in one call; W&B takes nothing for an earlier step, so those of an epoch
+        that was logged before are a row of their own that names it. Safe to call when W&B is disabled or failed, and
+        in a process that is not the first.
 
         Parameters
         ----------
@@ -150,7 +226,9 @@ class WandbRun(Logger):
             By key: PNG files, PIL images, or arrays ``[H, W]`` or ``[H, W, 3]``, uint8 or floats within [0, 1]. Hand
             over contact sheets rather than single faces, and no matplotlib figure.
         tables
-            By key: the columns' names, and rows of plain values; see ``wandb_media.confusion_table``.
+            By key: the columns' names, and rows of plain values; see ``media.confusion_table``.
+        epoch
+            From 0; ``None`` is the last one that has metrics.
 
         Raises
         ------
@@ -158,17 +236,20 @@ class WandbRun(Logger):
             A picture is none of these.
         """
         pictures = {key: as_image(picture) for key, picture in (images or {}).items()}
-        self._with_run(lambda run: self.rows.media.update(as_wandb(pictures, tables or {}, run)))
+        self._with_run(lambda run: self.rows.add_media(as_wandb(pictures, tables or {}, run), epoch))
 
     def flush(self) -> None:
-        """Send what is still kept: the metrics of an epoch that was not finished, and pictures made after it."""
+        """Send what is still kept: metrics of the last epoch, or of one that was not finished, and pictures."""
         for row in self.rows.rest():
+            if all(key == "epoch" or not isinstance(value, (int, float)) for key, value in row.items()):
+                self.about["picture_rows"] = self.about.get("picture_rows", 0) + 1
             self._log(row)
 
     @rank_zero_only
     def finalize(self, status: str) -> None:
         """Send what callbacks made after the last epoch; Lightning calls it when training ends."""
-        self.flush()
+        if status == "success":
+            self.flush()
 
     def conclude(self, state: str, record: Mapping[str, Any], reason: str | None = None) -> None:
         """Write the run's summary and finish it.
@@ -182,6 +263,8 @@ class WandbRun(Logger):
         reason
             Why the run was pruned or failed, in one line.
         """
+        if state == "interrupted":
+            self.rows.drop_unfinished()
         self.flush()
         self.summarize(run_summary(state, record, reason))
         if state != "complete":
@@ -200,7 +283,14 @@ class WandbRun(Logger):
         self.failed = True
         if run is not None:
             try:
-                run.finish(exit_code=exit_code)
+                reason, server_fails = finish_run(run, exit_code)
+                if reason is None and not run.offline:
+                    mark_sent(Path(run.settings.sync_file))
+                elif reason is not None:
+                    self.about["unsent"] = reason
+                    say_once(f"Weights & Biases: {reason}; all is kept, to send it: {self._sync_command}")
+                    if server_fails:
+                        remember_trouble(reason, self.study_folder)
             except Exception as error:
                 say_once(f"Weights & Biases could not finish: {first_line(error)}")
             self.folders.leave()
@@ -210,6 +300,7 @@ def log_media(
     loggers: Iterable[Logger],
     images: Mapping[str, Picture] | None = None,
     tables: Mapping[str, Table] | None = None,
+    epoch: int | None = None,
 ) -> None:
     """Hand pictures and tables to the W&B run among ``trainer.loggers``, if there is one.
 
@@ -217,4 +308,4 @@ def log_media(
     """
     for logger in loggers:
         if isinstance(logger, WandbRun):
-            logger.log_media(images, tables)
+            logger.log_media(images, tables, epoch)

@@ -1,18 +1,13 @@
-"""Whether a W&B run is kept online or offline: asked of the server itself, in a few seconds."""
+"""Whether a W&B run is kept online or offline: as W&B itself is switched, and as its server answers."""
 
 from __future__ import annotations
 
-import base64
-import json
-import netrc
-import os
+import re
 import threading
 import time
-import urllib.error
-import urllib.request
+from contextlib import suppress
 from pathlib import Path
 from typing import Literal
-from urllib.parse import urlsplit
 
 from fer_lightning.errors import ConfigError
 from fer_lightning.messages import say_once
@@ -23,104 +18,119 @@ PATIENCE_SECONDS = 3.0
 """How long a server may take to say who one is."""
 REMEMBER_SECONDS = 600.0
 """How long a server that did not answer is left alone, so that it does not cost every run of a study."""
-_trouble: dict[str, tuple[float, str]] = {}
+TROUBLE_FILE = ".wandb_trouble"
+_trouble: list[tuple[float, str]] = []
+_began = time.time()
 
 
-def base_url() -> str:
-    """Return the address of the W&B server."""
-    return os.environ.get("WANDB_BASE_URL", "https://api.wandb.ai").rstrip("/")
+def check_mode(asked: str) -> None:
+    """Raise ConfigError where ``asked`` is no mode."""
+    if asked not in MODES:
+        raise ConfigError(f"logger.mode={asked}: expected one of {', '.join(MODES)}")
 
 
-def find_key() -> str | None:
-    """Return the key that ``wandb login`` stored, or that is in the environment; ``None`` without one."""
-    if os.environ.get("WANDB_API_KEY"):
-        return os.environ["WANDB_API_KEY"]
-    address = urlsplit(base_url())
-    path = Path(os.environ.get("NETRC", "~/.netrc")).expanduser()
-    try:
-        stored = netrc.netrc(str(path))
-    except (OSError, netrc.NetrcParseError):
-        return None
-    for host in (address.netloc, address.hostname or ""):
-        found = stored.hosts.get(host)
-        if found is not None:
-            return found[2]
-    return None
+def choose_mode(asked: Mode, sync: str = "wandb sync DIR", place: Path | None = None) -> Mode:
+    """Return ``online`` where W&B is switched on and its server knows the key, else ``offline`` or ``disabled``.
 
+    W&B's own switches are ``wandb offline``, ``wandb disabled``, its settings files and its variables.
 
-def choose_mode(asked: Mode) -> Mode:
-    """Return ``online`` where a server knows the key, else ``offline``; ``offline`` and ``disabled`` as asked.
+    Parameters
+    ----------
+    asked
+        ``offline`` and ``disabled`` are returned as they are.
+    sync
+        The command that sends runs later, for the message.
+    place
+        See :func:`recent_trouble`.
 
     Raises
     ------
     ConfigError
         ``asked`` is no mode.
     """
-    if asked not in MODES:
-        raise ConfigError(f"logger.mode={asked}: expected one of {', '.join(MODES)}")
-    mode = os.environ.get("WANDB_MODE", asked) if asked == "auto" else asked
-    if mode == "disabled":
-        return "disabled"
-    if mode not in ("auto", "online"):
-        return "offline"
-    if os.environ.get("WANDB_IDENTITY_TOKEN_FILE"):
-        return "online"
-    key = find_key()
-    if key is None:
-        say_once(
-            "Weights & Biases: no key found, so runs are kept offline (wandb login, then wandb sync DIR)"
-        )
-        return "offline"
-    trouble = recent_trouble() or _ask(base_url(), key)
-    if trouble is not None:
-        stay_offline(trouble)
-        return "offline"
-    return "online"
+    check_mode(asked)
+    if asked in ("offline", "disabled"):
+        return asked
+    import wandb
+
+    switched = wandb.setup().settings.mode
+    mode: Mode = "disabled" if switched == "disabled" else "offline"
+    if switched in ("disabled", "offline", "dryrun"):
+        if asked == "online":
+            say_once(
+                f"Weights & Biases: logger.mode=online, but W&B is switched to {mode} (wandb online undoes it)"
+            )
+        return mode
+    trouble = recent_trouble(place)
+    if trouble is None:
+        known = _log_in()
+        if known is True:
+            return "online"
+        if known is False:
+            say_once(
+                f"Weights & Biases: no key found, so runs are kept offline; to send them: wandb login, then {sync}",
+                about="no key",
+            )
+            return "offline"
+        trouble = known
+    stay_offline(trouble, sync, place)
+    return "offline"
 
 
-def recent_trouble() -> str | None:
-    """Return why the server could not be used a short while ago."""
-    when, reason = _trouble.get(base_url(), (0.0, ""))
-    return reason if reason and time.monotonic() - when < REMEMBER_SECONDS else None
+def recent_trouble(place: Path | None = None) -> str | None:
+    """Return why the server could not be used a short while ago.
 
-
-def stay_offline(reason: str) -> None:
-    """Say why runs are kept offline, and leave the server alone for a while."""
-    if recent_trouble() is None:
-        _trouble[base_url()] = (time.monotonic(), reason)
-    say_once(f"Weights & Biases: {reason}, so runs are kept offline")
-
-
-def _ask(address: str, key: str) -> str | None:
-    """Return why the server cannot be used with this key; ``None`` where it can.
-
-    In a thread of its own, because looking up a host's name cannot be given a time limit.
+    Parameters
+    ----------
+    place
+        A folder in which processes that work together tell each other; what is older than this process is not read.
     """
-    answers: list[str | None] = []
-    asking = threading.Thread(target=lambda: answers.append(_viewer(address, key)), daemon=True)
+    when, reason = _trouble[-1] if _trouble else (0.0, "")
+    with suppress(OSError):
+        told = None if place is None else place / TROUBLE_FILE
+        if told is not None and told.stat().st_mtime > max(when, _began):
+            when, reason = told.stat().st_mtime, told.read_text(encoding="utf-8")
+    return reason if reason and time.time() - when < REMEMBER_SECONDS else None
+
+
+def remember_trouble(reason: str, place: Path | None = None) -> None:
+    """Leave the server alone for a while, also in the processes that share ``place``."""
+    if recent_trouble(place) is None:
+        _trouble.append((time.time(), reason))
+        with suppress(OSError):
+            if place is not None:
+                (place / TROUBLE_FILE).write_text(reason, encoding="utf-8")
+
+
+def stay_offline(reason: str, sync: str, place: Path | None = None) -> None:
+    """Say why runs are kept offline, and leave the server alone for a while."""
+    remember_trouble(reason, place)
+    say_once(
+        f"Weights & Biases: {reason}, so runs are kept offline; to send them later: {sync}", about=reason
+    )
+
+
+def _log_in() -> bool | str:
+    """Return whether there is a key that the server knows, or why the server cannot be used.
+
+    In a thread of its own, because W&B tries again and again, and looking up a host's name has no time limit.
+    """
+    import wandb
+    import wandb.apis.public  # `login` does, which on a busy machine takes as long as the server may
+
+    answers: list[bool | str] = []
+
+    def ask() -> None:
+        try:
+            answers.append(wandb.login(verify=True, prompt=False))
+        except Exception as error:
+            refused = re.search(r"returned error (401|403)|not recognize an account", str(error))
+            words = str(error).strip().splitlines() or [type(error).__name__]
+            answers.append("the server refuses the key" if refused else words[0])
+
+    asking = threading.Thread(target=ask, daemon=True)
     asking.start()
     asking.join(PATIENCE_SECONDS)
-    return answers[0] if answers else "the server does not answer"
-
-
-def _viewer(address: str, key: str) -> str | None:
-    words = base64.b64encode(f"api:{key}".encode()).decode()
-    request = urllib.request.Request(
-        f"{address}/graphql",
-        data=json.dumps({"query": "query Viewer { viewer { id } }"}).encode(),
-        headers={"Content-Type": "application/json", "Authorization": f"Basic {words}"},
+    return (
+        answers[0] if answers else f"the server does not confirm the key within {PATIENCE_SECONDS:g} seconds"
     )
-    try:
-        with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as response:
-            answer = json.loads(response.read(100_000))
-    except urllib.error.HTTPError as error:
-        refused = error.code in (401, 403)
-        return "the server refuses the key" if refused else f"the server answers with status {error.code}"
-    except OSError:
-        return "the server cannot be reached"
-    except ValueError:
-        return "the server gives no answer of Weights & Biases"
-    data = answer.get("data") if isinstance(answer, dict) else None
-    if not isinstance(data, dict):
-        return "the server gives no answer of Weights & Biases"
-    return None if data.get("viewer") else "the server refuses the key"

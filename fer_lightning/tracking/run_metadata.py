@@ -2,14 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fer_lightning.config.factors import top_level
+from fer_lightning.config.metric_table import single_values
 from fer_lightning.redact import redact, redact_text
 
-# W&B refuses longer tags and job types.
-LONGEST_TAG = 64
+# W&B refuses longer tags and job types, and longer names.
+LONGEST_TAG, LONGEST_NAME = 64, 128
+
+
+def safe_name(name: str, length: int = LONGEST_NAME) -> str:
+    """Return a project's, group's or run's name as W&B takes it: redacted, cut, without the signs that it refuses."""
+    return re.sub(r"[/\\#?%:]+", "_", redact_text(name)).strip()[:length].rstrip()
+
+
+def safe_id(name: str, *parts: str, length: int = LONGEST_TAG) -> str:
+    """Return a run's id, which is part of its address and of file names: a name as far as it goes, and parts."""
+    plain = re.sub(r"[^A-Za-z0-9_.-]+", "_", redact_text(name))[:length].strip("_.")
+    return "-".join(part for part in (plain, *parts) if part)
 
 
 def run_tags(own: Sequence[str], study: Sequence[str], data: Mapping[str, Any]) -> list[str]:
@@ -30,8 +43,10 @@ def run_configuration(
 
 
 def run_summary(state: str, record: Mapping[str, Any], reason: str | None) -> dict[str, Any]:
-    """Return a run's summary: state, best metrics, parameters, seconds, epochs, and why it was given up."""
-    values: dict[str, Any] = {f"best/{key}": value for key, value in (record.get("best") or {}).items()}
+    """Return a run's summary: state, headline metrics of the best epoch, size, seconds, epochs, why it was given up."""
+    shown = {"epoch", record.get("metric"), *(f"val/{name}" for name in single_values(headline=True))}
+    best = {key: value for key, value in (record.get("best") or {}).items() if key in shown}
+    values: dict[str, Any] = {f"best/{key}": value for key, value in best.items()}
     values |= {
         "state": state,
         "seconds": record.get("seconds"),

@@ -1,19 +1,32 @@
-"""Start a W&B run: online where the server takes it, else offline, and with nothing sent of the machine."""
+"""Start and end a W&B run: online where the server takes it, else offline, and with nothing sent of the machine."""
 
 from __future__ import annotations
 
+import json
+import re
+import shlex
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
 from fer_lightning.messages import first_line
 from fer_lightning.tracking.mode import Mode, stay_offline
 
-FINISH_SECONDS = 60.0
+FINISH_SECONDS = 10.0
 """How long the end of a run waits for uploads; what is late stays on disk for ``wandb sync``."""
 
 
-def start_run(folder: Path, mode: Mode, options: Mapping[str, Any], init_timeout: float) -> Any:
+def sync_command(folder: Path, place: Path | None = None) -> str:
+    """Return the command that sends what was kept of a run or, with ``place``, of all runs of its study."""
+    shown = Path(place or folder)
+    shown = shown.relative_to(Path.cwd()) if shown.is_relative_to(Path.cwd()) else shown
+    return f"wandb sync --include-online {shlex.quote(str(shown))}/{'' if place is None else '*/'}wandb"
+
+
+def start_run(
+    folder: Path, mode: Mode, options: Mapping[str, Any], init_timeout: float, place: Path | None = None
+) -> Any:
     """Return a ``wandb.Run`` whose files lie in ``folder/wandb``.
 
     Parameters
@@ -26,6 +39,8 @@ def start_run(folder: Path, mode: Mode, options: Mapping[str, Any], init_timeout
         Of ``wandb.init``; an ``id`` that a server could not take gets the suffix ``-offline``.
     init_timeout
         Seconds that the server may take.
+    place
+        The study's folder.
 
     Raises
     ------
@@ -37,7 +52,7 @@ def start_run(folder: Path, mode: Mode, options: Mapping[str, Any], init_timeout
         try:
             return _init(folder, "online", given, init_timeout)
         except Exception as error:
-            stay_offline(f"no run could be started ({first_line(error)})")
+            stay_offline(f"no run could be started ({first_line(error)})", sync_command(folder, place), place)
             if "id" in given:
                 # W&B's service still holds the run that it could not start.
                 given["id"] = f"{given['id']}-offline"
@@ -56,7 +71,12 @@ def _init(
         disable_code=True,
         init_timeout=init_timeout,
         finish_timeout=FINISH_SECONDS,
+        finish_timeout_raises=True,
         symlink=False,
+        # Else the computer's name, and where the console script lies.
+        host="",
+        program="fer_lightning",
+        program_relpath="fer_lightning",
         x_disable_meta=True,
         x_disable_stats=True,
         x_disable_machine_info=True,
@@ -64,11 +84,25 @@ def _init(
         # By default every 15 s: a run that is killed would lose as much.
         x_transaction_log_flush_interval=1,
     )
-    return wandb.init(
-        dir=str(folder),
-        mode=mode,
-        settings=settings,
-        reinit="create_new",
-        resume="allow" if mode == "online" else None,
-        **options,
-    )
+    return wandb.init(dir=str(folder), mode=mode, settings=settings, reinit="create_new", **options)
+
+
+def finish_run(run: Any, exit_code: int) -> tuple[str | None, bool]:
+    """End a run; return why not all of it was sent, and whether the server is at fault for others as well.
+
+    W&B says neither that uploads were refused nor that the run was deleted, but its service logs it.
+    """
+    late = False
+    try:
+        run.finish(exit_code=exit_code)
+    except TimeoutError:
+        late = True
+    errors: list[str] = []
+    with suppress(OSError, ValueError):
+        lines = Path(run.settings.log_internal).read_text(encoding="utf-8").splitlines()
+        errors = [line for line in lines if json.loads(line).get("level") == "ERROR"]
+    if run.offline or not (errors or late):
+        return None, False
+    status = re.search(r'"status":\s*"?(\d{3})|HTTP (\d{3})', "\n".join(errors))
+    answer = f"answers with status {status[1] or status[2]}" if status else "does not answer"
+    return f"the server {answer}", late

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import wandb_workspaces.reports.v2 as panels
@@ -21,6 +22,8 @@ EXPLANATION_KEYS = (
     "regions/regions",
 )
 NAME = "fer_lightning"
+# W&B's own name of the view, part of its address: by it the view is found again.
+_VIEW = "nw-ferlightning-v"
 
 
 def build_workspace(project: str, entity: str | None = None) -> workspaces.Workspace:
@@ -116,6 +119,17 @@ def _browser(title: str, keys: tuple[str, ...], layout: panels.Layout) -> panels
 
 def _place(x: int, y: int, width: int, height: int) -> panels.Layout:
     return panels.Layout(x=x, y=y, w=width, h=height)
+
+
+def save_workspace(project: str, entity: str) -> str:
+    """Create the project's workspace in W&B, or update the one that an earlier call created; return its address."""
+    workspace = built = build_workspace(project, entity)
+    workspace._internal_name = _VIEW
+    with suppress(ValueError):  # there is none yet
+        workspace = workspaces.Workspace.from_url(built.url)
+    for part in ("sections", "settings", "runset_settings"):
+        setattr(workspace, part, getattr(built, part))
+    return str(workspace.save().url)
 
 
 def workspace_spec(workspace: workspaces.Workspace) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from fer_lightning.runs.record import (
     is_first_process,
     portable_config,
 )
+from fer_lightning.runs.run import Run
 from fer_lightning.sweeps.jobs.environment import Job
 from fer_lightning.sweeps.study.identity import FREE_KEYS
 from fer_lightning.training.build import build, build_data, build_module
@@ -100,7 +101,7 @@ class RunSetup:
         epochs_done = check_continuation(checkpoint, stored) if checkpoint else 0
         metrics = MetricsCsv(folder)
         metrics.restore(epochs_done)
-        loggers = [metrics, *_build_loggers(config, folder, stored, wandb_options or {})]
+        loggers = [metrics, *_build_loggers(config, folder, stored, checkpoint, wandb_options or {})]
         trainer = build(
             config.trainer,
             logger=loggers,
@@ -145,7 +146,11 @@ def _describe(config: DictConfig, data: FaceDataModule, checkpoint: Path | None)
 
 
 def _build_loggers(
-    config: DictConfig, folder: Path, stored: dict[str, Any], wandb_options: Mapping[str, Any]
+    config: DictConfig,
+    folder: Path,
+    stored: dict[str, Any],
+    checkpoint: Path | None,
+    wandb_options: Mapping[str, Any],
 ) -> list[Logger]:
     if not config.get("logger") or not config.logger.get("_target_"):
         return []
@@ -153,6 +158,9 @@ def _build_loggers(
     if config.logger["_target_"].endswith("WandbRun"):
         given = {"run_config": stored["config"], "data": stored["data"], "notes": config.note or None}
         options |= given | dict(wandb_options)
+        # A run that goes on in its own folder is the same one in W&B, also where it left no checkpoint yet.
+        if config.resume is True or (checkpoint and checkpoint.resolve().is_relative_to(folder.resolve())):
+            options["earlier"] = Run(folder).record.get("wandb")
     return [build(config.logger, **options)]
 
 

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytorch_lightning as pl
 from omegaconf import DictConfig
-from pytorch_lightning.loggers.logger import Logger
 
 from fer_lightning.config.precision import warn_of_precision
 from fer_lightning.config.typed import typed_path
@@ -18,7 +17,7 @@ from fer_lightning.data.label import data_label
 from fer_lightning.errors import ConfigError
 from fer_lightning.messages import say_once
 from fer_lightning.models.counting import count_parameters
-from fer_lightning.runs.record import is_first_process
+from fer_lightning.runs.record import RunRecord, is_first_process
 from fer_lightning.signals import interruption_behind, stoppable
 from fer_lightning.sweeps.jobs.environment import Job
 from fer_lightning.tracking.logger import WandbRun
@@ -90,6 +89,7 @@ def train(
     status: str = "failed"
     reason: str | BaseException | None = None
     try:
+        _open_wandb(setup, record)
         _fit(setup)
         status, reason = _outcome(setup.trainer)
     except (KeyboardInterrupt, SystemExit):
@@ -100,7 +100,7 @@ def train(
         raise
     finally:
         record.finish(status, setup.metrics.rows, reason)
-        _close(setup.loggers, record.values)
+        _close_wandb(setup, record)
     return RunResult(folder, record.value, setup.trainer.current_epoch, record.values)
 
 
@@ -151,10 +151,24 @@ def _outcome(trainer: pl.Trainer) -> tuple[str, str | None]:
     return "complete", None
 
 
-def _close(loggers: list[Logger], values: dict[str, Any]) -> None:
-    for logger in loggers:
+def _open_wandb(setup: RunSetup, record: RunRecord) -> None:
+    """Start the W&B run, if there is one, and take its id and address down."""
+    trainer = setup.trainer
+    for logger in setup.loggers:
         if isinstance(logger, WandbRun):
-            logger.conclude(values["status"], values, values.get("reason"))
+            about = logger.open(
+                setup.metrics.rows, lambda epoch: trainer.should_stop or epoch + 1 == trainer.max_epochs
+            )
+            if about:
+                record.update(wandb=about)
+
+
+def _close_wandb(setup: RunSetup, record: RunRecord) -> None:
+    for logger in setup.loggers:
+        if isinstance(logger, WandbRun):
+            logger.conclude(record.values["status"], record.values, record.values.get("reason"))
+            if logger.about:
+                record.update(wandb=logger.about)
 
 
 def shown(folder: Path) -> str:

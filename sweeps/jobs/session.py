@@ -71,6 +71,7 @@ class TrialSession:
         )
         about = study.user_attrs
         study.pruner = build_pruner(about.get("pruner"))
+        self.study_id: str = about.get("id", "")
         self._objectives: list[str] = about.get("objectives") or ["value"]
         self._lease = Lease(job, self._storage)
         self.resumed = self._lease.take()

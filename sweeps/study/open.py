@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -164,6 +165,8 @@ def _create_or_load(spec: StudySpec, storage: BaseStorage) -> optuna.Study:
         directory = redact_text(str(spec.sweep_dir)) if in_file else str(spec.sweep_dir)
         study.set_user_attr("directory", directory)
         study.set_user_attr("notes", list(spec.notes))
+        # Another study may have its name: the same command in another folder makes one.
+        study.set_user_attr("id", secrets.token_hex(4))
         if spec.plan is not None:
             study.set_user_attr("plan", spec.plan.as_config())
         if len(set(options.objective)) == len(options.objective):

@@ -71,6 +71,37 @@ def test_nested_values_are_redacted_by_key_and_by_content(monkeypatch):
     }
 
 
+@pytest.mark.parametrize("name", ["compassion", "passive", "token", "secret", "secretary", "tokenizer"])
+def test_a_class_may_have_a_secrets_name(monkeypatch, name):
+    monkeypatch.setenv("PASSIVE_CLASSES", "compassion")
+    row = {
+        f"val/recall/{name}": 0.53,
+        f"faces/{name}": 4965,
+        "per_class": {name: {"recall": 0.0, "faces": 12}},
+    }
+    assert redact(row) == row
+    for line in (
+        f"val/recall/{name}=0.53",
+        f"{name}: 12 faces",
+        f"recall {name}: 97.5%, sad: 3",
+        f"{name} = 1e-05",
+    ):
+        assert redact_text(line) == line
+
+
+@pytest.mark.parametrize(
+    "key", ["DB_PASS", "pgpassword", "authtoken", "access_token2", "clientSecret", "apiKey"]
+)
+def test_a_secret_is_masked_under_every_such_name(key):
+    assert redact({key: "hunter2", "many": {key: ["a", {"x": "b"}]}}) == {
+        key: "***",
+        "many": {key: ["***", {"x": "***"}]},
+    }
+    assert redact({key: 12345678}) == {key: "***"}
+    if key != "DB_PASS":
+        assert redact_text(f"{key}=12345678 {key}: hunter2") == f"{key}=*** {key}: ***"
+
+
 def test_log_lines_are_redacted(monkeypatch):
     monkeypatch.setenv("HOME", "/home/ada")
     record = logging.LogRecord("n", logging.INFO, "f", 1, "kept in %s", ("/home/ada/runs",), None)

@@ -19,6 +19,7 @@ class Calls:
     def __init__(self, folder: Path) -> None:
         self.rows: list[dict] = []
         self.dir = str(folder)
+        self.offline = True
 
     def _publish_file(self, path: str) -> None:
         assert (Path(self.dir) / path).is_file()
@@ -72,16 +73,22 @@ def test_pictures_go_out_with_the_metrics_of_their_epoch(tmp_path):
             [CSVLogger(tmp_path), run], {"faces": np.zeros((4, 4))}, {"counts": (["a"], [[np.int64(3)]])}
         )
         run.log_metrics({"epoch": epoch, "train/acc": 0.6})
+    run.is_last = lambda epoch: epoch == 2
+    run.log_metrics({"epoch": 2, "val/acc": 0.5, "train/acc": 0.6})
+    assert len(calls.rows) == 2
     run.log_media({"late": np.zeros((4, 4), np.uint8)})
+    run.log_media({"best": np.zeros((4, 4), np.uint8)}, epoch=1)
     run.finalize("success")
     run.close()
     assert [sorted(row) for row in calls.rows] == [
         ["counts", "epoch", "faces", "train/acc", "val/acc"],
         ["counts", "epoch", "faces", "train/acc", "val/acc"],
-        ["epoch", "late"],
+        ["epoch", "late", "train/acc", "val/acc"],
+        ["best", "epoch"],
         ["exit"],
     ]
-    assert [row["epoch"] for row in calls.rows[:3]] == [0, 1, 1]
+    assert [row["epoch"] for row in calls.rows[:4]] == [0, 1, 2, 1]
+    assert run.about == {"picture_rows": 1}
     assert calls.rows[0]["counts"].data == [[3]]
 
 

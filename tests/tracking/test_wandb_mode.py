@@ -3,38 +3,21 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from fer_lightning import messages as said
 from fer_lightning.errors import ConfigError
 from fer_lightning.tracking import mode as wandb_mode
 from fer_lightning.tracking.log_reader import read_wandb_log
 from fer_lightning.tracking.logger import WandbRun
-from fer_lightning.tracking.mode import choose_mode, find_key
-from wandb_server import server
+from fer_lightning.tracking.mode import choose_mode
+from wandb_server import KEY, fresh_client, serve  # noqa: F401  (a fixture)
 
-KEY = "0123456789abcdef0123456789abcdef01234567"
-
-
-@pytest.fixture(autouse=True)
-def _fresh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(said, "_logged", set())
-    monkeypatch.setattr(wandb_mode, "_trouble", {})
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setenv("NETRC", str(tmp_path / "none"))
-    for name in ("WANDB_MODE", "WANDB_API_KEY", "WANDB_IDENTITY_TOKEN_FILE", "WANDB_BASE_URL"):
-        monkeypatch.delenv(name, raising=False)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def _service(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Start W&B's own service, once a process, before anything is timed."""
-    run = WandbRun(tmp_path_factory.mktemp("service"), mode="offline")
-    run.log_metrics({"epoch": 0, "train/acc": 0.5})
-    run.close()
+pytestmark = pytest.mark.usefixtures("fresh_client")
 
 
 def closed_port() -> int:
@@ -69,20 +52,20 @@ def keep_two_runs(folder: Path, mode: str) -> float:
 
 
 def test_without_a_key_no_server_is_asked(tmp_path, monkeypatch, caplog):
-    with server(200, {"data": {"viewer": {"id": "x"}}}) as (address, asked), caplog.at_level("INFO"):
-        monkeypatch.setenv("WANDB_BASE_URL", address)
+    with serve() as known, caplog.at_level("INFO"):
+        monkeypatch.setenv("WANDB_BASE_URL", known.address)
         assert keep_two_runs(tmp_path, "auto") < 10
-    assert asked == []
+    assert known.asked == []
     assert caplog.text.count("no key found, so runs are kept offline") == 1
 
 
 @pytest.mark.parametrize("mode", ["auto", "online"])
 def test_a_key_that_is_refused(tmp_path, monkeypatch, caplog, mode):
-    with server(401, {"data": None}) as (address, asked), caplog.at_level("INFO"):
-        monkeypatch.setenv("WANDB_BASE_URL", address)
+    with serve(status=401) as known, caplog.at_level("INFO"):
+        monkeypatch.setenv("WANDB_BASE_URL", known.address)
         monkeypatch.setenv("WANDB_API_KEY", KEY)
         assert keep_two_runs(tmp_path, mode) < 10
-    assert asked == ["/graphql Basic"]
+    assert known.asked == ["/graphql Basic"]
     assert caplog.text.count("the server refuses the key, so runs are kept offline") == 1
     assert KEY not in caplog.text
 
@@ -92,15 +75,15 @@ def test_a_server_that_is_not_there(tmp_path, monkeypatch, caplog):
     monkeypatch.setenv("WANDB_API_KEY", KEY)
     with caplog.at_level("INFO"):
         assert keep_two_runs(tmp_path, "auto") < 10
-    assert caplog.text.count("the server cannot be reached, so runs are kept offline") == 1
+    assert caplog.text.count("does not confirm the key within 3 seconds, so runs are kept offline") == 1
 
 
 def test_a_server_that_hangs(tmp_path, monkeypatch, caplog):
-    with server(hang=True) as (address, asked), caplog.at_level("INFO"):
-        monkeypatch.setenv("WANDB_BASE_URL", address)
+    with serve(hang=True) as known, caplog.at_level("INFO"):
+        monkeypatch.setenv("WANDB_BASE_URL", known.address)
         monkeypatch.setenv("WANDB_API_KEY", KEY)
         assert keep_two_runs(tmp_path, "auto") < 10
-    assert asked == ["/graphql Basic"]
+    assert set(known.asked) == {"/graphql Basic"}
     assert caplog.text.count("so runs are kept offline") == 1
 
 
@@ -109,36 +92,34 @@ def test_a_server_that_hangs(tmp_path, monkeypatch, caplog):
     [
         (200, {"data": {"viewer": None}}, "the server refuses the key"),
         (403, {}, "the server refuses the key"),
-        (500, {}, "the server answers with status 500"),
-        (200, "hello", "the server gives no answer of Weights & Biases"),
+        (500, {}, "the server does not confirm the key within 3 seconds"),
+        (200, "hello", "Failed to authenticate"),
     ],
 )
 def test_what_a_server_answers_decides(monkeypatch, caplog, status, answer, reason):
-    with server(status, answer) as (address, _), caplog.at_level("INFO"):
-        monkeypatch.setenv("WANDB_BASE_URL", address)
+    with serve(status=status, answer=answer) as known, caplog.at_level("INFO"):
+        monkeypatch.setenv("WANDB_BASE_URL", known.address)
         monkeypatch.setenv("WANDB_API_KEY", KEY)
         assert choose_mode("auto") == "offline"
     assert reason in caplog.text
 
 
 def test_a_server_that_knows_the_key_gets_the_run(monkeypatch):
-    with server(200, {"data": {"viewer": {"id": "x"}}}) as (address, _):
-        monkeypatch.setenv("WANDB_BASE_URL", address)
+    with serve() as known:
+        monkeypatch.setenv("WANDB_BASE_URL", known.address)
         monkeypatch.setenv("WANDB_API_KEY", KEY)
         assert choose_mode("auto") == "online"
         assert choose_mode("online") == "online"
         assert choose_mode("offline") == "offline"
         assert choose_mode("disabled") == "disabled"
-        monkeypatch.setenv("WANDB_MODE", "offline")
-        assert choose_mode("auto") == "offline"
     with pytest.raises(ConfigError, match=r"logger\.mode=of: expected one of auto, online"):
         choose_mode("of")  # type: ignore[arg-type]
 
 
 def test_a_start_that_fails_after_the_server_has_answered(tmp_path, monkeypatch, caplog):
     # It knows who one is, and nothing else: a run cannot be started there.
-    with server(200, {"data": {"viewer": {"id": "x"}}}) as (address, _), caplog.at_level("INFO"):
-        monkeypatch.setenv("WANDB_BASE_URL", address)
+    with serve(status=404, where="upsertBucket") as known, caplog.at_level("INFO"):
+        monkeypatch.setenv("WANDB_BASE_URL", known.address)
         monkeypatch.setenv("WANDB_API_KEY", KEY)
         run = WandbRun(tmp_path, mode="auto", run_id="a", init_timeout=2)
         run.log_metrics({"epoch": 0, "train/acc": 0.5})
@@ -148,16 +129,44 @@ def test_a_start_that_fails_after_the_server_has_answered(tmp_path, monkeypatch,
     assert choose_mode("auto") == "offline"
 
 
-def test_the_key_is_found_by_the_servers_host(monkeypatch, tmp_path):
-    (tmp_path / "netrc").write_text(
-        f"machine other.example\n login user\n password x\nmachine api.wandb.ai\n login user\n password {KEY}\n"
-    )
+def test_wandb_login_decides_which_server_is_asked(monkeypatch, tmp_path):
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
-    assert find_key() == KEY
-    monkeypatch.setenv("WANDB_BASE_URL", "https://wandb.example:8080")
-    assert find_key() is None
-    monkeypatch.setenv("WANDB_API_KEY", "of the environment")
-    assert find_key() == "of the environment"
-    (tmp_path / "netrc").write_text("machine\n")
-    monkeypatch.delenv("WANDB_API_KEY")
-    assert find_key() is None
+    with serve() as known:
+        command = [Path(sys.executable).with_name("wandb"), "login", f"--host={known.address}", KEY]
+        subprocess.run(command, check=True, timeout=120)
+        known.asked.clear()
+        assert choose_mode("auto") == "online"
+        assert known.asked[0] == "/graphql Basic"
+
+
+@pytest.mark.parametrize("switch", ["offline", "disabled"])
+@pytest.mark.parametrize("place", ["wandb", "config", "variable"])
+def test_wandbs_own_switches_win(monkeypatch, tmp_path, caplog, switch, place):
+    monkeypatch.setenv("WANDB_API_KEY", KEY)
+    if place == "variable":
+        monkeypatch.setenv("WANDB_MODE", switch)
+    else:
+        (tmp_path / place).mkdir()
+        (tmp_path / place / "settings").write_text(f"[default]\nmode = {switch}\n")
+    with serve() as known, caplog.at_level("INFO"):
+        monkeypatch.setenv("WANDB_BASE_URL", known.address)
+        assert choose_mode("auto") == switch
+        assert caplog.text == ""
+        assert choose_mode("online") == switch
+        assert f"logger.mode=online, but W&B is switched to {switch}" in caplog.text
+    assert known.asked == []
+
+
+def test_a_process_hears_of_trouble_in_another(monkeypatch, tmp_path, caplog):
+    monkeypatch.setenv("WANDB_API_KEY", KEY)
+    with serve() as known, caplog.at_level("INFO"):
+        monkeypatch.setenv("WANDB_BASE_URL", known.address)
+        wandb_mode.remember_trouble("the server answers with status 500", tmp_path)
+        monkeypatch.setattr(wandb_mode, "_trouble", [])
+        assert choose_mode("auto", "the command", tmp_path) == "offline"
+        assert known.asked == []
+        assert "status 500, so runs are kept offline; to send them later: the command" in caplog.text
+        # The next command asks the server again.
+        monkeypatch.setattr(wandb_mode, "_trouble", [])
+        monkeypatch.setattr(wandb_mode, "_began", time.time() + 1)
+        assert choose_mode("auto", "the command", tmp_path) == "online"
