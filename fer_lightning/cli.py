@@ -111,8 +111,12 @@ def _dispatch(arguments: list[str]) -> int:
 
 def _command(name: str, arguments: list[str]) -> int:
     os.environ.setdefault("MPLBACKEND", "Agg")
-    module = import_module(COMMANDS[name][0])
-    if {"-h", "--help"} & set(arguments):
+    place, does = COMMANDS[name]
+    asked_for_help = bool({"-h", "--help"} & set(arguments))
+    if asked_for_help:
+        print(f"{name}: {does}", flush=True)  # before imports that take seconds
+    module = import_module(place)
+    if asked_for_help:
         from fer_lightning.commands.arguments import help_text
 
         print(help_text(name, module))

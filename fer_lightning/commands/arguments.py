@@ -96,10 +96,10 @@ def split_arguments(arguments: Sequence[str], keys: Any) -> tuple[dict[str, Any]
 
 
 def help_text(command: str, module: ModuleType) -> str:
-    """Return what ``COMMAND --help`` prints: what the command does, its keys with what they take, an example."""
-    first, _, _ = (module.__doc__ or "").partition("\n")
+    """Return what ``COMMAND --help`` prints: usage, what is written, the keys with what they take, an example."""
+    usage = (module.__doc__ or "").split("``")[1]
     does = (module.main.__doc__ or "").strip().replace("``", "").splitlines()
-    lines = [first.replace("``", ""), "", *map(str.strip, does)]
+    lines = [f"  {usage}", "", *map(str.strip, does)]
     keys = getattr(module, "Keys", None)
     if keys is not None:
         hints = hints_of(keys)

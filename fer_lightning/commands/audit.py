@@ -24,7 +24,10 @@ class Keys:
 
 
 def main(arguments: list[str]) -> int:
-    """Print class counts, copies, conflicts and blanks; with ``output=DIR`` also write them and figures."""
+    """Print class counts, copies, conflicts and blanks; with ``output=DIR`` also write them and figures.
+
+    Any key of the configuration may be given; ``--config-dir DIR`` adds a folder of one's own.
+    """
     values, overrides = split_arguments(arguments, Keys)
     config = compose_config(overrides)
     check_config(config)

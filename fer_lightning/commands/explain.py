@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import torch
+from pydantic import Field
 
 from fer_lightning.commands.arguments import parse_arguments
 from fer_lightning.config.values import Count, CountOrZero, Name, check_keys, hints_of
@@ -39,11 +40,11 @@ class Keys:
 
     checkpoint: Name | None = None
     output: Name | None = None
-    only: Any = None
-    layer: Any = None
-    image: Any = None
-    ids: Any = None
-    method: Any = None
+    only: Annotated[Any, Field(description="a part of the page, or several as only=[a,b]")] = None
+    layer: Annotated[Any, Field(description="a layer, or several as layer=[a,b]")] = None
+    image: Annotated[Any, Field(description="a picture, folder or pattern, or several as image=[a,b]")] = None
+    ids: Annotated[Any, Field(description="ids of faces, as ids=[a,b]")] = None
+    method: Annotated[Any, Field(description="a saliency method, or several as method=[a,b]")] = None
     split: Split = "val"
     compare: Name | None = None
     trust: bool = True

@@ -5,17 +5,18 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import Field
 
 from fer_lightning.commands.arguments import parse_arguments, take_place
 from fer_lightning.config.values import Name
 from fer_lightning.errors import UserError
-from fer_lightning.runs.files import write_text
+from fer_lightning.runs.files import shown, write_text
 from fer_lightning.runs.groups import choose_columns, group_rows
 from fer_lightning.runs.listing import FORMATS, Format, render, render_groups
 from fer_lightning.runs.table import Row, collect, sort_rows
 from fer_lightning.sweeps.study.results import Trial, load_study, study_trials
-from fer_lightning.training.train import shown
 
 EXAMPLE = "runs sort=val/acc"
 
@@ -27,7 +28,9 @@ class Keys:
     format: Format | None = None
     output: Name | None = None
     sort: Name | None = None
-    columns: Any = None
+    columns: Annotated[
+        Any, Field(description="a column or a pattern of them, or several as columns=[a,b]")
+    ] = None
     by: Name | None = None
 
 

@@ -14,7 +14,10 @@ _HEADER = ("layer", "kind", "output", "parameters", "multiply-adds")
 
 
 def main(arguments: list[str]) -> int:
-    """Print the summary of the composed model; 48×48 faces and seven classes unless the model says otherwise."""
+    """Print the summary of the composed model; 48×48 faces and seven classes unless the model says otherwise.
+
+    Any key of the configuration may be given; ``--config-dir DIR`` adds a folder of one's own.
+    """
     _, overrides = split_arguments(arguments, None)
     config = compose_config(overrides)
     check_config(config)

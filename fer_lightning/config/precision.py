@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
-import torch
+if TYPE_CHECKING:
+    import torch
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +26,8 @@ def warn_of_precision(asked: str, device: torch.device) -> None:
         return
     if asked == "16-mixed":
         log.warning("trainer.precision=16-mixed needs a GPU: this processor trains in bf16-mixed")
+    import torch
+
     # Older versions of PyTorch do not tell.
     able: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
     if able.get("architecture") == "x86_64" and not any(able.get(name) for name in BFLOAT16):

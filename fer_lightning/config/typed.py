@@ -24,7 +24,7 @@ from hydra.utils import get_original_cwd
 from fer_lightning.errors import ConfigError
 
 PATH_KEYS: Final = frozenset(
-    {"path", "checkpoint", "output", "teacher", "resume", "dir", "storage", "weights"}
+    {"path", "checkpoint", "output", "teacher", "resume", "dir", "storage", "weights", "image"}
 )
 TEXT_KEYS: Final = frozenset({"note", "name", "study_name", "project", "entity", "group", "tags", "title"})
 _LISTED: Final = re.compile(r"\[(?P<items>.+)\]", re.DOTALL)

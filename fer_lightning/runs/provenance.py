@@ -12,8 +12,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from fer_lightning.redact import redact_text
 
 PACKAGES = (
@@ -75,6 +73,8 @@ def _git_state() -> dict[str, Any] | None:
 
 def machine() -> dict[str, Any]:
     """Return what the speed of a run depends on."""
+    import torch
+
     described: dict[str, Any] = {
         "processor": _processor_name(),
         "cores": os.cpu_count(),

@@ -21,7 +21,6 @@ from fer_lightning.config.schema import check_config
 from fer_lightning.errors import ConfigError, UserError
 from fer_lightning.runs import provenance
 from fer_lightning.sweeps.jobs.environment import Job
-from fer_lightning.training.build import build_data, check_parts
 
 
 def run_job(config: DictConfig) -> float | None:
@@ -90,6 +89,8 @@ def preflight(line: CommandLine) -> None:
     UserError
         A key, a value, a combination or the data are not as expected.
     """
+    from fer_lightning.training.build import build_data, check_parts
+
     alternatives = _alternatives(line.overrides)
     for words in alternatives:
         config = compose_config(words, line.config_name, line.config_path)

@@ -20,6 +20,7 @@ from fer_lightning.report.report_files import write_report
 from fer_lightning.report.search_figures import write_search_figures
 from fer_lightning.report.search_text import search_text
 from fer_lightning.report.text import to_text
+from fer_lightning.runs.files import shown
 from fer_lightning.runs.leakage import WITHOUT
 from fer_lightning.stats.ablation import AblationReport, ablation_report
 from fer_lightning.stats.importance import objective_importance
@@ -27,11 +28,9 @@ from fer_lightning.stats.rules import Rules
 from fer_lightning.study.arms import arm_runs, tuned_runs
 from fer_lightning.study.code_notes import code_notes
 from fer_lightning.study.earlier_verdicts import earlier_note, earlier_objective
-from fer_lightning.study.without_copies import without_copies
 from fer_lightning.sweeps.jobs.environment import WORKER
 from fer_lightning.sweeps.plan.planned_trial import Stage
 from fer_lightning.sweeps.study.results import Trial, load_study, study_trials
-from fer_lightning.training.train import shown
 
 if TYPE_CHECKING:
     import optuna
@@ -92,6 +91,8 @@ def judge(
                 f"faces={faces}: the study compares {objective.name}; expected one of {VAL_ACC}"
             )
         # Together: the data are read once, and of an unfinished tuning no run may be complete.
+        from fer_lightning.study.without_copies import without_copies  # which loads PyTorch
+
         judged = without_copies([*runs, *(tuned or [])], faces, overrides)
         runs, tuned = judged[: len(runs)], None if tuned is None else judged[len(runs) :]
     return ablation_report(

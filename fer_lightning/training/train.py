@@ -12,11 +12,11 @@ import pytorch_lightning as pl
 from omegaconf import DictConfig
 
 from fer_lightning.config.precision import warn_of_precision
-from fer_lightning.config.typed import typed_path
 from fer_lightning.data.label import data_label
 from fer_lightning.errors import ConfigError
 from fer_lightning.messages import say_once
 from fer_lightning.models.counting import count_parameters
+from fer_lightning.runs.files import shown
 from fer_lightning.runs.record import RunRecord, is_first_process
 from fer_lightning.signals import interruption_behind, stoppable
 from fer_lightning.sweeps.jobs.environment import Job
@@ -169,12 +169,6 @@ def _close_wandb(setup: RunSetup, record: RunRecord) -> None:
             logger.conclude(record.values["status"], record.values, record.values.get("reason"))
             if logger.about:
                 record.update(wandb=logger.about)
-
-
-def shown(folder: Path) -> str:
-    """Return a folder as a person would name it: relative to where the command was typed, if it lies within."""
-    here = typed_path(".").resolve()
-    return str(folder.relative_to(here)) if folder.is_relative_to(here) else str(folder)
 
 
 def run_folder() -> Path:

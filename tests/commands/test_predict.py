@@ -88,8 +88,9 @@ def test_csv_holds_the_nets_own_probabilities_of_pictures_of_any_size_and_colour
         found = np.array([float(row[name]) for name in NAMES])
         assert found == pytest.approx(by_hand(checkpoint, path), abs=2e-6)
         assert row["predicted"] == NAMES[int(found.argmax())]
-    assert len(written.err.strip().splitlines()) == 1
-    assert f"skipped {pictures}/broken.png: " in written.err
+    skipped, squeezed = written.err.strip().splitlines()
+    assert f"skipped {pictures}/broken.png: " in skipped
+    assert "are squeezed to squares" in squeezed
 
 
 def test_json_table_and_csv_agree_and_files_take_their_form_from_their_ending(

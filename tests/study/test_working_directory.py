@@ -31,7 +31,7 @@ def test_a_job_in_its_own_folder_finds_what_was_typed(
     words += ["data.batch_size=8", "hydra.job.chdir=true", "data.cache_dir=cache", "scheduler=constant"]
     assert main([*words, "hydra.run.dir=first"]) == 0
     assert main([*words, "hydra.run.dir=second", "resume=first", "trainer.max_epochs=2"]) == 0
-    assert Run(tmp_path / "second").record["epochs"] == 2
+    assert Run(tmp_path / "second").record["continued_after_epochs"] == 1
     assert (tmp_path / "cache").is_dir()
 
 
