@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import sys
+import json
+import shlex
 from pathlib import Path
 
 import pytest
 
+from fer_lightning.cli import main
 from fer_lightning.config.flags import read_command_line
-from fer_lightning.runs import provenance
 from fer_lightning.study.experiment import _with_mode
 
 MODE = ["hydra.mode=MULTIRUN"]
@@ -38,12 +39,18 @@ def test_an_experiment_of_ones_own_folder_is_a_sweep_too(tmp_path: Path) -> None
         assert _with_mode(read_command_line(arguments)) == [*arguments, *MODE]
 
 
-@pytest.mark.parametrize("typed", [["+experiment=ablation"], ["+experiment=ablation", "hydra.mode=MULTIRUN"]])
 def test_a_recorded_command_is_the_one_that_was_typed(
-    typed: list[str], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tiny: list[str]
 ) -> None:
-    line = read_command_line(typed)
-    monkeypatch.setattr(sys, "argv", ["somewhere/__main__.py", *_with_mode(line)])
-    monkeypatch.setattr(provenance, "typed_arguments", line.typed)
-    assert sys.argv[-1] == "hydra.mode=MULTIRUN"
-    assert provenance.command_line() == " ".join(["python", "-m", "fer_lightning", *typed])
+    monkeypatch.chdir(tmp_path)
+    typed = [
+        "+experiment=search",
+        "hydra.sweeper.n_trials=1",
+        "hydra.sweep.dir=study",
+        "study.workers=1",
+        *tiny,
+    ]
+    assert main(typed) == 0
+    (record,) = tmp_path.glob("study/*/run.json")
+    assert shlex.split(json.loads(record.read_text())["command"])[-len(typed) :] == typed
+    assert "hydra.mode" not in record.read_text()

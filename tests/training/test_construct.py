@@ -82,7 +82,7 @@ def test_interpolations_are_resolved_and_nested_nodes_built() -> None:
 
 def test_a_users_mistake_is_one_line() -> None:
     node = OmegaConf.create({"_target_": "fer_lightning.runs.best_epoch.BestEpoch", "mode": "most"})
-    with pytest.raises(ConfigError, match="mode=most: expected max or min"):
+    with pytest.raises(ConfigError, match="mode=most: expected one of max, min"):
         build(node)
     node = OmegaConf.create({"_target_": "fer_lightning.runs.best_epoch.BestEpoch", "no_such": 1})
     with pytest.raises(ConfigError, match=r"BestEpoch: .*unexpected keyword argument 'no_such'"):
