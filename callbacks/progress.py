@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import sys
 from typing import Any
 
@@ -47,10 +48,10 @@ class RunProgress(ProgressBar):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Open the bar at the step from which training goes on."""
         if self.enabled and sys.stderr.isatty():
-            total = int(trainer.estimated_stepping_batches)
+            total, done = _batches(trainer)
             self.bar = tqdm(
-                total=total if total > 0 else None,
-                initial=trainer.global_step,
+                total=total,
+                initial=done,
                 leave=False,
                 mininterval=0.3,
                 dynamic_ncols=True,
@@ -67,6 +68,24 @@ class RunProgress(ProgressBar):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Move on by one step."""
+        if self.bar is not None:
+            self.bar.update(1)
+
+    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Count the validation's batches, which Lightning may not know before."""
+        if self.bar is not None:
+            self.bar.total = _batches(trainer)[0]
+
+    def on_validation_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Move on by one step, for validation takes its time, too."""
         if self.bar is not None:
             self.bar.update(1)
 
@@ -94,3 +113,18 @@ class RunProgress(ProgressBar):
         if self.bar is not None:
             self.bar.close()
             self.bar = None
+
+
+def _batches(trainer: pl.Trainer) -> tuple[int | None, int]:
+    """Return the batches of the run, those of validation among them, if they are known, and how many are done."""
+    training = max(1, int(trainer.num_training_batches))
+    validation, every = sum(map(int, trainer.num_val_batches)), trainer.check_val_every_n_epoch or 1
+    steps = trainer.estimated_stepping_batches
+
+    def after(epochs: int) -> int:
+        return training * epochs + validation * (epochs // every)
+
+    done = after(trainer.current_epoch)
+    if not math.isfinite(steps) or steps < 1:
+        return None, done
+    return after(math.ceil(steps / math.ceil(training / trainer.accumulate_grad_batches))), done

@@ -4,12 +4,31 @@ from __future__ import annotations
 
 import errno
 import logging
-from collections.abc import Collection, Sequence
+import sys
+from collections.abc import Collection, Iterable, Sequence
+from typing import TypeVar
+
+from tqdm import tqdm
 
 from fer_lightning.redact import redact_text
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 _logged: set[str] = set()
+
+
+def progress(items: Iterable[T], what: str, total: int | None = None) -> Iterable[T]:
+    """Yield the items; on a terminal, with a bar once it has taken three seconds."""
+    return tqdm(
+        items,
+        what,
+        total,
+        delay=3,
+        leave=False,
+        disable=not sys.stderr.isatty(),
+        dynamic_ncols=True,
+        bar_format="{desc} |{bar}| {n_fmt}/{total_fmt}  {remaining} left",
+    )
 
 
 def say_once(text: str, about: str | None = None) -> None:

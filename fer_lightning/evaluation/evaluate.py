@@ -14,6 +14,7 @@ from omegaconf import OmegaConf
 from fer_lightning.data.datamodule import FaceDataModule
 from fer_lightning.errors import ConfigError, DataError, nearest
 from fer_lightning.evaluation.test_time_augmentation import check_views, views
+from fer_lightning.messages import progress
 from fer_lightning.models.size import require_any_size
 from fer_lightning.runs.predictions import Predictions, average
 from fer_lightning.training.build import build_data
@@ -131,7 +132,7 @@ def predict_split(
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     module = module.eval().to(device)
     parts = []
-    for images, _, _ in data.split_dataloader(split):
+    for images, _, _ in progress(data.split_dataloader(split), f"{len(chosen):,} {split} faces"):
         seen = views(images.to(device), crop=crop, flip=flip)
         logits = torch.stack([module(view).log_softmax(1) for view in seen]).mean(0)
         parts.append(logits.float().cpu().numpy())

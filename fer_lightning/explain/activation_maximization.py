@@ -16,6 +16,7 @@ from fer_lightning.explain.ascent import MID_GREY, Climb, Objective, measure
 from fer_lightning.explain.layers import activation_of
 from fer_lightning.explain.pre_activation import as_maps, check_filters, pre_activation, response
 from fer_lightning.explain.undisturbed import undisturbed
+from fer_lightning.messages import progress
 
 NOISE: Final = 8.0  # deviation of the starting image in grey levels
 
@@ -136,7 +137,7 @@ def gradient_ascent(
         climb = Climb(model, module, layer, objective, lr, contrast, smooth)
         parts = [
             climb.run(noise, torch.tensor(chosen[first : first + batch_size], device=device), shifts)
-            for first in range(0, len(chosen), batch_size)
+            for first in progress(range(0, len(chosen), batch_size), f"filters of {layer}")
         ]
         images, reached, touched = (torch.cat(column) for column in zip(*parts, strict=True))
         largest = None if faces is None else _largest(climb, faces.to(device), batch_size)[chosen]

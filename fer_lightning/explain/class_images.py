@@ -18,6 +18,7 @@ from fer_lightning.data.normalization import GREY_MAX
 from fer_lightning.errors import ConfigError
 from fer_lightning.explain.image_parameters import FourierImages, PixelImages
 from fer_lightning.explain.undisturbed import undisturbed
+from fer_lightning.messages import progress
 
 NOISE: Final = 0.3  # deviation of the starting parameters, before the sigmoid
 DEVIATION: Final = 0.25  # of images whose contrast the network ignores, on the scale [0, 1]; FER2013's: 0.255
@@ -118,7 +119,7 @@ def class_images(
         first = _logits(model, parameters(), wanted)[0]
         level = _evened if regularised and ignores_contrast(model, parameters()) else nn.Identity()
         optimizer = torch.optim.Adam(parameters.parameters(), lr=lr)
-        for _ in range(steps):
+        for _ in progress(range(steps), "class images"):
             images = parameters()
             shown = images if warps is None else warp(images, warps.draw())
             logits = model(shown * GREY_MAX).gather(1, wanted[:, None])

@@ -18,6 +18,7 @@ from fer_lightning.explain.region_effects import RegionEffects, region_effects
 from fer_lightning.explain.regions import SIZE, Regions
 from fer_lightning.explain.trust.randomization import redrawn, weighted_layers
 from fer_lightning.explain.undisturbed import undisturbed
+from fer_lightning.messages import progress
 
 Measure = Literal["probability", "accuracy"]
 _PLACES = 64  # places from which each face's control boxes are drawn
@@ -128,7 +129,7 @@ class RegionOcclusion:
             cover = filled(images, self.fill)
             whole = self._logits(model, images)
             before = self._worth(whole, targets)
-            for name in self.regions.names:
+            for name in progress(self.regions.names, "regions"):
                 mask = self.regions.mask(name, height, width)[None].repeat(len(images), axis=0)
                 places = self._places(name, len(images), height, width)
                 lost, moved = [], []

@@ -15,6 +15,7 @@ from fer_lightning.data.label import data_label
 from fer_lightning.data.pictures import Pictures
 from fer_lightning.errors import ConfigError, DataError
 from fer_lightning.evaluation.evaluate import predict_split
+from fer_lightning.messages import progress
 from fer_lightning.runs.predictions import Predictions
 from fer_lightning.training.module import ExpressionClassifier
 
@@ -158,5 +159,6 @@ class Subject:
 
     def batches(self) -> Iterable[tuple[Tensor, Tensor, Tensor]]:
         """Return the split's images, labels and positions batch by batch."""
-        for images, labels, positions in self.datamodule.split_dataloader(self.split):
+        batches = self.datamodule.split_dataloader(self.split)
+        for images, labels, positions in progress(batches, f"{self.split} faces"):
             yield images.float().to(self.device), labels, positions

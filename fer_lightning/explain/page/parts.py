@@ -56,10 +56,9 @@ def make_parts(
     subject: Subject, options: Options, folder: Path, names: Sequence[str], say: Callable[[str], None]
 ) -> Iterator[Section]:
     """Make each part in its folder below ``folder``, and give it as soon as it is there."""
+    names = [name for name in names if name != "own" or subject.own is not None]
     for number, name in enumerate(names, start=1):
         part = PARTS[name]
-        if name == "own" and subject.own is None:
-            continue
         section = Section(name, part.title, folder / name)
         section.folder.mkdir(parents=True, exist_ok=True)
         started = time.perf_counter()

@@ -17,6 +17,7 @@ from fer_lightning.explain.saliency.gradient import Gradient, SmoothGrad
 from fer_lightning.explain.saliency.integrated_gradients import IntegratedGradients
 from fer_lightning.explain.saliency.occlusion import Occlusion
 from fer_lightning.explain.undisturbed import undisturbed
+from fer_lightning.messages import progress
 
 METHODS: dict[str, Callable[..., Method]] = {
     each.name: each for each in (Gradient, SmoothGrad, IntegratedGradients, GradCAM, Occlusion)
@@ -94,7 +95,7 @@ def attributions(
     values, errors, asked = [], [], []
     with undisturbed(model), torch.inference_mode(False), torch.enable_grad():
         torch.manual_seed(seed)
-        for start in range(0, len(faces), batch_size):
+        for start in progress(range(0, len(faces), batch_size), "saliency"):
             # A copy: tensors made in inference mode take no gradients.
             batch = faces[start : start + batch_size].to(device, torch.float32, copy=True)
             if wanted is None:

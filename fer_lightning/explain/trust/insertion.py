@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from fer_lightning.errors import DataError
 from fer_lightning.explain.fill import Fill, filled
 from fer_lightning.explain.undisturbed import undisturbed
+from fer_lightning.messages import progress
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +111,7 @@ def insertion_deletion(
             faces, rows = images[batch].to(device).float(), ranks[batch].to(device)
             empty, asked = filled(faces, fill), classes[batch].to(device)
             curves = []
-            for step in range(steps + 1):
+            for step in progress(range(steps + 1), "pixels put in and taken out"):
                 gone = rows < round(pixels * step / steps)
                 pair = torch.cat([torch.where(gone, faces, empty), torch.where(gone, empty, faces)])
                 logits = model(pair)

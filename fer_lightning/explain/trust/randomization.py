@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from fer_lightning.explain.saliency import Attribution, Method, attributions
 from fer_lightning.explain.trust.similarity import similarities
 from fer_lightning.explain.undisturbed import undisturbed
+from fer_lightning.messages import progress
 
 
 def weighted_layers(model: nn.Module) -> list[str]:
@@ -89,7 +90,7 @@ def redrawn_similarity(
     """
     names = weighted_layers(model) if layers is None else list(layers)
     alike = []
-    for number in range(redraws):
+    for number in progress(range(redraws), "nets with new weights"):
         with redrawn(model, names, seed=seed + number):
             other = attributions(
                 model, images, found.targets, method, batch_size=batch_size, seed=seed + number + 1
