@@ -26,6 +26,7 @@ from fer_lightning.runs.record import (
     is_first_process,
     portable_config,
 )
+from fer_lightning.runs.run import METRICS_FILE
 from fer_lightning.sweeps.jobs.environment import Job
 from fer_lightning.sweeps.study.identity import FREE_KEYS
 from fer_lightning.training.build import build, build_data, build_module
@@ -33,6 +34,7 @@ from fer_lightning.training.distillation import fingerprint, read_teachers
 from fer_lightning.training.loss import build_loss
 from fer_lightning.training.module import ExpressionClassifier
 from fer_lightning.training.resume import check_continuation, code_changes, find_checkpoint
+from fer_lightning.training.run_folder import bring_best
 from fer_lightning.training.safe_points import SafePoints
 
 
@@ -99,7 +101,8 @@ class RunSetup:
         module = build_module(config, data, stored, build_loss(config.loss, data, teachers))
         epochs_done = check_continuation(checkpoint, stored) if checkpoint else 0
         metrics = MetricsCsv(folder)
-        metrics.restore(epochs_done)
+        if checkpoint:
+            metrics.restore(epochs_done, checkpoint.parent.parent / METRICS_FILE)
         loggers = [metrics, *_build_loggers(config, folder, stored, wandb_options or {})]
         trainer = build(
             config.trainer,
@@ -113,6 +116,8 @@ class RunSetup:
         """Write ``config.yaml`` and the first state of ``run.json``."""
         self.folder.mkdir(parents=True, exist_ok=True)
         if is_first_process():
+            if self.checkpoint:
+                bring_best(self.checkpoint, self.folder)
             write_text(self.folder / "config.yaml", yaml_text(self.stored["config"]))
             if self.data.faces.unreadable:
                 write_text(
