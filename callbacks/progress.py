@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import sys
 from typing import Any
 
@@ -41,15 +42,16 @@ class RunProgress(ProgressBar):
         self.enabled = True
 
     def _description(self, trainer: pl.Trainer) -> str:
-        epoch = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"
+        length = trainer.max_epochs or -1  # without a length where time or steps end the training
+        epoch = f"epoch {trainer.current_epoch + 1}" + (f"/{length}" if length > 0 else "")
         return f"{self.label}  {epoch}" if self.label else epoch
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Open the bar at the step from which training goes on."""
         if self.enabled and sys.stderr.isatty():
-            total = int(trainer.estimated_stepping_batches)
+            total = trainer.estimated_stepping_batches
             self.bar = tqdm(
-                total=total if total > 0 else None,
+                total=total if 0 < total < math.inf else None,
                 initial=trainer.global_step,
                 leave=False,
                 mininterval=0.3,

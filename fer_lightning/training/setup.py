@@ -9,9 +9,10 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.loggers.logger import Logger
 
+from fer_lightning.config.combinations import check_measured
 from fer_lightning.config.schema import check_config
 from fer_lightning.data.datamodule import FaceDataModule
 from fer_lightning.models.counting import count_parameters
@@ -33,6 +34,7 @@ from fer_lightning.training.build import build, build_data, build_module
 from fer_lightning.training.distillation import fingerprint, read_teachers
 from fer_lightning.training.loss import build_loss
 from fer_lightning.training.module import ExpressionClassifier
+from fer_lightning.training.rehearsal import rehearse
 from fer_lightning.training.resume import check_continuation, code_changes, find_checkpoint
 from fer_lightning.training.run_folder import bring_best
 from fer_lightning.training.safe_points import SafePoints
@@ -99,6 +101,8 @@ class RunSetup:
         teachers = read_teachers(config.loss.teacher)
         stored["teacher"] = fingerprint(teachers)
         module = build_module(config, data, stored, build_loss(config.loss, data, teachers))
+        check_measured(OmegaConf.to_container(config, resolve=True), data.faces.class_names)  # type: ignore[arg-type]
+        rehearse(module, data)
         epochs_done = check_continuation(checkpoint, stored) if checkpoint else 0
         metrics = MetricsCsv(folder)
         if checkpoint:
