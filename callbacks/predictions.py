@@ -42,8 +42,8 @@ class BestPredictions(pl.Callback):
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Write the epoch's validation logits if they are the best."""
-        if self.best.improved(trainer.callback_metrics) and trainer.is_global_zero:
-            assert isinstance(pl_module, ExpressionClassifier)
+        assert isinstance(pl_module, ExpressionClassifier)
+        if self.best.improved(trainer.callback_metrics) and trainer.is_global_zero and pl_module.predictions:
             kept = kept_predictions(trainer.datamodule, pl_module)  # type: ignore[attr-defined]
             write_predictions(Path(self.folder or trainer.default_root_dir) / LOGITS_FILE, kept)
 

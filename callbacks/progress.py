@@ -42,7 +42,8 @@ class RunProgress(ProgressBar):
         self.enabled = True
 
     def _description(self, trainer: pl.Trainer) -> str:
-        epoch = f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs}"
+        length = trainer.max_epochs or -1  # without a length where time or steps end the training
+        epoch = f"epoch {trainer.current_epoch + 1}" + (f"/{length}" if length > 0 else "")
         return f"{self.label}  {epoch}" if self.label else epoch
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

@@ -42,7 +42,7 @@ class TrialPruning(pl.Callback):
         if trainer.is_global_zero:
             self.session.report(float(value), step=trainer.current_epoch)
             prune = self.session.should_prune()
-        last = trainer.max_epochs is not None and trainer.current_epoch + 1 >= trainer.max_epochs
+        last = trainer.current_epoch + 1 == trainer.max_epochs
         if trainer.strategy.broadcast(prune) and not last:
             self.pruned_after = trainer.current_epoch + 1
             trainer.should_stop = True

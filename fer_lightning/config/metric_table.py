@@ -6,6 +6,7 @@ programs load it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 SHARE = "share"
@@ -67,6 +68,15 @@ def find_metric(name: str) -> Metric | None:
     base, _, of_class = name.removeprefix(split).partition("/")
     metric = METRICS.get(base)
     return metric if metric is not None and (metric.per_class or not of_class) else None
+
+
+def measured_names(class_names: Iterable[str] = ()) -> list[str]:
+    """Return the names of what every run measures in an epoch, with each class's own metrics where they are given."""
+    names = ["train/loss", "train/acc", "lr"]
+    for name, metric in METRICS.items():
+        if metric.compute:
+            names += [f"val/{name}/{each}" for each in class_names] if metric.per_class else [f"val/{name}"]
+    return names
 
 
 def single_values(*, headline: bool = False) -> list[str]:

@@ -11,7 +11,7 @@ from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from fer_lightning.config.objective import known_direction
+from fer_lightning.config.combinations import check_combinations
 from fer_lightning.config.precision import Precision
 from fer_lightning.config.values import (
     ChangedCode,
@@ -97,7 +97,7 @@ def check_config(config: DictConfig) -> None:
     check_keys(values, hints_of(RunConfig))
     for key, node in values.items():
         _check_targets(node, key)
-    _check_combinations(values)
+    check_combinations(values)
 
 
 def _check_targets(node: Any, path: str) -> None:
@@ -145,22 +145,3 @@ def _parameters(target: Any) -> dict[str, Any] | None:
     if rest and hints.keys() <= signature.keys():  # no **options: Unpack[Options]
         return None
     return dict.fromkeys(signature.keys() - {"self", "args"} - rest, Any) | hints
-
-
-def _check_combinations(config: Mapping[str, Any]) -> None:
-    """Refuse values that are each right but not together."""
-    callbacks = config.get("callbacks") or {}
-    if config["data"].get("train_on") == "train_val" and callbacks.get("early_stopping"):
-        raise ConfigError(
-            "callbacks.early_stopping with data.train_on=train_val: expected validation faces that are not trained on"
-        )
-    metric = config["metric"]
-    higher = known_direction(metric)
-    if higher is not None and higher != (config["mode"] == "max"):
-        raise ConfigError(
-            f"mode={config['mode']} with metric={metric}: {'higher' if higher else 'lower'} is better; expected "
-            f"mode={'max' if higher else 'min'}"
-        )
-    seeds = config.get("seeds", [])
-    if len(set(seeds)) != len(seeds):
-        raise ConfigError(f"seeds={seeds}: expected each seed once")

@@ -60,10 +60,10 @@ class MetricsCsv(Logger):
     def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any) -> None:
         """Do nothing: the run's ``config.yaml`` holds them."""
 
-    def restore(self, epochs: int) -> None:
-        """Take over the first ``epochs`` rows of an interrupted run; later ones will be trained again."""
-        if self.path.exists():
-            for row in read_metrics(self.path):
+    def restore(self, epochs: int, path: Path) -> None:
+        """Take over the first ``epochs`` rows of an interrupted run's file; later ones will be trained again."""
+        if path.exists():
+            for row in read_metrics(path):
                 if row["epoch"] < epochs:
                     # Counts are written as the whole numbers that they are, as in a run that was not interrupted.
                     counts = {key: int(row[key]) for key in ("epoch", "step") if key in row}

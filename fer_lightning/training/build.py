@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
 import torch
 from omegaconf import DictConfig
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch import nn
+from torch.optim import Optimizer
 
 from fer_lightning.config.instantiation import instantiate
 from fer_lightning.data.datamodule import FaceDataModule
@@ -18,6 +20,7 @@ from fer_lightning.training.construct import construct, plain_node
 from fer_lightning.training.distillation import read_teachers
 from fer_lightning.training.loss import TrainingLoss
 from fer_lightning.training.module import ExpressionClassifier
+from fer_lightning.training.schedules import needs_length
 
 
 def build(node: Any, **more: Any) -> Any:
@@ -48,7 +51,7 @@ def build(node: Any, **more: Any) -> Any:
                 raise cause from None
             cause = cause.__cause__
         cause = (error.__cause__ or error) if isinstance(error, InstantiationException) else error
-        if isinstance(cause, (ValueError, TypeError)) or "Misconfiguration" in type(cause).__name__:
+        if isinstance(cause, (ValueError, TypeError, MisconfigurationException)):
             where = node.get("_target_", "") if isinstance(node, Mapping) else ""
             raise ConfigError(f"{where}: {' '.join(str(cause).split('full_key')[0].split())}") from error
         raise
@@ -98,11 +101,20 @@ def check_parts(config: DictConfig) -> None:
         except (ValueError, RuntimeError) as error:
             raise ConfigError(f"optimizer: {error}") from error
         if config.get("scheduler"):
-            build(config.scheduler)(optimizer, total_steps=10)
+            _try_schedule(build(config.scheduler), optimizer)
+    build(config.trainer, logger=False, enable_progress_bar=False)
     read_teachers(config.loss.teacher)
     for node in (config.get("callbacks") or {}).values():
         if node and node.get("_target_"):
             build(node)
+
+
+def _try_schedule(make: Callable[..., Any], optimizer: Optimizer) -> None:
+    try:
+        # Of a real training's length, which may be too short for it, the training itself says so.
+        make(optimizer, **({"total_steps": 1_000_000} if needs_length(make) else {}))
+    except (ValueError, TypeError, ArithmeticError) as error:
+        raise ConfigError(f"scheduler: {error}") from error
 
 
 def check_sizes(augmentation: nn.Module, model: nn.Module, size: int) -> None:

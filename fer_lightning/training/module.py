@@ -12,9 +12,10 @@ from torch.optim import Optimizer
 
 from fer_lightning.data.augmentation import Augmentation
 from fer_lightning.data.loader import Batch
-from fer_lightning.errors import TrainingDivergedError
+from fer_lightning.errors import ConfigError, TrainingDivergedError
 from fer_lightning.training.loss import TrainingLoss
 from fer_lightning.training.metrics import classification_metrics
+from fer_lightning.training.schedules import needs_length
 
 CHECKPOINT_KEY = "fer_lightning"
 
@@ -155,8 +156,12 @@ class ExpressionClassifier(pl.LightningModule):
         optimizer = self.make_optimizer(self.parameters())
         if self.make_scheduler is None:
             return optimizer
-        steps = max(1, int(self.trainer.estimated_stepping_batches))
-        schedule = self.make_scheduler(optimizer, total_steps=steps)
+        steps = self.trainer.estimated_stepping_batches  # infinite where time alone ends the training
+        length = {"total_steps": max(1, int(steps))} if needs_length(self.make_scheduler) else {}
+        try:
+            schedule = self.make_scheduler(optimizer, **length)
+        except (ValueError, TypeError, ArithmeticError) as error:
+            raise ConfigError(f"scheduler: {error}, in a training of {steps} steps") from error
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 import math
-from typing import Literal
+from collections.abc import Callable
+from typing import Any, Literal
 
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ConstantLR, LambdaLR, LRScheduler, OneCycleLR
@@ -11,7 +13,13 @@ from torch.optim.lr_scheduler import ConstantLR, LambdaLR, LRScheduler, OneCycle
 from fer_lightning.config.values import OpenShare, Positive, Share, checked
 
 
-def constant(optimizer: Optimizer, total_steps: int) -> LRScheduler:
+def needs_length(schedule: Callable[..., Any]) -> bool:
+    """Whether a schedule must be told over how many steps it runs."""
+    given = getattr(schedule, "keywords", {})  # of the partial that a configuration makes
+    return "total_steps" in inspect.signature(schedule).parameters and "total_steps" not in given
+
+
+def constant(optimizer: Optimizer) -> LRScheduler:
     """Keep the learning rate as it is."""
     return ConstantLR(optimizer, factor=1.0, total_iters=0)
 
@@ -54,6 +62,9 @@ def one_cycle(
     anneal
         Along half a cosine or a straight line, up and down.
     """
+    # PyTorch divides by the steps of the rise less one; a rise of one step starts at the peak, as a shorter one does.
+    if warmup * total_steps == 1:
+        warmup = math.nextafter(warmup, 0)
     return OneCycleLR(
         optimizer,
         max_lr=[float(group["lr"]) for group in optimizer.param_groups],

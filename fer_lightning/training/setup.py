@@ -9,9 +9,10 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.loggers.logger import Logger
 
+from fer_lightning.config.combinations import check_measured
 from fer_lightning.config.schema import check_config
 from fer_lightning.data.datamodule import FaceDataModule
 from fer_lightning.models.counting import count_parameters
@@ -26,14 +27,16 @@ from fer_lightning.runs.record import (
     is_first_process,
     portable_config,
 )
-from fer_lightning.runs.run import Run
+from fer_lightning.runs.run import METRICS_FILE, Run
 from fer_lightning.sweeps.jobs.environment import Job
 from fer_lightning.sweeps.study.identity import FREE_KEYS
 from fer_lightning.training.build import build, build_data, build_module
 from fer_lightning.training.distillation import fingerprint, read_teachers
 from fer_lightning.training.loss import build_loss
 from fer_lightning.training.module import ExpressionClassifier
+from fer_lightning.training.rehearsal import rehearse
 from fer_lightning.training.resume import check_continuation, code_changes, find_checkpoint
+from fer_lightning.training.run_folder import bring_best
 from fer_lightning.training.safe_points import SafePoints
 
 
@@ -98,9 +101,12 @@ class RunSetup:
         teachers = read_teachers(config.loss.teacher)
         stored["teacher"] = fingerprint(teachers)
         module = build_module(config, data, stored, build_loss(config.loss, data, teachers))
+        check_measured(OmegaConf.to_container(config, resolve=True), data.faces.class_names)  # type: ignore[arg-type]
+        rehearse(module, data)
         epochs_done = check_continuation(checkpoint, stored) if checkpoint else 0
         metrics = MetricsCsv(folder)
-        metrics.restore(epochs_done)
+        if checkpoint:
+            metrics.restore(epochs_done, checkpoint.parent.parent / METRICS_FILE)
         loggers = [metrics, *_build_loggers(config, folder, stored, checkpoint, wandb_options or {})]
         trainer = build(
             config.trainer,
@@ -114,6 +120,8 @@ class RunSetup:
         """Write ``config.yaml`` and the first state of ``run.json``."""
         self.folder.mkdir(parents=True, exist_ok=True)
         if is_first_process():
+            if self.checkpoint:
+                bring_best(self.checkpoint, self.folder)
             write_text(self.folder / "config.yaml", yaml_text(self.stored["config"]))
             if self.data.faces.unreadable:
                 write_text(

@@ -22,6 +22,7 @@ from fer_lightning.signals import interruption_behind, stoppable
 from fer_lightning.sweeps.jobs.environment import Job
 from fer_lightning.tracking.logger import WandbRun
 from fer_lightning.training.library_warnings import quiet_libraries
+from fer_lightning.training.run_folder import own_folder
 from fer_lightning.training.setup import RunSetup
 
 log = logging.getLogger(__name__)
@@ -83,7 +84,13 @@ def train(
         Something in the configuration or the data is not as expected.
     """
     quiet_libraries()
-    setup = RunSetup.from_config(config, folder, extra_callbacks=extra_callbacks, wandb_options=wandb_options)
+    with own_folder(folder, config.resume):
+        return _train(
+            RunSetup.from_config(config, folder, extra_callbacks=extra_callbacks, wandb_options=wandb_options)
+        )
+
+
+def _train(setup: RunSetup) -> RunResult:
     _announce(setup)
     record = setup.start_record()
     status: str = "failed"
@@ -101,7 +108,7 @@ def train(
     finally:
         record.finish(status, setup.metrics.rows, reason)
         _close_wandb(setup, record)
-    return RunResult(folder, record.value, setup.trainer.current_epoch, record.values)
+    return RunResult(setup.folder, record.value, setup.trainer.current_epoch, record.values)
 
 
 def _announce(setup: RunSetup) -> None:

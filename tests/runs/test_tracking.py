@@ -131,7 +131,7 @@ def test_metrics_of_an_epoch_share_a_row_and_survive_an_interruption(tmp_path):
     rows = read_metrics(tmp_path / "metrics.csv")
     assert rows[2] == {"epoch": 2, "step": 30, "val/acc": 0.2, "train/loss": 0.0}
     again = MetricsCsv(tmp_path)
-    again.restore(2)
+    again.restore(2, again.path)
     again.log_metrics({"epoch": 2, "val/acc": 0.9}, step=29)
     assert [row["val/acc"] for row in read_metrics(tmp_path / "metrics.csv")] == [0.0, 0.1, 0.9]
     lines = (tmp_path / "metrics.csv").read_text().splitlines()

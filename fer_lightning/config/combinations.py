@@ -1,0 +1,114 @@
+"""Values that are each right but not together, and metrics that nothing measures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from inspect import signature
+from typing import Any, Final, get_args
+
+from hydra.utils import get_object
+
+from fer_lightning.config.metric_table import find_metric, measured_names
+from fer_lightning.config.objective import known_direction
+from fer_lightning.config.values import Mode
+from fer_lightning.errors import ConfigError, nearest
+
+_OF_CALLBACKS: Final = ("seconds/", "dead_units/")
+
+
+def check_combinations(config: Mapping[str, Any]) -> None:
+    """Refuse values that are each right but not together.
+
+    Raises
+    ------
+    ConfigError
+        Naming the keys.
+    """
+    callbacks = config.get("callbacks") or {}
+    if config["data"].get("train_on") == "train_val" and callbacks.get("early_stopping"):
+        raise ConfigError(
+            "callbacks.early_stopping with data.train_on=train_val: expected validation faces that are not trained on"
+        )
+    _check_length(config)
+    for prefix, metric, mode in monitored(config):
+        _check_direction(prefix, metric, mode)
+    check_measured(config)
+    seeds = config.get("seeds", [])
+    if len(set(seeds)) != len(seeds):
+        raise ConfigError(f"seeds={seeds}: expected each seed once")
+
+
+def _check_length(config: Mapping[str, Any]) -> None:
+    """Refuse a training without an end, or one of unknown length where its length is needed."""
+    trainer, scheduler = config["trainer"], config.get("scheduler") or {}
+    epochs, steps, time = (trainer.get(name) for name in ("max_epochs", "max_steps", "max_time"))
+    if trainer.get("val_check_interval") not in (None, 1.0):
+        raise ConfigError(
+            f"trainer.val_check_interval={trainer['val_check_interval']}: expected 1.0, one validation an epoch; "
+            "data.steps_per_epoch=… makes epochs shorter"
+        )
+    if epochs is None and steps in (None, -1) and time is None:
+        raise ConfigError(
+            "trainer.max_epochs=null: expected a number of epochs, or trainer.max_time=… beside it"
+        )
+    if epochs not in (None, -1):
+        return
+    if (config.get("augmentation") or {}).get("growth"):
+        raise ConfigError(
+            f"augmentation.growth with trainer.max_epochs={epochs}: expected a number of epochs"
+        )
+    name = scheduler.get("_target_")
+    if name and steps in (None, -1) and "total_steps" in signature(get_object(name)).parameters:
+        raise ConfigError(
+            f"scheduler {name} with trainer.max_epochs={epochs}: it needs the length of the training; expected "
+            "scheduler=constant, or a number of epochs"
+        )
+
+
+def monitored(config: Mapping[str, Any]) -> Iterator[tuple[str, str, str | None]]:
+    """Yield each metric that decides something: the prefix of its keys, its name and its direction."""
+    yield "", config["metric"], config["mode"]
+    for name, node in (config.get("callbacks") or {}).items():
+        if isinstance(node, Mapping) and isinstance(node.get("monitor"), str):
+            yield f"callbacks.{name}.", node["monitor"], node.get("mode")
+
+
+def _check_direction(prefix: str, metric: str, mode: str | None) -> None:
+    higher = known_direction(metric)
+    if mode in get_args(Mode) and higher is not None and higher != (mode == "max"):
+        raise ConfigError(
+            f"{prefix}mode={mode} with {'monitor' if prefix else 'metric'}={metric}: {'higher' if higher else 'lower'} "
+            f"is better; expected {prefix}mode={'max' if higher else 'min'}"
+        )
+
+
+def check_measured(config: Mapping[str, Any], class_names: Sequence[str] | None = None) -> None:
+    """Check that whatever decides something is measured in a run; before the data are known, but for its class.
+
+    Raises
+    ------
+    ConfigError
+        Naming the key, the metric and the nearest that is measured.
+    """
+    callbacks = (config.get("callbacks") or {}).values()
+    targets = [str(node.get("_target_", "fer_lightning.")) for node in callbacks if isinstance(node, Mapping)]
+    known = measured_names(class_names or ())
+    for prefix, metric, _ in monitored(config):
+        key = f"{prefix}{'monitor' if prefix else 'metric'}={metric}"
+        of_class = metric.startswith("val/") and metric.count("/") > 1 and find_metric(metric) is not None
+        own = not all(name.startswith(("fer_lightning.", "pytorch_lightning.")) for name in targets)
+        if metric in known or (of_class and class_names is None) or metric.startswith(_OF_CALLBACKS) or own:
+            continue
+        raise ConfigError(f"{key}: no run measures it; {nearest(metric, known)}")
+    trainer, metric = config["trainer"], config["metric"]
+    if config["data"].get("train_on") == "train" and metric.startswith("val/"):
+        every, epochs = trainer.get("check_val_every_n_epoch") or 1, trainer.get("max_epochs")
+        if trainer.get("limit_val_batches") == 0:
+            raise ConfigError(
+                f"trainer.limit_val_batches=0 with metric={metric}: expected some, or metric=train/loss"
+            )
+        if epochs not in (None, -1) and every > epochs:
+            raise ConfigError(
+                f"trainer.check_val_every_n_epoch={every}: expected at most trainer.max_epochs={epochs}, or "
+                f"{metric} is never measured"
+            )

@@ -1,0 +1,48 @@
+"""One batch through the net before any training, so that a net that does not fit its data is met at once."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+
+from fer_lightning.data.datamodule import FaceDataModule
+from fer_lightning.errors import ConfigError
+from fer_lightning.training.module import ExpressionClassifier
+
+
+def rehearse(module: ExpressionClassifier, data: FaceDataModule) -> None:
+    """Give a copy of the net the smallest batch that it may be trained on; training is not disturbed.
+
+    Raises
+    ------
+    ConfigError
+        The net does not take the faces, has another number of outputs than the data have classes, or its batch norm
+        needs a larger batch.
+    """
+    faces = data.train_indices[:2]
+    images = torch.from_numpy(data.faces.images[faces]).unsqueeze(1).float()
+    smallest = min(data.batch_size, len(faces))
+    name = f"model: {type(module.model).__name__}"
+    classes = module.class_names
+    net = copy.deepcopy(module.model)
+    with torch.no_grad(), torch.random.fork_rng(devices=[]):
+        inputs = module.normalization(images)
+        given = f"a batch of {list(inputs.shape)} (faces, channels, height, width)"
+        try:
+            outputs = net.eval()(inputs)
+        except (RuntimeError, ValueError, TypeError, IndexError) as error:
+            raise ConfigError(f"{name} cannot take {given}: {' '.join(str(error).split())}") from error
+        if getattr(outputs, "shape", None) != (len(images), len(classes)):
+            shape = list(getattr(outputs, "shape", [])) or type(outputs).__name__
+            raise ConfigError(
+                f"{name} returns {shape} for {given}; expected [{len(images)}, {len(classes)}], one output for each "
+                f"of the classes {', '.join(classes)}"
+            )
+        try:
+            net.train()(inputs[:smallest])
+        except ValueError as error:
+            key = "data.batch_size=1" if data.batch_size == 1 else "a single training face"
+            raise ConfigError(
+                f"{key}: {name} cannot be trained on it; expected at least 2 ({error})"
+            ) from error

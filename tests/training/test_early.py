@@ -1,0 +1,159 @@
+"""What could be known before a training is said before it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch.optim import SGD
+
+from fer_lightning.config.compose import compose_config
+from fer_lightning.errors import ConfigError
+from fer_lightning.training.schedules import one_cycle
+from fer_lightning.training.train import train
+from training_runs import measured, run
+
+OWN = """
+import torch
+from torch import nn
+
+
+class Ten(nn.Module):
+    def __init__(self, num_classes=None, image_size=None, outputs=10, channels=1):
+        super().__init__()
+        self.layers = nn.Sequential(nn.Conv2d(channels, 2, 3), nn.Flatten(), nn.LazyLinear(outputs))
+        self.layers(torch.zeros(1, channels, 48, 48))
+
+    def forward(self, images):
+        return self.layers(images)
+
+
+def stairs(optimizer, total_steps, warmup_steps):
+    if warmup_steps >= total_steps:
+        raise ValueError(f"scheduler.warmup_steps={warmup_steps}: expected less than the training's steps")
+    return torch.optim.lr_scheduler.ConstantLR(optimizer, 1.0)
+"""
+
+
+@pytest.fixture
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A module of the user's own."""
+    (tmp_path / "own_parts.py").write_text(OWN)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "own_parts", raising=False)
+    return "own_parts"
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["metric=val/accuracy"], r"metric=val/accuracy: no run measures it; did you mean val/acc\?"),
+        (["metric=val/recall/hapy"], r"metric=val/recall/hapy: no run measures it; did you mean val/recall/happy\?"),
+        (["metric=test/acc"], r"metric=test/acc: no run measures it"),
+        (
+            ["callbacks=[default,early_stopping]", "callbacks.early_stopping.monitor=val/los"],
+            r"callbacks\.early_stopping\.monitor=val/los: no run measures it; did you mean val/loss\?",
+        ),
+        (
+            ["callbacks=[default,early_stopping]", "callbacks.early_stopping.monitor=val/loss"],
+            r"callbacks\.early_stopping\.mode=max with monitor=val/loss: lower is better",
+        ),
+        (["trainer.limit_val_batches=0"], r"trainer\.limit_val_batches=0 with metric=val/acc"),
+        (["trainer.check_val_every_n_epoch=2"], r"check_val_every_n_epoch=2: expected at most trainer\.max_epochs=1"),
+        (["trainer.max_epochs=null"], r"trainer\.max_epochs=null: expected a number of epochs, or trainer\.max_time"),
+        (
+            ["trainer.max_epochs=null", "trainer.max_time=00:00:00:20"],
+            r"scheduler .*one_cycle with trainer\.max_epochs=None: it needs the length",
+        ),
+        (["+trainer.val_check_interval=0.5"], r"val_check_interval=0\.5: expected 1\.0, one validation an epoch"),
+        (["data.batch_size=1"], r"data\.batch_size=1: model: Small cannot be trained on it; expected at least 2"),
+        (["trainer.accelerator=tpus"], r"pytorch_lightning\.Trainer: You selected an invalid accelerator"),
+        (["trainer.gradient_clip_algorithm=foo"], r"`gradient_clip_algorithm` foo is invalid"),
+    ],
+)  # fmt: skip
+def test_what_cannot_come_to_anything_is_refused_before_any_work(tmp_path, tiny, words, message):
+    with pytest.raises(ConfigError, match=message) as caught:
+        run(tmp_path, tiny, *words)
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "run.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({}, r"model: Ten returns \[2, 10\] for a batch of \[2, 1, 48, 48\].*expected \[2, 7\], one output for each"),
+        ({"channels": 3}, r"model: Ten cannot take a batch of \[2, 1, 48, 48\] .*expected input.*3 channels"),
+    ],
+)  # fmt: skip
+def test_a_net_of_ones_own_is_called_before_training(tmp_path, tiny, own, options, message):
+    config = compose_config(tiny)
+    config.model = {"_target_": f"{own}.Ten", **options}
+    with pytest.raises(ConfigError, match=message):
+        train(config, tmp_path / "run")
+    assert not (tmp_path / "run" / "run.json").exists()
+
+
+def test_metrics_of_a_class_and_of_training_may_decide(tmp_path, tiny):
+    assert run(tmp_path / "a", tiny, "metric=val/recall/happy").value is not None
+    found = run(tmp_path / "b", tiny, "metric=train/loss", "mode=min", "trainer.limit_val_batches=0")
+    assert found.value == measured(tmp_path / "b")[0]["train/loss"]
+
+
+def test_a_training_may_end_by_time_or_steps_at_a_constant_rate(tmp_path, tiny):
+    words = ["trainer.max_epochs=null", "scheduler=constant"]
+    timed = run(tmp_path / "time", tiny, *words, "trainer.max_time=00:00:00:02")
+    assert timed.record["status"] == "complete"
+    assert 1 <= timed.epochs < 1000
+    counted = run(tmp_path / "steps", tiny, "trainer.max_epochs=null", "+trainer.max_steps=6")
+    assert [row["step"] for row in measured(tmp_path / "steps")] == [3, 6]
+    assert counted.record["status"] == "complete"
+
+
+@pytest.mark.parametrize("warmup", [0.01, 0.1, 0.3, 0.99])
+@pytest.mark.parametrize("steps", [1, 2, 3, 7, 10, 100])
+def test_the_cycle_has_a_rate_at_every_step_of_any_length(warmup, steps):
+    optimizer = SGD([torch.zeros(1, requires_grad=True)], lr=1.0)
+    schedule = one_cycle(optimizer, steps, warmup=warmup)
+    rates = []
+    for _ in range(steps):
+        rates.append(schedule.get_last_lr()[0])
+        optimizer.step()
+        if len(rates) < steps:
+            schedule.step()
+    assert all(0 < rate <= 1 for rate in rates)
+    if steps > 1:
+        peak = rates.index(max(rates))
+        assert abs(peak - max(0, warmup * steps - 1)) < 1
+        assert rates[peak:] == sorted(rates[peak:], reverse=True)
+
+
+def test_a_schedule_is_judged_by_the_real_number_of_steps(tmp_path, tiny, own):
+    config = compose_config(tiny)
+    config.scheduler = {"_target_": f"{own}.stairs", "_partial_": True, "warmup_steps": 4}
+    with pytest.raises(ConfigError, match=r"warmup_steps=4: .*, in a training of 3 steps"):
+        train(config, tmp_path / "short")
+    config.trainer.max_epochs = 2
+    assert train(config, tmp_path / "long").epochs == 2
+
+
+def test_a_schedule_that_needs_no_length_is_given_none(tmp_path, tiny):
+    config = compose_config([*tiny, "trainer.max_epochs=2"])
+    step_lr = {"_target_": "torch.optim.lr_scheduler.StepLR", "step_size": 3, "gamma": 0.1}
+    config.scheduler = {**step_lr, "_partial_": True}
+    train(config, tmp_path)
+    assert [row["lr"] for row in measured(tmp_path)] == pytest.approx([1e-4, 1e-5])
+
+
+def test_a_last_batch_of_one_face_is_left_out(tmp_path, tiny):
+    assert run(tmp_path, tiny, "data.drawing.n_train=97", "data.batch_size=32").record["status"] == "complete"
+    assert measured(tmp_path)[0]["step"] == 3
+
+
+def test_the_rehearsal_changes_nothing_of_the_training(tmp_path, tiny, monkeypatch):
+    words = ["model=cnn_pad", "model.norm=batch", "model.dropout=0.3"]
+    run(tmp_path / "with", tiny, *words)
+    monkeypatch.setattr("fer_lightning.training.setup.rehearse", lambda module, data: None)
+    run(tmp_path / "without", tiny, *words)
+    assert measured(tmp_path / "with") == measured(tmp_path / "without")
