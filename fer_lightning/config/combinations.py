@@ -14,6 +14,7 @@ from fer_lightning.config.values import Mode
 from fer_lightning.errors import ConfigError, nearest
 
 _OF_CALLBACKS: Final = ("seconds/", "dead_units/")
+_OF_RUNS: Final = ("parameters", "seconds", "seconds/train_total")
 
 
 def check_combinations(config: Mapping[str, Any]) -> None:
@@ -53,14 +54,13 @@ def _check_length(config: Mapping[str, Any]) -> None:
         )
     if epochs not in (None, -1):
         return
+    shown = "null" if epochs is None else epochs
     if (config.get("augmentation") or {}).get("growth"):
-        raise ConfigError(
-            f"augmentation.growth with trainer.max_epochs={epochs}: expected a number of epochs"
-        )
+        raise ConfigError(f"augmentation.growth with trainer.max_epochs={shown}: expected a number of epochs")
     name = scheduler.get("_target_")
     if name and steps in (None, -1) and "total_steps" in signature(get_object(name)).parameters:
         raise ConfigError(
-            f"scheduler {name} with trainer.max_epochs={epochs}: it needs the length of the training; expected "
+            f"scheduler {name} with trainer.max_epochs={shown}: it needs the length of the training; expected "
             "scheduler=constant, or a number of epochs"
         )
 
@@ -90,16 +90,8 @@ def check_measured(config: Mapping[str, Any], class_names: Sequence[str] | None 
     ConfigError
         Naming the key, the metric and the nearest that is measured.
     """
-    callbacks = (config.get("callbacks") or {}).values()
-    targets = [str(node.get("_target_", "fer_lightning.")) for node in callbacks if isinstance(node, Mapping)]
-    known = measured_names(class_names or ())
     for prefix, metric, _ in monitored(config):
-        key = f"{prefix}{'monitor' if prefix else 'metric'}={metric}"
-        of_class = metric.startswith("val/") and metric.count("/") > 1 and find_metric(metric) is not None
-        own = not all(name.startswith(("fer_lightning.", "pytorch_lightning.")) for name in targets)
-        if metric in known or (of_class and class_names is None) or metric.startswith(_OF_CALLBACKS) or own:
-            continue
-        raise ConfigError(f"{key}: no run measures it; {nearest(metric, known)}")
+        _require_measured(f"{prefix}{'monitor' if prefix else 'metric'}", metric, config, class_names)
     trainer, metric = config["trainer"], config["metric"]
     if config["data"].get("train_on") == "train" and metric.startswith("val/"):
         every, epochs = trainer.get("check_val_every_n_epoch") or 1, trainer.get("max_epochs")
@@ -112,3 +104,36 @@ def check_measured(config: Mapping[str, Any], class_names: Sequence[str] | None 
                 f"trainer.check_val_every_n_epoch={every}: expected at most trainer.max_epochs={epochs}, or "
                 f"{metric} is never measured"
             )
+
+
+def check_objectives(
+    config: Mapping[str, Any], objectives: Sequence[str], class_names: Sequence[str]
+) -> None:
+    """Check that every run of a study measures what the study compares.
+
+    Raises
+    ------
+    ConfigError
+        Naming the objective and the nearest that is measured.
+    """
+    for name in objectives:
+        if name not in _OF_RUNS:
+            _require_measured("hydra.sweeper.objective", name, config, class_names)
+        if name.startswith("val/") and config["data"].get("train_on") == "train_val":
+            raise ConfigError(
+                f"metric={name} with data.train_on=train_val: nothing is validated; expected data.train_on=train, or "
+                "metric=train/loss mode=min"
+            )
+
+
+def _require_measured(
+    key: str, metric: str, config: Mapping[str, Any], class_names: Sequence[str] | None
+) -> None:
+    known = measured_names(class_names or ())
+    of_class = metric.startswith("val/") and metric.count("/") > 1 and find_metric(metric) is not None
+    if metric in known or (of_class and class_names is None) or metric.startswith(_OF_CALLBACKS):
+        return
+    callbacks = (config.get("callbacks") or {}).values()
+    targets = [str(node.get("_target_", "fer_lightning.")) for node in callbacks if isinstance(node, Mapping)]
+    if all(name.startswith(("fer_lightning.", "pytorch_lightning.")) for name in targets):  # no own ones may
+        raise ConfigError(f"{key}={metric}: no run measures it; {nearest(metric, known)}")

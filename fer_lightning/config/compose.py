@@ -69,6 +69,15 @@ def is_sweep(overrides: Sequence[str], name: str | None = None, folder: str | No
         return False  # Hydra says what is wrong when it composes the same for the run
 
 
+def chosen_launcher(overrides: Sequence[str], name: str | None = None, folder: str | None = None) -> str:
+    """Return the option of `hydra/launcher`."""
+    try:
+        config = _compose(overrides, name, folder, with_hydra=True)
+    except (HydraException, OmegaConfBaseException, ValueError):
+        return "basic"  # Hydra says what is wrong
+    return str(config.hydra.runtime.choices["hydra/launcher"])
+
+
 def _compose(
     overrides: Sequence[str], name: str | None = None, folder: str | None = None, with_hydra: bool = False
 ) -> DictConfig:

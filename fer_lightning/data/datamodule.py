@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
+from inspect import signature
 from typing import Any, Literal
 
 import numpy as np
@@ -21,6 +22,13 @@ from fer_lightning.data.splits import stratified_fraction
 from fer_lightning.data.synthetic import Drawing, synthetic_faces
 from fer_lightning.errors import ConfigError
 from fer_lightning.messages import say_once
+
+# Options that say nothing of the faces of a source.
+_UNUSED = {
+    "synthetic": ("path", "val_fraction", "test_fraction", "unreadable", "names"),
+    "fer2013": ("names", "drawing"),
+    "image_folder": ("drawing",),
+}
 
 
 class FaceDataModule(pl.LightningDataModule):
@@ -94,6 +102,7 @@ class FaceDataModule(pl.LightningDataModule):
             "unreadable": unreadable,
             "names": names,
         }
+        self._refuse_unused(name, {**self.source, "path": path, "drawing": drawing})
         self.drawing = drawing or Drawing()
         self.form, self.path = name, path
         self.batch_size, self.eval_batch_size = batch_size, eval_batch_size
@@ -103,6 +112,14 @@ class FaceDataModule(pl.LightningDataModule):
         self._faces: Faces | None = None
         self._tensors: tuple[Tensor, Tensor] | None = None
         self._train_indices: np.ndarray | None = None
+
+    def _refuse_unused(self, form: str, given: Mapping[str, Any]) -> None:
+        """Refuse an option of other data than ``form``: whoever gives ``path`` does not mean drawn faces."""
+        parameters = signature(type(self)).parameters
+        for key in _UNUSED[form]:
+            if given[key] != parameters[key].default:
+                others = " or ".join(f"data={other}" for other in _UNUSED if key not in _UNUSED[other])
+                raise ConfigError(f"data.{key}={given[key]}: data={form} does not use it; expected {others}")
 
     @property
     def faces(self) -> Faces:
@@ -243,6 +260,7 @@ class FaceDataModule(pl.LightningDataModule):
             steps=self.steps_per_epoch if train else None,
             rank=trainer.global_rank if trainer is not None else 0,
             world_size=trainer.world_size if trainer is not None else 1,
+            reshuffle=not getattr(trainer, "overfit_batches", 0),
         )
 
     def train_dataloader(self) -> BatchLoader:

@@ -36,6 +36,8 @@ class BatchLoader:
         Of the order.
     steps
         Batches in an epoch; ``None`` is one pass. A longer epoch goes on with a newly shuffled pass.
+    reshuffle
+        Whether each epoch has an order of its own, or all have the first one's.
     rank, world_size
         Of this process: process ``rank`` takes every ``world_size``-th face.
     """
@@ -52,12 +54,13 @@ class BatchLoader:
         steps: int | None = None,
         rank: int = 0,
         world_size: int = 1,
+        reshuffle: bool = True,
     ) -> None:
         self.images, self.labels = images, labels
         self.indices = np.asarray(indices, dtype=np.int64)
         self.batch_size, self.shuffle, self.seed, self.steps = batch_size, shuffle, seed, steps
         self.rank, self.world_size = rank, world_size
-        self.epoch = 0
+        self.reshuffle, self.epoch = reshuffle, 0
 
     @property
     def sampler(self) -> BatchLoader:
@@ -71,7 +74,7 @@ class BatchLoader:
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the order of epoch ``epoch`` for the next iteration."""
-        self.epoch = epoch
+        self.epoch = epoch if self.reshuffle else 0
 
     def __len__(self) -> int:
         if self.steps is not None:

@@ -15,7 +15,13 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from fer_lightning.config.compose import VERSION_BASE, compose_config, describe_override_error, is_sweep
+from fer_lightning.config.compose import (
+    VERSION_BASE,
+    chosen_launcher,
+    compose_config,
+    describe_override_error,
+    is_sweep,
+)
 from fer_lightning.config.flags import CommandLine
 from fer_lightning.config.schema import check_config
 from fer_lightning.errors import ConfigError, UserError
@@ -89,13 +95,21 @@ def preflight(line: CommandLine) -> None:
     UserError
         A key, a value, a combination or the data are not as expected.
     """
-    from fer_lightning.training.build import build_data, check_parts
+    from fer_lightning.training.build import build_data, check_parts, check_trainer
 
     alternatives = _alternatives(line.overrides)
+    # The machine that hands jobs to a cluster need not have their devices.
+    launcher = [word for word in line.words if word.lstrip("+").startswith("hydra/launcher=")]
+    here = chosen_launcher([*alternatives[0], *launcher], line.config_name, line.config_path) in (
+        "basic",
+        "joblib",
+    )
     for words in alternatives:
         config = compose_config(words, line.config_name, line.config_path)
         check_config(config)
         check_parts(config)
+        if here:
+            check_trainer(config)
     if config.get("ablation") or config.get("search_space") or len(alternatives) > 1:
         # Once here, rather than in every worker at the same moment; and a mistake in the data is met at once.
         _ = build_data(config).faces

@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 from omegaconf import DictConfig
-from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch import nn
 from torch.optim import Optimizer
 
@@ -21,6 +20,8 @@ from fer_lightning.training.distillation import read_teachers
 from fer_lightning.training.loss import TrainingLoss
 from fer_lightning.training.module import ExpressionClassifier
 from fer_lightning.training.schedules import needs_length
+
+_DEVICES = ("accelerator", "devices", "num_nodes", "strategy", "precision")
 
 
 def build(node: Any, **more: Any) -> Any:
@@ -51,7 +52,7 @@ def build(node: Any, **more: Any) -> Any:
                 raise cause from None
             cause = cause.__cause__
         cause = (error.__cause__ or error) if isinstance(error, InstantiationException) else error
-        if isinstance(cause, (ValueError, TypeError, MisconfigurationException)):
+        if isinstance(cause, (ValueError, TypeError)) or "Misconfiguration" in type(cause).__name__:
             where = node.get("_target_", "") if isinstance(node, Mapping) else ""
             raise ConfigError(f"{where}: {' '.join(str(cause).split('full_key')[0].split())}") from error
         raise
@@ -102,11 +103,28 @@ def check_parts(config: DictConfig) -> None:
             raise ConfigError(f"optimizer: {error}") from error
         if config.get("scheduler"):
             _try_schedule(build(config.scheduler), optimizer)
-    build(config.trainer, logger=False, enable_progress_bar=False)
     read_teachers(config.loss.teacher)
     for node in (config.get("callbacks") or {}).values():
         if node and node.get("_target_"):
             build(node)
+
+
+def check_trainer(config: DictConfig) -> None:
+    """Build the trainer, so that a device or a number of processes that this machine has not is met before any work.
+
+    Raises
+    ------
+    ConfigError
+        What Lightning said, after the keys that decide it.
+    """
+    try:
+        build(config.trainer, logger=False, enable_progress_bar=False)
+    except ConfigError as error:
+        said = str(error).removeprefix(f"{config.trainer.get('_target_')}: ")
+        asked = [
+            f"trainer.{key}={config.trainer[key]}" for key in _DEVICES if config.trainer.get(key) is not None
+        ]
+        raise ConfigError(f"{' '.join(asked)}: {said}") from error
 
 
 def _try_schedule(make: Callable[..., Any], optimizer: Optimizer) -> None:

@@ -23,6 +23,7 @@ def quiet_libraries() -> None:
         ".*It is recommended to use `self.log.*sync_dist=True.*",
         ".*distributed.nn.functional.all_gather is deprecated.*",
         ".*AMP with fp16 is not supported on CPU.*",
+        ".*You requested to overfit but enabled.*",
         ".*lr_scheduler.step.*before.*optimizer.step.*",
     ):
         warnings.filterwarnings("ignore", pattern)

@@ -168,3 +168,14 @@ def test_an_impossible_callback_is_met_before_any_work(word, message):
 def test_images_that_the_net_does_not_take_are_met_before_any_work(words, message):
     with pytest.raises(ConfigError, match=message):
         checked(*words)
+
+
+def test_callbacks_are_added_to_the_default_ones_in_any_order():
+    default = dict(compose_config([]).callbacks)
+    alone = compose_config(["callbacks=early_stopping"])
+    assert dict(alone.callbacks) == default | {"early_stopping": alone.callbacks.early_stopping}
+    several = compose_config(["callbacks=[explain,ema]"])
+    assert several.callbacks.saliency.method == "smoothgrad"
+    assert {"best", "last", "ema", "mistakes"} <= several.callbacks.keys()
+    assert several == compose_config(["callbacks=[default,explain,ema]"])
+    assert "saliency" not in compose_config(["~callbacks.saliency"]).callbacks

@@ -199,7 +199,7 @@ def test_rows_are_sorted_with_unknown_values_last():
 
 
 def test_mistakes_are_said(tmp_path):
-    with pytest.raises(ConfigError, match="expected a folder with runs"):
+    with pytest.raises(ConfigError, match="expected one folder with runs"):
         main([])
     with pytest.raises(DataError, match="nowhere: no such folder"):
         main([str(tmp_path / "nowhere")])

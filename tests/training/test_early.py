@@ -6,10 +6,12 @@ import sys
 from pathlib import Path
 
 import pytest
+import pytorch_lightning as pl
 import torch
 from torch.optim import SGD
 
 from fer_lightning.config.compose import compose_config
+from fer_lightning.data.datamodule import FaceDataModule
 from fer_lightning.errors import ConfigError
 from fer_lightning.training.schedules import one_cycle
 from fer_lightning.training.train import train
@@ -65,7 +67,7 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
         (["trainer.max_epochs=null"], r"trainer\.max_epochs=null: expected a number of epochs, or trainer\.max_time"),
         (
             ["trainer.max_epochs=null", "trainer.max_time=00:00:00:20"],
-            r"scheduler .*one_cycle with trainer\.max_epochs=None: it needs the length",
+            r"scheduler .*one_cycle with trainer\.max_epochs=null: it needs the length",
         ),
         (["+trainer.val_check_interval=0.5"], r"val_check_interval=0\.5: expected 1\.0, one validation an epoch"),
         (["data.batch_size=1"], r"data\.batch_size=1: model: Small cannot be trained on it; expected at least 2"),
@@ -157,3 +159,45 @@ def test_the_rehearsal_changes_nothing_of_the_training(tmp_path, tiny, monkeypat
     monkeypatch.setattr("fer_lightning.training.setup.rehearse", lambda module, data: None)
     run(tmp_path / "without", tiny, *words)
     assert measured(tmp_path / "with") == measured(tmp_path / "without")
+
+
+def test_overfitting_a_batch_learns_the_same_faces_by_heart(tmp_path, tiny):
+    words = [
+        *tiny,
+        "debug=overfit",
+        "data.fraction=1.0",
+        "trainer.overfit_batches=1",
+        "trainer.max_epochs=40",
+    ]
+    seen: list[set[int]] = []
+
+    class Watch(pl.Callback):
+        def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx) -> None:
+            seen.append(set(batch[2].tolist()))
+
+    train(compose_config(words), tmp_path, extra_callbacks=[Watch()])
+    assert len(seen) == 40
+    assert all(faces == seen[0] for faces in seen)
+    assert len(seen[0]) == 32
+    rows = measured(tmp_path)
+    assert rows[-1]["train/acc"] == 1.0
+    assert rows[-1]["val/acc"] < 1.0
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        (
+            "data.path=fer2013.zip",
+            r"data\.path=fer2013\.zip: data=synthetic does not use it; expected data=fer2013 or",
+        ),
+        ("+data.val_fraction=0.3", r"data\.val_fraction=0\.3: data=synthetic does not use it"),
+    ],
+)
+def test_a_key_of_other_data_is_refused(tmp_path, tiny, word, message):
+    with pytest.raises(ConfigError, match=message):
+        run(tmp_path, tiny, word)
+    with pytest.raises(
+        ConfigError, match=r"data\.drawing=.*: data=fer2013 does not use it; expected data=synthetic"
+    ):
+        FaceDataModule("fer2013", "fer2013.zip", drawing={"n_train": 20})
