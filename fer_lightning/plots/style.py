@@ -43,6 +43,7 @@ _RC: dict[str, object] = {
     "ytick.labelsize": 8.0,
     "lines.linewidth": 1.4,
     "figure.dpi": 100.0,
+    "savefig.dpi": 150.0,
     "image.cmap": SEQUENTIAL,
     "text.parse_math": False,  # a dollar in a name is a dollar
 }
@@ -64,7 +65,7 @@ def new_axes(width: float = 6.4, height: float = 4.0) -> Axes:
     return Figure(figsize=(width, height), layout="constrained").add_subplot()
 
 
-def save_figure(drawn: Axes | Figure, path: Path | str, dpi: int = 150) -> Path:
+def save_figure(drawn: Axes | Figure, path: Path | str, dpi: float | None = None) -> Path:
     """Write a figure, or the one that holds the axes; the kind of file follows the ending."""
     path = Path(path)
     figure = drawn if isinstance(drawn, Figure) else drawn.get_figure(root=True)
