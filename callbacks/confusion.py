@@ -11,7 +11,8 @@ from fer_lightning.callbacks.inspection import Findings, InspectionCallback, Whe
 from fer_lightning.callbacks.predictions import kept_predictions
 from fer_lightning.config.values import Mode
 from fer_lightning.explain.subject import Subject
-from fer_lightning.plots.confusion_sheet import confusion_sheet
+from fer_lightning.plots.confusion import plot_confusion
+from fer_lightning.plots.style import save_figure
 from fer_lightning.runs.best_epoch import BestEpoch
 from fer_lightning.runs.confusion_counts import Confusion, confusion
 from fer_lightning.runs.files import write_json
@@ -65,8 +66,8 @@ class ConfusionMatrix(InspectionCallback):
         """Count, draw and write."""
         found = confusion(subject.predictions)
         _write(found, folder)
-        picture = folder / "confusion.png"
-        confusion_sheet(found, f"Confusion matrix: {subject.title}").save(picture, compress_level=1)
+        ax = plot_confusion(found, title=f"Confusion matrix: {subject.title}")
+        picture = save_figure(ax, folder / "confusion.png", dpi=100)
         return Findings(
             images={"confusion/matrix": picture},
             tables={"confusion/counts": confusion_table(found.counts, found.class_names)},

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-from PIL import Image
 from torch import Tensor, nn
 
 from fer_lightning.config.values import Share, checked
@@ -102,8 +101,7 @@ class DeadUnits(pl.Callback):
             first = trainer.current_epoch - len(self.history) + 1
             ax = plot_dead_history(curves, first_epoch=first, title=title)
             path = save_figure(ax, Path(trainer.default_root_dir) / "dead_units.png")
-            with Image.open(path) as picture:
-                log_media(trainer.loggers, {"dead_units/curves": picture.convert("RGB")})
+            log_media(trainer.loggers, {"dead_units/curves": path})
         except Exception as error:
             self._give_up(error)
 

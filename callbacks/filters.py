@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PIL import Image
-
 from fer_lightning.callbacks.inspection import Findings, InspectionCallback, When
 from fer_lightning.config.values import Count, checked
 from fer_lightning.errors import ConfigError
@@ -67,5 +65,4 @@ class FilterImages(InspectionCallback):
         path = save_figure(sheet, folder / f"filters_{name}.png")
         # W&B compares runs by this key, and the first convolution has another name in every network.
         key = "first" if self.layer is None else name
-        with Image.open(path) as picture:
-            return Findings(images={f"filters/{key}": picture.convert("RGB")})
+        return Findings(images={f"filters/{key}": path})

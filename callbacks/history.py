@@ -7,7 +7,8 @@ from pathlib import Path
 import pytorch_lightning as pl
 
 from fer_lightning.data.label import data_label
-from fer_lightning.plots.history_sheet import history_sheet
+from fer_lightning.plots.learning_curves import plot_learning_curves
+from fer_lightning.plots.style import save_figure
 from fer_lightning.runs.run import Run
 
 
@@ -29,5 +30,5 @@ class HistoryFigure(pl.Callback):
         rows = Run(folder).metrics
         if trainer.is_global_zero and rows:
             faces = trainer.datamodule.faces  # type: ignore[attr-defined]
-            picture = history_sheet(rows, data_label(faces.name, faces.synthetic))
-            picture.save(folder / "history.png", compress_level=1)
+            figure = plot_learning_curves(rows, data_label(faces.name, faces.synthetic))
+            save_figure(figure, folder / "history.png", dpi=100)

@@ -16,7 +16,8 @@ from fer_lightning.explain.face_selection import (
     worst_mistakes,
 )
 from fer_lightning.explain.subject import Subject
-from fer_lightning.plots.saliency_sheet import saliency_sheet
+from fer_lightning.plots.saliency import plot_saliency
+from fer_lightning.plots.style import save_figure
 from fer_lightning.runs.files import write_json
 from fer_lightning.runs.predictions import Predictions
 
@@ -85,19 +86,20 @@ class SaliencyMaps(InspectionCallback):
         if self.check:
             checked = self._verdict(subject, method)
         kind = "Correctly classified faces, one of each class" if self.which == "correct" else "Sure mistakes"
-        picture = saliency_sheet(
+        titles = [
+            names[a] if a == b else f"{names[a]}\nas {names[b]}" for a, b in zip(true, predicted, strict=True)
+        ]
+        ax = plot_saliency(
             images,
             found.maps,
-            [
-                names[a] if a == b else f"{names[a]}: {names[b]}?"
-                for a, b in zip(true, predicted, strict=True)
-            ],
-            f"{checked['caption']}. {kind}; {subject.title}.",
+            titles,
+            verdict=checked["caption"],
+            note=f"{kind}; {subject.title}. Yellow: each map's 99th percentile and above.",
+            parts=("face", "map"),
         )
         name = "saliency" if self.which == "correct" else "saliency_mistakes"
         folder.mkdir(parents=True, exist_ok=True)
-        place = folder / f"{name}.png"
-        picture.save(place, compress_level=1)
+        place = save_figure(ax, folder / f"{name}.png", dpi=100)
         about = {"method": found.method, "settings": found.settings} | checked
         faces = {
             "data": subject.datamodule.faces.name,

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.colors import Normalize, to_rgb
-from matplotlib.image import AxesImage
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
 
 from fer_lightning.explain.confusion_difference import ConfusionDifference
-from fer_lightning.plots.style import SEQUENTIAL, figure_style, new_axes
+from fer_lightning.plots.lettering import LINE, Lettering, letter, width_inches
+from fer_lightning.plots.style import SEQUENTIAL, figure_style
 from fer_lightning.runs.confusion_counts import Confusion
 
 # Purple to orange through white: told apart with every common kind of colour blindness, unlike red to green.
@@ -22,6 +23,7 @@ DIVERGING = "PuOr_r"
 _CELL_INCHES = 0.62
 _NAME_LENGTH = 24
 _NAME_UPRIGHT = 9  # letters of a name that fit under a cell
+_ROWS = "true class (faces)"
 _EMPTY = "#DDDDDD"  # a class without faces has no rates
 
 
@@ -137,56 +139,55 @@ def plot_confusion_difference(
 
 
 def _plot_cells(data: CellsData, ax: Axes | None, title: str, cmap: str, label: str) -> Axes:
-    size, longest = len(data.rows), max(map(len, data.rows))
+    size = len(data.rows)
+    inch = 1 / max(_CELL_INCHES, 3.4 / size)  # in cells
     slanted = max(map(len, data.columns)) > _NAME_UPRIGHT
-    side = max(_CELL_INCHES * size, 3.4)
     with figure_style():
+        left = 0.2 + max(map(width_inches, (*data.rows, _ROWS)))  # inches, as are wide, above and below
+        wide = left + size / inch + 0.9
+        title = "\n".join(textwrap.fill(part, int(12 * wide)) for part in title.split("\n"))
+        above = 0.35 + 10 * LINE * (title.count("\n") + 1)
+        below = 0.5 + (0.71 * max(map(width_inches, data.columns)) if slanted else 0)
         if ax is None:
-            ax = new_axes(side + 1.3 + 0.075 * longest, side + 1.3 + (0.05 * longest if slanted else 0))
+            ax = Figure(figsize=(wide, above + size / inch + below)).add_axes((0, 0, 1, 1))
+        ax.set_axis_off()
         colors = mpl.colormaps[cmap].with_extremes(bad=_EMPTY)
         scale = Normalize(*data.limits)
-        # The figure is sized for square cells; a forced aspect would let labels run out of the figure.
-        image = ax.imshow(data.values, cmap=colors, norm=scale, aspect="auto")
-        for i in range(size):
-            for j in range(size):
-                _cell_text(ax, data, i, j, readable_on(_cell_color(colors, scale, data.values[i, j])))
-        ax.set_xticks(range(size), data.columns)
-        ax.set_yticks(range(size), data.rows)
-        if slanted:
-            for tick in ax.get_xticklabels():
-                tick.set(rotation=45, horizontalalignment="right", rotation_mode="anchor")
-        ax.tick_params(length=0)
-        ax.spines[:].set_visible(False)
-        ax.set_xlabel("predicted class")
-        ax.set_ylabel("true class (faces)")
-        width = int(12 * (side + 0.9))
-        ax.set_title("\n".join(line for part in title.split("\n") for line in textwrap.wrap(part, width)))
-        _color_bar(ax, image, label)
+        start, end = -0.5, size - 0.5
+        bar = end + 0.24 * inch
+        ramp = np.linspace(*data.limits[::-1], 256)[:, None]
+        ax.imshow(ramp, cmap=colors, norm=scale, aspect="auto", extent=(end + 0.12 * inch, bar, end, start))
+        ax.imshow(data.values, cmap=colors, norm=scale, aspect="auto")
+        texts = _cell_texts(data, colors(scale(np.ma.masked_invalid(data.values))))
+        beside, under = start - 0.08 * inch, end + 0.15 * inch
+        texts += [Lettering(beside, index, name, align=1) for index, name in enumerate(data.rows)]
+        texts += [
+            Lettering(index, under, name, align=1 if slanted else 0.5, angle=45 if slanted else 0)
+            for index, name in enumerate(data.columns)
+        ]
+        low, high = data.limits
+        texts += [
+            Lettering(bar + 0.06 * inch, end - share * size, f"{low + share * (high - low):.3g}")
+            for share in (0, 0.5, 1)
+        ]
+        middle = size / 2 - 0.5
+        texts += [
+            Lettering(beside, start - 0.12 * inch, _ROWS, align=1),
+            Lettering(middle, end + (below - 0.15) * inch, "predicted class", 9, align=0.5),
+            Lettering(bar + 0.5 * inch, middle, label, 9, align=0.5, angle=90),
+            Lettering(start - (left - 0.1) * inch, start - 0.35 * inch, title, 10),
+        ]
+        letter(ax, texts)
+        ax.set_xlim(start - left * inch, end + 0.9 * inch)
+        ax.set_ylim(end + below * inch, start - above * inch)
     return ax
 
 
-def _color_bar(ax: Axes, image: AxesImage, label: str) -> None:
-    figure = ax.get_figure(root=True)
-    assert figure is not None
-    bar = figure.colorbar(image, ax=ax, fraction=0.046, pad=0.03)
-    bar.set_label(label)
-    bar.outline.set_visible(False)
-
-
-def _cell_color(colors: mpl.colors.Colormap, scale: Normalize, value: float) -> tuple[float, ...]:
-    return to_rgb(_EMPTY) if math.isnan(value) else tuple(colors(float(scale(value))))
-
-
-def _cell_text(ax: Axes, data: CellsData, i: int, j: int, color: str) -> None:
-    bold = bool(data.bold[i, j])
-    ax.text(
-        j,
-        i - 0.13,
-        data.upper[i][j],
-        ha="center",
-        va="center",
-        color=color,
-        fontsize=8.5,
-        fontweight="bold" if bold else "normal",
-    )
-    ax.text(j, i + 0.22, data.lower[i][j], ha="center", va="center", color=color, fontsize=6.5)
+def _cell_texts(data: CellsData, colors: np.ndarray) -> list[Lettering]:
+    texts = []
+    for i, j in np.ndindex(data.values.shape):
+        ink = readable_on(colors[i, j].tolist())
+        bold = bool(data.bold[i, j])
+        texts.append(Lettering(j, i - 0.13, data.upper[i][j], 8.5, align=0.5, bold=bold, ink=ink))
+        texts.append(Lettering(j, i + 0.22, data.lower[i][j], 6.5, align=0.5, ink=ink))
+    return texts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections.abc import Sequence
 from typing import Final
@@ -9,13 +10,17 @@ from typing import Final
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-from fer_lightning.plots.style import SEQUENTIAL, figure_style, new_axes
+from fer_lightning.plots.confusion import shortened
+from fer_lightning.plots.lettering import LINE, Lettering, letter
+from fer_lightning.plots.style import SEQUENTIAL, figure_style
 
 PARTS: Final = ("face", "map", "masked", "overlay")
 SHARE: Final = 0.2  # of the pixels, the most salient ones: what a masked face keeps
 _GAP = 0.06  # between pictures, in widths of one
-_CELL = 1.15  # inches
+_SIDE = 96  # pixels of a picture at 100 dots an inch, about: a whole number for each of its own
+_TITLE = 15  # letters that fit above a face
 _LEAST_WIDTH = 4.6  # inches, so that a caption under one face is no tower of words
 _LETTERS_PER_INCH = 15.5
 _NOT_KEPT = np.array([0.87, 0.91, 0.95])  # no grey: a face's own pixels are told from what was masked
@@ -83,6 +88,7 @@ def plot_saliency(
     parts: Sequence[str] = ("face", "map", "masked"),
     share: float = SHARE,
     note: str = "",
+    columns: int = 8,
     ax: Axes | None = None,
 ) -> Axes:
     """Draw faces in columns and their parts in rows; one face alone has its parts side by side.
@@ -99,6 +105,8 @@ def plot_saliency(
         See :func:`pictures`.
     note
         What else the caption says: the data, the method's settings.
+    columns
+        Faces in a row.
     ax
         Where to draw; by default a new figure that fits.
 
@@ -111,23 +119,31 @@ def plot_saliency(
         raise ValueError(
             f"{len(images)} images, {len(maps)} maps, {len(titles)} titles: expected one of each face"
         )
-    grid = [pictures(images, maps, part, share) for part in parts]
-    names = [_part_name(part, share) for part in parts]
-    alone = len(images) == 1
-    cells = [[part[0] for part in grid]] if alone else [list(part) for part in grid]
-    columns, rows = len(cells[0]), len(cells)
-    lines = max(title.count("\n") + 1 for title in titles)
+    grid = np.stack([pictures(images, maps, part, share) for part in parts])
+    above, beside = list(titles), [_part_name(part, share) for part in parts]
+    if len(images) == 1:
+        grid, above, beside = grid.swapaxes(0, 1), beside, above
+    width = images.shape[2]
+    inch = 100 / max(1, round(_SIDE / width))  # in pixels of a face
+    sheet, texts = _sheet(grid, above, beside, columns, 8 * LINE * inch)
+    wide, tall = sheet.shape[1], sheet.shape[0]
     with figure_style():
+        left = math.ceil((0.1 + 8 * LINE * _lines(beside)) * inch)  # whole pixels, so that faces stay sharp
+        right = math.ceil(max(wide + 0.1 * inch, _LEAST_WIDTH * inch - left))
+        caption = _caption(verdict, note, right / inch)
+        bottom = math.ceil(tall + (0.22 + 8 * LINE * _lines([caption])) * inch)
         if ax is None:
-            width = max(_CELL * columns + 0.5, _LEAST_WIDTH)
-            caption = _caption(verdict, note, width)
-            height = _CELL * rows * images.shape[1] / images.shape[2]
-            ax = new_axes(width, height + 0.17 * (lines + caption.count("\n") + 2) + 0.15)
-        else:
-            caption = _caption(verdict, note, _width_of(ax))
-        _draw(ax, cells, names if alone else list(titles), list(titles) if alone else names)
-        ax.set_xlabel(caption, fontsize=8, labelpad=6)
+            ax = Figure(figsize=((left + right) / inch, bottom / inch)).add_axes((0, 0, 1, 1))
+        ax.set_axis_off()
+        ax.imshow(sheet, extent=(0, wide, tall, 0), interpolation="nearest")
+        letter(ax, [*texts, Lettering(0, bottom - 0.12 * inch, caption)])
+        ax.set_xlim(-left, right)
+        ax.set_ylim(bottom, 0)
     return ax
+
+
+def _lines(texts: Sequence[str]) -> int:
+    return max(text.count("\n") for text in texts) + 1
 
 
 def _part_name(part: str, share: float) -> str:
@@ -139,26 +155,22 @@ def _caption(verdict: str | None, note: str, width: float) -> str:
     return "\n".join(textwrap.fill(line, int(width * _LETTERS_PER_INCH)) for line in lines if line)
 
 
-def _width_of(ax: Axes) -> float:
-    figure = ax.get_figure(root=True)
-    assert figure is not None
-    return float(ax.get_position().width * figure.get_size_inches()[0])
-
-
-def _draw(ax: Axes, cells: list[list[np.ndarray]], above: list[str], beside: list[str]) -> None:
-    """Draw pictures in a grid of unit width, with texts above the columns and beside the rows."""
-    tall = cells[0][0].shape[0] / cells[0][0].shape[1]
-    for row, line in enumerate(cells):
-        for column, picture in enumerate(line):
-            left, top = column * (1 + _GAP), row * (tall + _GAP)
-            ax.imshow(picture, extent=(left, left + 1, top + tall, top), interpolation="nearest")
-    for column, text in enumerate(above):
-        ax.text(column * (1 + _GAP) + 0.5, -0.05, text, ha="center", va="bottom", fontsize=8)
-    for row, text in enumerate(beside):
-        ax.text(-0.06, row * (tall + _GAP) + tall / 2, text, ha="right", va="center", rotation=90, fontsize=8)
-    ax.set_xlim(0, len(cells[0]) * (1 + _GAP) - _GAP)
-    ax.set_ylim(len(cells) * (tall + _GAP) - _GAP, 0)
-    ax.set_xticks([])
-    ax.set_yticks([])
-    for spine in ax.spines.values():
-        spine.set_visible(False)
+def _sheet(
+    grid: np.ndarray, above: list[str], beside: list[str], columns: int, line: float
+) -> tuple[np.ndarray, list[Lettering]]:
+    """Put pictures ``[rows, N, H, W, 3]`` on one, with texts of ``line`` pixels a line above and beside them."""
+    rows, count, height, width = grid.shape[:4]
+    columns, gap, head = min(columns, count), max(1, round(_GAP * width)), math.ceil(line * _lines(above))
+    block = head + rows * (height + gap)
+    sheet = np.ones((-(-count // columns) * block - gap, columns * (width + gap) - gap, 3))
+    texts = []
+    for number, title in enumerate(above):
+        top, left = number // columns * block + head, number % columns * (width + gap)
+        short = "\n".join(shortened(text, _TITLE) for text in title.split("\n"))
+        texts.append(Lettering(left + width / 2, top - line / 2, short, align=0.5))
+        for row, name in enumerate(beside):
+            y = top + row * (height + gap)
+            sheet[y : y + height, left : left + width] = grid[row, number]
+            if left == 0:
+                texts.append(Lettering(-line / 2, y + height / 2, name, align=0.5, angle=90))
+    return sheet, texts

@@ -45,6 +45,7 @@ _RC: dict[str, object] = {
     "figure.dpi": 100.0,
     "savefig.dpi": 150.0,
     "image.cmap": SEQUENTIAL,
+    "text.parse_math": False,  # a dollar in a name is a dollar
 }
 
 
@@ -64,11 +65,11 @@ def new_axes(width: float = 6.4, height: float = 4.0) -> Axes:
     return Figure(figsize=(width, height), layout="constrained").add_subplot()
 
 
-def save_figure(ax: Axes, path: Path | str) -> Path:
-    """Write the figure that holds `ax`; the kind of file follows the ending."""
+def save_figure(drawn: Axes | Figure, path: Path | str, dpi: float | None = None) -> Path:
+    """Write a figure, or the one that holds the axes; the kind of file follows the ending."""
     path = Path(path)
-    figure = ax.get_figure(root=True)
+    figure = drawn if isinstance(drawn, Figure) else drawn.get_figure(root=True)
     assert isinstance(figure, Figure)
     with figure_style():
-        figure.savefig(path)
+        figure.savefig(path, dpi=dpi)
     return path

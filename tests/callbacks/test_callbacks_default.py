@@ -68,7 +68,8 @@ def test_the_confusion_matrix_is_that_of_the_best_epoch(run):
 
 def test_the_saliency_is_of_right_faces_by_the_best_weights(run):
     from fer_lightning.explain.saliency import attributions
-    from fer_lightning.plots.saliency_sheet import saliency_sheet
+    from fer_lightning.plots.saliency import plot_saliency
+    from tests.support.pixels import pixels
 
     found = json.loads((run / "saliency.json").read_text())
     assert found["method"] == "gradient"
@@ -82,12 +83,13 @@ def test_the_saliency_is_of_right_faces_by_the_best_weights(run):
     rows = [faces.ids.tolist().index(face["id"]) for face in found["faces"]]
     images = np.asarray(faces.images[rows])[:, None]
     maps = attributions(module, images, [faces.class_names.index(name) for name in names], "gradient").maps
-    title = f"{found['caption']}. Correctly classified faces, one of each class; "
-    title += f"SYNTHETIC DATA (synthetic), val, best epoch {found['epoch']}."
+    note = "Correctly classified faces, one of each class; SYNTHETIC DATA (synthetic), val, best epoch "
+    note += f"{found['epoch']}. Yellow: each map's 99th percentile and above."
+    parts = ("face", "map")
+    ax = plot_saliency(images[:, 0], maps, names, verdict=found["caption"], note=note, parts=parts)
     with Image.open(run / "saliency.png") as picture:
-        expected = np.asarray(saliency_sheet(images[:, 0], maps, names, title), int)
         # channels-last convolutions add up in another order
-        assert np.abs(np.asarray(picture, int) - expected).mean() < 0.5
+        assert np.abs(np.asarray(picture.convert("RGB"), int) - pixels(ax)).mean() < 0.5
 
 
 def test_dead_units_are_a_curve_and_silent_where_there_are_none(run):

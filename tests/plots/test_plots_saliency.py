@@ -9,7 +9,9 @@ import pytest
 from fer_lightning.explain.trust import MethodTrust, TrustReport, TrustRules
 from fer_lightning.explain.trust.estimate import Estimate
 from fer_lightning.plots.saliency import pictures, plot_saliency, salient_pixels, scaled
+from fer_lightning.plots.style import save_figure
 from fer_lightning.plots.trust import plot_trust, trust_data
+from tests.support.pixels import border, pixels, shade
 
 FACES = np.arange(2 * 36).reshape(2, 6, 6) * 3.0
 MAPS = np.stack([np.arange(36.0).reshape(6, 6), np.zeros((6, 6))])
@@ -47,24 +49,47 @@ def test_the_parts_are_face_map_masked_face_and_overlay():
 
 
 def texts(ax) -> list[str]:
-    return [text.get_text() for text in ax.texts]
+    return ax.collections[0].get_label().split("\n")
 
 
 def test_faces_are_columns_and_the_caption_is_the_verdict():
     ax = plot_saliency(FACES, MAPS, ["happy", "sad"], verdict="gradient: trusted", note="drawn faces")
-    assert ax.get_xlabel() == "gradient: trusted\ndrawn faces"
-    assert texts(ax) == ["happy", "sad", "face", "map", "top 20 %"]
-    lefts = [image.get_extent()[0] for image in ax.images]
-    assert len(set(lefts)) == 2
-    assert len(lefts) == 6
-    np.testing.assert_allclose(ax.images[1].get_array(), pictures(FACES, MAPS, "face")[1])
+    assert texts(ax) == ["happy", "face", "map", "top 20 %", "sad", "gradient: trusted", "drawn faces"]
+
+
+def test_faces_lie_above_their_maps_each_on_its_own_scale_and_row_after_row():
+    images = np.random.default_rng(0).integers(0, 256, (3, 48, 48), dtype=np.uint8)
+    maps = np.zeros((3, 48, 48))
+    maps[0, :24] = 1.0
+    maps[1, :24] = 1000.0
+    ax = plot_saliency(images, maps, ["a", "b", "c"], parts=("face", "map"), columns=2)
+    picture = pixels(ax)
+    assert (border(picture) == 255).all()
+    head, step, left = 18, 2 * 51, 28  # pixels: a title, a face and its gap, the parts' names
+    for number in range(3):
+        x, y = left + number % 2 * step, head + number // 2 * (head + 2 * step)
+        face = picture[y : y + 96, x : x + 96]
+        assert np.array_equal(face, np.kron(images[number], np.ones((2, 2), int))[..., None].repeat(3, -1))
+        below = picture[y + step : y + step + 96, x : x + 96]
+        assert np.abs(below[:48] - shade(1.0 if number < 2 else 0.0)).max() <= 1
+        assert np.abs(below[48:] - shade(0.0)).max() <= 1
+
+
+def test_the_picture_of_a_run_is_small_enough_for_a_page_of_many_runs(tmp_path):
+    random = np.random.default_rng(0)
+    faces = random.integers(0, 256, (7, 48, 48), dtype=np.uint8)
+    ax = plot_saliency(faces, random.random((7, 48, 48)), list("abcdefg"), parts=("face", "map"))
+    assert save_figure(ax, tmp_path / "saliency.png", dpi=100).stat().st_size < 200_000
+    assert pixels(ax).shape[1] < 800
 
 
 def test_one_face_has_its_parts_side_by_side_and_no_verdict_is_said():
-    ax = plot_saliency(FACES[:1], MAPS[:1], ["happy"], parts=("face", "overlay"))
-    assert ax.get_xlabel() == "not checked"
-    assert texts(ax) == ["face", "map on face", "happy"]
-    assert len({image.get_extent()[0] for image in ax.images}) == 2
+    ax = plot_saliency(FACES[:1], MAPS[:1], ["happy\n93 %"], parts=("face", "overlay"))
+    assert texts(ax) == ["face", "happy", "93 %", "map on face", "not checked"]
+    assert (border(pixels(ax)) == 255).all()
+    sheet = np.asarray(ax.images[0].get_array())
+    np.testing.assert_allclose(sheet[-6:, :6], pictures(FACES[:1], MAPS[:1], "face")[0])
+    np.testing.assert_allclose(sheet[-6:, -6:], pictures(FACES[:1], MAPS[:1], "overlay")[0])
     with pytest.raises(ValueError, match="1 images, 2 maps, 1 titles"):
         plot_saliency(FACES[:1], MAPS, ["happy"])
 
