@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fer_lightning.commands.arguments import parse_arguments, take_place
+from fer_lightning.commands.arguments import FileName, parse_arguments, take_place
 from fer_lightning.config.values import Name
 from fer_lightning.errors import UserError
 from fer_lightning.runs.files import write_text
@@ -25,7 +25,7 @@ class Keys:
     """What may be asked of the command."""
 
     format: Format | None = None
-    output: Name | None = None
+    output: FileName | None = None
     sort: Name | None = None
     columns: Any = None
     by: Name | None = None

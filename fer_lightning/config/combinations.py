@@ -56,9 +56,7 @@ def _check_length(config: Mapping[str, Any]) -> None:
         return
     shown = "null" if epochs is None else epochs
     if (config.get("augmentation") or {}).get("growth"):
-        raise ConfigError(
-            f"augmentation.growth with trainer.max_epochs={shown}: expected a number of epochs"
-        )
+        raise ConfigError(f"augmentation.growth with trainer.max_epochs={shown}: expected a number of epochs")
     name = scheduler.get("_target_")
     if name and steps in (None, -1) and "total_steps" in signature(get_object(name)).parameters:
         raise ConfigError(

@@ -102,7 +102,6 @@ def check_parts(config: DictConfig) -> None:
             raise ConfigError(f"optimizer: {error}") from error
         if config.get("scheduler"):
             _try_schedule(build(config.scheduler), optimizer)
-    build(config.trainer, logger=False, enable_progress_bar=False)
     read_teachers(config.loss.teacher)
     for node in (config.get("callbacks") or {}).values():
         if node and node.get("_target_"):
