@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from fer_lightning.callbacks.inspection import Findings, InspectionCallback, Whe
 from fer_lightning.config.values import Count, checked
 from fer_lightning.explain.face_selection import (
     balanced_correct,
+    drawn_of_each_class,
     one_of_each_class,
     probabilities,
     worst_mistakes,
@@ -20,7 +21,12 @@ from fer_lightning.plots.saliency_sheet import saliency_sheet
 from fer_lightning.runs.files import write_json
 from fer_lightning.runs.predictions import Predictions
 
-Which = Literal["correct", "mistakes"]
+Which = Literal["correct", "mistakes", "same"]
+_KINDS: Final = {
+    "correct": "Correctly classified faces, one of each class",
+    "mistakes": "Sure mistakes",
+    "same": "One face of each class, the same in every run",
+}
 
 
 class SaliencyMaps(InspectionCallback):
@@ -34,7 +40,8 @@ class SaliencyMaps(InspectionCallback):
         Name of a saliency method and its options; ``gradient`` costs one forward and one backward pass.
     which
         ``correct``: one correctly classified face of each class, of median confidence; ``mistakes``: the wrong
-        answers that were given with most confidence.
+        answers that were given with most confidence; ``same``: one face of each class, drawn by ``data.split_seed``
+        alone, right or wrong, so that runs can be compared: a study shows it in place of ``correct``.
     count
         Faces of ``mistakes``.
     check
@@ -73,7 +80,7 @@ class SaliencyMaps(InspectionCallback):
         from fer_lightning.explain.saliency import attributions, make_method
 
         method = make_method(self.method, **self.options)
-        chosen = self._choose(subject.predictions)
+        chosen = self._choose(subject.predictions, subject.datamodule.source["split_seed"])
         if len(chosen) == 0:
             return None
         names, logits = subject.predictions.class_names, subject.predictions.logits[chosen]
@@ -84,7 +91,6 @@ class SaliencyMaps(InspectionCallback):
         checked = {"verdict": "not checked", "caption": f"{found.method}{settings}: not checked"}
         if self.check:
             checked = self._verdict(subject, method)
-        kind = "Correctly classified faces, one of each class" if self.which == "correct" else "Sure mistakes"
         picture = saliency_sheet(
             images,
             found.maps,
@@ -92,9 +98,9 @@ class SaliencyMaps(InspectionCallback):
                 names[a] if a == b else f"{names[a]}: {names[b]}?"
                 for a, b in zip(true, predicted, strict=True)
             ],
-            f"{checked['caption']}. {kind}; {subject.title}.",
+            f"{checked['caption']}. {_KINDS[self.which]}; {subject.title}.",
         )
-        name = "saliency" if self.which == "correct" else "saliency_mistakes"
+        name = "saliency_mistakes" if self.which == "mistakes" else "saliency"
         folder.mkdir(parents=True, exist_ok=True)
         place = folder / f"{name}.png"
         picture.save(place, compress_level=1)
@@ -108,7 +114,9 @@ class SaliencyMaps(InspectionCallback):
         write_json(folder / f"{name}.json", about | faces | shown)
         return Findings(images={f"saliency/{self.which}": place})
 
-    def _choose(self, predictions: Predictions) -> np.ndarray:
+    def _choose(self, predictions: Predictions, seed: int) -> np.ndarray:
+        if self.which == "same":
+            return drawn_of_each_class(predictions.labels, seed)
         if self.which == "mistakes":
             return worst_mistakes(predictions.logits, predictions.labels, self.count)
         found = one_of_each_class(predictions.logits, predictions.labels)
