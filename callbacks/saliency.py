@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from fer_lightning.callbacks.inspection import Findings, InspectionCallback, Whe
 from fer_lightning.config.values import Count, checked
 from fer_lightning.explain.face_selection import (
     balanced_correct,
+    drawn_of_each_class,
     one_of_each_class,
     probabilities,
     worst_mistakes,
@@ -21,7 +22,12 @@ from fer_lightning.plots.style import save_figure
 from fer_lightning.runs.files import write_json
 from fer_lightning.runs.predictions import Predictions
 
-Which = Literal["correct", "mistakes"]
+Which = Literal["correct", "mistakes", "same"]
+_KINDS: Final = {
+    "correct": "Correctly classified faces, one of each class",
+    "mistakes": "Sure mistakes",
+    "same": "One face of each class, the same in every run",
+}
 
 
 class SaliencyMaps(InspectionCallback):
@@ -35,7 +41,8 @@ class SaliencyMaps(InspectionCallback):
         Name of a saliency method and its options; ``gradient`` costs one forward and one backward pass.
     which
         ``correct``: one correctly classified face of each class, of median confidence; ``mistakes``: the wrong
-        answers that were given with most confidence.
+        answers that were given with most confidence; ``same``: one face of each class, drawn by ``data.split_seed``
+        alone, right or wrong, so that runs can be compared: a study shows it in place of ``correct``.
     count
         Faces of ``mistakes``.
     check
@@ -74,7 +81,7 @@ class SaliencyMaps(InspectionCallback):
         from fer_lightning.explain.saliency import attributions, make_method
 
         method = make_method(self.method, **self.options)
-        chosen = self._choose(subject.predictions)
+        chosen = self._choose(subject.predictions, subject.datamodule.source["split_seed"])
         if len(chosen) == 0:
             return None
         names, logits = subject.predictions.class_names, subject.predictions.logits[chosen]
@@ -85,7 +92,6 @@ class SaliencyMaps(InspectionCallback):
         checked = {"verdict": "not checked", "caption": f"{found.method}{settings}: not checked"}
         if self.check:
             checked = self._verdict(subject, method)
-        kind = "Correctly classified faces, one of each class" if self.which == "correct" else "Sure mistakes"
         titles = [
             names[a] if a == b else f"{names[a]}\nas {names[b]}" for a, b in zip(true, predicted, strict=True)
         ]
@@ -94,10 +100,10 @@ class SaliencyMaps(InspectionCallback):
             found.maps,
             titles,
             verdict=checked["caption"],
-            note=f"{kind}; {subject.title}. Yellow: each map's 99th percentile and above.",
+            note=f"{_KINDS[self.which]}; {subject.title}. Yellow: each map's 99th percentile and above.",
             parts=("face", "map"),
         )
-        name = "saliency" if self.which == "correct" else "saliency_mistakes"
+        name = "saliency_mistakes" if self.which == "mistakes" else "saliency"
         folder.mkdir(parents=True, exist_ok=True)
         place = save_figure(ax, folder / f"{name}.png", dpi=100)
         about = {"method": found.method, "settings": found.settings} | checked
@@ -110,7 +116,9 @@ class SaliencyMaps(InspectionCallback):
         write_json(folder / f"{name}.json", about | faces | shown)
         return Findings(images={f"saliency/{self.which}": place})
 
-    def _choose(self, predictions: Predictions) -> np.ndarray:
+    def _choose(self, predictions: Predictions, seed: int) -> np.ndarray:
+        if self.which == "same":
+            return drawn_of_each_class(predictions.labels, seed)
         if self.which == "mistakes":
             return worst_mistakes(predictions.logits, predictions.labels, self.count)
         found = one_of_each_class(predictions.logits, predictions.labels)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from importlib import import_module
@@ -33,6 +34,11 @@ COMMANDS = {
     ),
     "predict": ("fer_lightning.commands.predict", "class probabilities of your own pictures"),
 }
+# What a system says of a place where a person may not write.
+_REFUSED = (
+    *(errno.EACCES, errno.EPERM, errno.EROFS),
+    *(errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG),
+)
 USAGE = """fer_lightning: why did the model get better?
 
   python -m fer_lightning [key=value ...]          train and validate one model
@@ -75,6 +81,10 @@ def main(arguments: list[str] | None = None) -> int:
         # Whoever read the output has enough of it, such as `head`; nothing more may be written at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except OSError as error:
+        if error.filename is None or error.errno not in _REFUSED:
+            raise
+        return _complain(UserError(f"{error.filename}: {os.strerror(error.errno).lower()}"))
 
 
 def _complain(error: UserError) -> int:

@@ -122,4 +122,6 @@ class SweepOptions:
     @property
     def threads(self) -> int:
         """Threads for each trial, so that all that run at once fill the machine."""
-        return max(1, len(os.sched_getaffinity(0)) // (self.workers * self.n_jobs))
+        # macOS has no affinity.
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        return max(1, cores // (self.workers * self.n_jobs))

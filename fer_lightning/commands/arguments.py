@@ -15,8 +15,13 @@ from fer_lightning.config.typed import PATH_KEYS, key_and_value
 from fer_lightning.config.values import Name, check_keys, expectation, hints_of
 from fer_lightning.errors import ConfigError
 from fer_lightning.messages import aligned
+from fer_lightning.runs.files import require_writable
 
 Checkpoints = Annotated[Name | list[Name], Field(description="a checkpoint, or several as checkpoint=[a,b]")]
+
+
+FileName = Annotated[Name, "a file, not a folder"]  # of an `output`
+_NAMES = (Name, Name | None, FileName, FileName | None)
 
 
 def parse_arguments(
@@ -52,10 +57,12 @@ def parse_arguments(
         if key not in expected and key.startswith(tuple(prefixes)):
             more[key] = value
             continue
-        if type(value) in (int, float) and expected.get(key) in (Name, Name | None):
+        if type(value) in (int, float) and expected.get(key) in _NAMES:
             value = word.partition("=")[2]  # a name of digits
         check_keys({key: value}, expected)
         values[key] = _at_home(value) if key in PATH_KEYS else value
+        if key == "output" and value is not None:
+            require_writable(value, key, is_file=expected[key] in (FileName, FileName | None))
     return values, more
 
 

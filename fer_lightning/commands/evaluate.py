@@ -21,6 +21,7 @@ from fer_lightning.runs.files import write_json
 from fer_lightning.runs.leakage import write_copies
 from fer_lightning.runs.predictions import write_predictions
 from fer_lightning.runs.provenance import command_line, versions
+from fer_lightning.stats.collapse import class_of_all, guessing_levels
 
 EXAMPLE = "checkpoint=runs/one/best.ckpt split=test output=eval/one"
 
@@ -68,6 +69,9 @@ def table(found: Evaluation, models: int) -> str:
     names |= {key: key.replace("/", " ") for key in found.metrics if "/" in key}
     for key, name in names.items():
         lines.append(_row(name, *(f"{column.get(key, math.nan):.4f}" for column in columns)))
+    lines.append(f"guessing: {guessing_levels(found.predictions)}")
+    if (word := class_of_all(found.predictions)) is not None:
+        lines.append(f"collapsed: {word} is predicted for every face")
     return "\n".join(lines)
 
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from fer_lightning.commands.arguments import Checkpoints, has_key, parse_arguments
-from fer_lightning.config.values import Name, hints_of
+from fer_lightning.commands.arguments import Checkpoints, FileName, has_key, parse_arguments
+from fer_lightning.config.values import hints_of
 from fer_lightning.data.label import SYNTHETIC
 from fer_lightning.data.pictures import Pictures, read_pictures
 from fer_lightning.errors import ConfigError, DataError, nearest
@@ -34,7 +34,7 @@ class Keys:
 
     checkpoint: Checkpoints | None = None
     format: Format | None = None
-    output: Name | None = None
+    output: FileName | None = None
 
 
 BATCH = 256

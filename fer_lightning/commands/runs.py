@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from fer_lightning.commands.arguments import parse_arguments, take_place
+from fer_lightning.commands.arguments import FileName, parse_arguments, take_place
 from fer_lightning.config.values import Name
 from fer_lightning.errors import UserError
 from fer_lightning.runs.files import shown, write_text
@@ -26,7 +26,7 @@ class Keys:
     """What may be asked of the command."""
 
     format: Format | None = None
-    output: Name | None = None
+    output: FileName | None = None
     sort: Name | None = None
     columns: Annotated[
         Any, Field(description="a column or a pattern of them, or several as columns=[a,b]")

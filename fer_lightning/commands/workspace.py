@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from fer_lightning.commands.arguments import parse_arguments
+from fer_lightning.commands.arguments import FileName, parse_arguments
 from fer_lightning.config.values import Name
 from fer_lightning.messages import first_line
 from fer_lightning.runs.files import shown, write_json
@@ -22,7 +22,7 @@ class Keys:
 
     project: Name = "fer_lightning"
     entity: Name | None = None
-    output: Name = "workspace.json"
+    output: FileName = "workspace.json"
     mode: Mode = "auto"
 
 

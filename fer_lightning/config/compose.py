@@ -23,7 +23,7 @@ VERSION_BASE: dict[str, str] = {"version_base": "1.3"} if hydra.__version__.star
 
 
 def compose_config(
-    overrides: Sequence[str], name: str | None = None, folder: str | None = None
+    overrides: Sequence[str], name: str | None = None, folder: str | None = None, *, with_hydra: bool = False
 ) -> DictConfig:
     """Return the configuration with ``overrides`` as on the command line, without running anything.
 
@@ -33,6 +33,8 @@ def compose_config(
         ``key=value`` words as Hydra reads them.
     name, folder
         Another primary configuration, as ``--config-name`` and ``--config-path`` give it.
+    with_hydra
+        Whether Hydra's own part, `hydra`, is in it.
 
     Raises
     ------
@@ -40,7 +42,7 @@ def compose_config(
         An override names no key or option, or cannot be read.
     """
     try:
-        return _compose(overrides, name, folder)
+        return _compose(overrides, name, folder, with_hydra)
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(describe_override_error(error, overrides)) from error
     except ValueError as error:
@@ -67,15 +69,6 @@ def is_sweep(overrides: Sequence[str], name: str | None = None, folder: str | No
         return str(OmegaConf.select(config, "hydra.mode")).endswith("MULTIRUN")
     except (HydraException, OmegaConfBaseException, ValueError):
         return False  # Hydra says what is wrong when it composes the same for the run
-
-
-def chosen_launcher(overrides: Sequence[str], name: str | None = None, folder: str | None = None) -> str:
-    """Return the option of `hydra/launcher`."""
-    try:
-        config = _compose(overrides, name, folder, with_hydra=True)
-    except (HydraException, OmegaConfBaseException, ValueError):
-        return "basic"  # Hydra says what is wrong
-    return str(config.hydra.runtime.choices["hydra/launcher"])
 
 
 def _compose(

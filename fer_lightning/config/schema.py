@@ -16,11 +16,13 @@ from fer_lightning.config.precision import Precision
 from fer_lightning.config.values import (
     ChangedCode,
     Count,
+    CountOrZero,
     Mode,
     NotNegative,
     Seed,
     Seeds,
     Share,
+    ShareAboveZero,
     ShareBelowOne,
     check_keys,
     hints_of,
@@ -78,6 +80,12 @@ _NARROWER = {
     "trainer.precision": Precision | None,
     "trainer.max_epochs": _EPOCHS,
     "trainer.max_steps": _EPOCHS,
+    "trainer.accumulate_grad_batches": Count,
+    "trainer.check_val_every_n_epoch": Count | None,
+    "trainer.gradient_clip_val": NotNegative | None,
+    "trainer.limit_train_batches": Count | ShareAboveZero | None,
+    "trainer.limit_val_batches": CountOrZero | Share | None,
+    "trainer.overfit_batches": CountOrZero | Share,
 }
 
 

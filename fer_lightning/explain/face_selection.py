@@ -68,6 +68,12 @@ def one_of_each_class(logits: np.ndarray, labels: np.ndarray) -> dict[int, int]:
     return chosen
 
 
+def drawn_of_each_class(labels: np.ndarray, seed: int) -> np.ndarray:
+    """Draw one face of each class, whatever a net makes of it: the same faces for every net, int64 ``[<= C]``."""
+    shuffled = np.random.default_rng(seed).permutation(len(labels))
+    return shuffled[np.unique(labels[shuffled], return_index=True)[1]]
+
+
 def worst_mistakes(logits: np.ndarray, labels: np.ndarray, count: int = 7) -> np.ndarray:
     """Return the wrongly classified faces, the one of the largest wrong confidence first, int64 ``[<= count]``."""
     sure = probabilities(logits).max(axis=1)

@@ -45,7 +45,8 @@ def effects_data(report: AblationReport) -> EffectsData:
     question = f"{report.title}: {report.metric} against {report.baseline!r}"
     return EffectsData(
         title=f"{question}\n{data}, {level} interval for {over}",
-        x_label=f"arm minus baseline, {report.metric}, {unit} ({report.objective.direction})",
+        x_label=f"arm minus baseline, {report.metric}, {unit} ({report.objective.direction})"
+        + (f"\n{report.guessing}" if report.guessing else ""),
         rows=tuple(rows),
         limit=axis_limit([row.extent for row in rows], near=_NEAR if report.objective.is_share else 0.0),
         absent=tuple(absent),

@@ -8,6 +8,7 @@ from typing import Any
 
 from fer_lightning.config.objective import Objective
 from fer_lightning.data.label import data_label
+from fer_lightning.stats.collapse import collapse_notes, guessing_levels
 from fer_lightning.sweeps.study.results import Trial
 
 BEST = 5
@@ -42,3 +43,11 @@ def search_text(trials: Sequence[Trial], objective: Objective, data: dict[str, A
         width = max(10, len(objective.heading))
         lines.append(f"{trial.number:>6}  {objective.text(value):>{width}}  {chosen}")
     return "\n".join(lines)
+
+
+def search_notes(trials: Sequence[Trial], objective: Objective) -> list[str]:
+    """Return the levels of guessing, where the objective is an accuracy, and the collapsed trials."""
+    done = [(f"trial {trial.number}", trial.run.predictions) for trial in trials if trial.state == "COMPLETE"]
+    known = [found for _, found in done if found is not None]
+    levels = [f"guessing: {guessing_levels(known[0])}"] if known and objective.is_accuracy else []
+    return [*levels, *collapse_notes(done)]

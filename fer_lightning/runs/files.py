@@ -14,6 +14,28 @@ import numpy as np
 import yaml
 
 from fer_lightning.config.typed import typed_path
+from fer_lightning.errors import ConfigError
+
+
+def require_writable(place: str | Path, key: str, *, is_file: bool = False) -> None:
+    """Check that a file or folder can be written, before the work whose result goes there; nothing is made.
+
+    Raises
+    ------
+    ConfigError
+        What is there is of the other kind, or the folder above takes no files.
+    """
+    path = Path(os.path.expanduser(place))
+    if path.exists() and path.is_dir() == is_file:
+        there, expected = ("a folder", "a file") if is_file else ("a file", "a folder")
+        raise ConfigError(f"{key}={place}: is {there}; expected {expected}")
+    above = path.parent if is_file else path
+    while not above.exists() and above != above.parent:
+        above = above.parent
+    if not above.is_dir():
+        raise ConfigError(f"{key}={place}: {above} is a file; expected a folder to write to")
+    if not os.access(above, os.W_OK | os.X_OK):
+        raise ConfigError(f"{key}={place}: {above} cannot be written; expected a folder of yours")
 
 
 @contextmanager

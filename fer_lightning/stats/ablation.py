@@ -9,6 +9,7 @@ from fer_lightning.config.objective import Objective
 from fer_lightning.errors import DataError
 from fer_lightning.stats.arm_summary import ArmSummary, seeds_to_call, smallest_called, summarize_arms
 from fer_lightning.stats.arm_tuning import TuningPart
+from fer_lightning.stats.collapse import collapse_notes, guessing_levels
 from fer_lightning.stats.factorial import FactorialPart, factorial_part
 from fer_lightning.stats.paired import (
     OTHER_ACCURACY,
@@ -43,6 +44,7 @@ class AblationReport:
         arm has two seeds
     command : the command line of the study, if known
     notes : what a reader must know to read the numbers right
+    guessing : the accuracies of guessing in words; empty where the objective is no accuracy
     factorial : interactions and importances, where the plan crosses factors
     tuned : the same arms, each at its own tuned settings, where that was asked for
     tuning : of a report that is another one's `tuned`: how the settings were found
@@ -65,6 +67,7 @@ class AblationReport:
     detectable: float | None
     command: str | None = None
     notes: tuple[str, ...] = ()
+    guessing: str = ""
     factorial: FactorialPart | None = None
     tuned: AblationReport | None = None
     tuning: TuningPart | None = None
@@ -132,7 +135,11 @@ def ablation_report(
     found = [effect for effect in effects.values() if effect is not None]
     spread = spread_of(found)
     factorial, note = factorial_part(runs)
-    notes = _notes(done, effects, use_logits=by_face)
+    predicted = [(name, run.predictions) for name, complete in done.items() for run in complete.values()]
+    first = next((found for _, found in predicted if found is not None), None)
+    guessing = guessing_levels(first) if first is not None and objective.is_accuracy else ""
+    levels = (f"guessing: {guessing}",) if guessing else ()
+    notes = (*levels, *collapse_notes(predicted), *_notes(done, effects, use_logits=by_face))
     tuned_report = None
     if tuned is not None:
         title_tuned = f"{title}, each arm at its own tuned settings"
@@ -164,6 +171,7 @@ def ablation_report(
         detectable=smallest_called(spread, found, rules),
         command=command,
         notes=(*notes, note) if note else notes,
+        guessing=guessing,
         factorial=factorial,
         tuned=tuned_report,
     )

@@ -6,26 +6,24 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from fer_lightning.config.compose import (
-    VERSION_BASE,
-    chosen_launcher,
-    compose_config,
-    describe_override_error,
-    is_sweep,
-)
+from fer_lightning.config.combinations import check_objectives
+from fer_lightning.config.compose import VERSION_BASE, compose_config, describe_override_error, is_sweep
 from fer_lightning.config.flags import CommandLine
 from fer_lightning.config.schema import check_config
 from fer_lightning.errors import ConfigError, UserError
 from fer_lightning.runs import provenance
+from fer_lightning.runs.files import require_writable
 from fer_lightning.sweeps.jobs.environment import Job
 
 
@@ -95,24 +93,36 @@ def preflight(line: CommandLine) -> None:
     UserError
         A key, a value, a combination or the data are not as expected.
     """
-    from fer_lightning.training.build import build_data, check_parts, check_trainer
+    from fer_lightning.training.build import build_data, build_module, check_parts, check_trainer
+    from fer_lightning.training.library_warnings import quiet_libraries
+    from fer_lightning.training.rehearsal import rehearse
 
+    quiet_libraries()
     alternatives = _alternatives(line.overrides)
-    # The machine that hands jobs to a cluster need not have their devices.
-    launcher = [word for word in line.words if word.lstrip("+").startswith("hydra/launcher=")]
-    here = chosen_launcher([*alternatives[0], *launcher], line.config_name, line.config_path) in (
-        "basic",
-        "joblib",
-    )
+    place = (line.config_name, line.config_path)
     for words in alternatives:
-        config = compose_config(words, line.config_name, line.config_path)
+        config = compose_config(words, *place)
         check_config(config)
         check_parts(config)
-        if here:
-            check_trainer(config)
+    of_hydra = [word for word in line.overrides if word.lstrip("+").startswith("hydra") and word not in words]
+    settings = compose_config([*alternatives[0], *of_hydra], *place, with_hydra=True).hydra
+    sweeps = line.multirun or str(settings.mode).endswith("MULTIRUN")
+    kind = "sweep" if sweeps else "run"
+    with suppress(OmegaConfBaseException):  # a folder named by what Hydra sets in each job
+        require_writable(settings[kind].dir, f"hydra.{kind}.dir")
+    if settings.launcher._target_.endswith(
+        (".BasicLauncher", ".JoblibLauncher")
+    ):  # others train on other machines
+        check_trainer(config)
     if config.get("ablation") or config.get("search_space") or len(alternatives) > 1:
         # Once here, rather than in every worker at the same moment; and a mistake in the data is met at once.
-        _ = build_data(config).faces
+        data = build_data(config)
+        rehearse(build_module(config, data, {}), data)
+        if "objective" in settings.sweeper:  # a study
+            given = settings.sweeper.objective or config.metric
+            objectives = [given] if isinstance(given, str) else list(given)
+            plain: Any = OmegaConf.to_container(config, resolve=True)
+            check_objectives(plain, objectives, data.faces.class_names)
 
 
 def _with_mode(line: CommandLine) -> list[str]:

@@ -18,7 +18,7 @@ from fer_lightning.errors import ConfigError, DataError, UserError
 from fer_lightning.report.page import write_page
 from fer_lightning.report.report_files import write_report
 from fer_lightning.report.search_figures import write_search_figures
-from fer_lightning.report.search_text import search_text
+from fer_lightning.report.search_text import search_notes, search_text
 from fer_lightning.report.text import to_text
 from fer_lightning.runs.files import shown
 from fer_lightning.runs.leakage import WITHOUT
@@ -173,6 +173,7 @@ def report_study(
         paths["page"] = write_page(study, trials, folder, importance=importance)
     text = search_text(trials, objective, data)
     more = [*study.user_attrs.get("notes", []), *code_notes(study, trials)]
+    more += search_notes(trials, objective)
     text += "".join(f"\nNote: {note}." for note in more)
     return f"{text}\n\nwritten to {shown(folder)}: {', '.join(path.name for path in paths.values())}"
 

@@ -61,6 +61,9 @@ def _take_over(config: DictConfig, session: TrialSession) -> None:
     OmegaConf.update(config, "resume", session.resumed)
     if config.get("threads") is None and os.environ.get(THREADS):
         OmegaConf.update(config, "threads", int(os.environ[THREADS]))
+    saliency = (config.get("callbacks") or {}).get("saliency")
+    if saliency and saliency.get("which") == "correct":
+        OmegaConf.update(config, "callbacks.saliency.which", "same")  # to be compared from run to run
     progress = (config.get("callbacks") or {}).get("progress")
     if progress:
         OmegaConf.update(config, "callbacks.progress.label", f"trial {session.number}", force_add=True)

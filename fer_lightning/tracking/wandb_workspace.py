@@ -12,7 +12,7 @@ from fer_lightning.config.factors import FACTORS
 
 BEST = "best/val/acc"
 CONFUSION_KEYS = ("confusion/matrix",)
-SALIENCY_KEYS = ("saliency/correct", "saliency/mistakes")
+SALIENCY_KEYS = ("saliency/correct", "saliency/same", "saliency/mistakes")
 FILTER_KEYS = ("filters/first",)
 EXPLANATION_KEYS = (
     "class_images/class_images",

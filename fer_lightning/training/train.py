@@ -10,6 +10,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 from omegaconf import DictConfig
+from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from fer_lightning.config.precision import warn_of_precision
 from fer_lightning.data.label import data_label
@@ -18,7 +19,9 @@ from fer_lightning.messages import say_once
 from fer_lightning.models.counting import count_parameters
 from fer_lightning.runs.files import shown
 from fer_lightning.runs.record import RunRecord, is_first_process
+from fer_lightning.runs.run import Run
 from fer_lightning.signals import interruption_behind, stoppable
+from fer_lightning.stats.collapse import class_of_all
 from fer_lightning.sweeps.jobs.environment import Job
 from fer_lightning.tracking.logger import WandbRun
 from fer_lightning.training.library_warnings import quiet_libraries
@@ -58,6 +61,9 @@ class RunResult:
                 f"best {self.record['metric']} {self.value:.4f} in epoch {best['epoch'] + 1} of {self.epochs}"
             )
         label = data_label(data["name"], data["synthetic"])
+        predictions = Run(self.folder).predictions
+        word = None if predictions is None else class_of_all(predictions)
+        found += "" if word is None else f" (collapsed: {word} is predicted for every face)"
         return f"{found} on {label}; {self.record['seconds']:.1f} s; kept in {shown(self.folder)}"
 
 
@@ -146,6 +152,8 @@ def _fit(setup: RunSetup) -> None:
             raise stopped from None
         if start and "loading state_dict" in str(error):
             raise ConfigError(f"{start}: its weights do not fit this model") from error
+        if isinstance(error, MisconfigurationException):
+            raise ConfigError(f"trainer: {' '.join(str(error).split())}") from error
         raise
 
 

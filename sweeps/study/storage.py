@@ -80,6 +80,15 @@ def _open_database(url: str, heartbeat: int, grace: int) -> BaseStorage:
                 )
         except ImportError as error:
             raise missing_driver(url, error) from error
+        except RuntimeError as error:
+            if "compatible with the table schema" not in str(error):
+                raise
+            older = "storage upgrade" in str(error)
+            remedy = f"optuna storage upgrade --storage '{url}'" if older else "pip install -U optuna"
+            raise ConfigError(
+                f"hydra.sweeper.storage={url}: its tables are of another Optuna than {optuna.__version__}; first run: "
+                f"{remedy}"
+            ) from error
         except (sqlalchemy.exc.DBAPIError, StorageInternalError) as error:
             # Two programs that open a new database at once both try to create its tables.
             if "already exists" in str(error) or "UNIQUE constraint" in str(error):

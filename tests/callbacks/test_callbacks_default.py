@@ -170,6 +170,19 @@ def test_a_run_that_goes_on_keeps_the_better_epoch_of_before(tmp_path):
     assert json.loads(kept["saliency.json"])["epoch"] == 1
 
 
+def test_the_faces_that_a_study_compares_do_not_depend_on_the_run(tmp_path):
+    found = []
+    for seed in (0, 1):
+        config = compose_config([*BUDGET, "trainer.max_epochs=1", f"seed={seed}"])
+        OmegaConf.update(config, "callbacks.saliency.which", "same")
+        train(config, tmp_path / str(seed))
+        found.append(json.loads((tmp_path / str(seed) / "saliency.json").read_text())["faces"])
+    first, second = ([(face["id"], face["true"]) for face in faces] for faces in found)
+    assert first == second
+    assert len({name for _, name in first}) == len(first) == 7
+    assert any(face["true"] != face["predicted"] for face in found[0])
+
+
 def test_mistakes_with_a_checked_method_and_every_second_epoch(tmp_path):
     config = compose_config([*LONGER, "data.drawing.n_val=192"])
     sure = SaliencyMaps(tmp_path, which="mistakes", count=3)

@@ -75,6 +75,40 @@ def test_a_mistake_gets_one_line_and_status_2(capsys, tmp_path, monkeypatch, arg
     assert list(tmp_path.rglob("*.ckpt")) == []
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["hydra.run.dir=file/x"], "hydra.run.dir=file/x: file is a file; expected a folder to write to"),
+        (["hydra.run.dir=file"], "hydra.run.dir=file: is a file; expected a folder"),
+        (["+experiment=ablation", "hydra.sweep.dir=file/x"], "hydra.sweep.dir=file/x: file is a file"),
+        (["evaluate", "checkpoint=a.ckpt", "output=file/x"], "output=file/x: file is a file"),
+        (["explain", "checkpoint=a.ckpt", "output=file"], "output=file: is a file; expected a folder"),
+        (["predict", "checkpoint=a.ckpt", "output=.", "a.png"], "output=.: is a folder; expected a file"),
+        (["runs", ".", "output=file/x.csv"], "output=file/x.csv: file is a file"),
+        (["audit", "output=file/x"], "output=file/x: file is a file"),
+        (["report", ".", "output=file/x"], "output=file/x: file is a file"),
+        (["workspace", "output=locked/x.json"], "output=locked/x.json: locked cannot be written"),
+        (["+experiment=ablation", "metric=val/accuracy"], "metric=val/accuracy: no run measures it; did you mean"),
+        (
+            ["+experiment=search", "hydra.sweeper.objective=[val/acc,val/f2]"],
+            "hydra.sweeper.objective=val/f2: no run measures it; did you mean val/f1?",
+        ),
+        (["+experiment=ablation", "data.train_on=train_val"], "metric=val/acc with data.train_on=train_val: nothing"),
+        (["+experiment=ablation", "data.batch_size=1"], "data.batch_size=1: model: Small cannot be trained on it"),
+        (["+experiment=ablation", "trainer.accelerator=foo"], "You selected an invalid accelerator name"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)  # fmt: skip
+def test_what_cannot_end_well_is_not_begun(capsys, tmp_path, monkeypatch, tiny, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    Path("file").touch()
+    Path("locked").mkdir()
+    monkeypatch.setattr("os.access", lambda place, mode: Path(place).name != "locked")
+    words = tiny if "=" in arguments[0] else []
+    assert message in complaint(capsys, *arguments, *words)
+    assert {path.name for path in tmp_path.iterdir()} <= {"file", "locked"}
+
+
 def test_a_run_is_trained_evaluated_averaged_and_resumed(capsys, tmp_path, monkeypatch, tiny):
     monkeypatch.chdir(tmp_path)
     for seed in (0, 1):

@@ -190,3 +190,16 @@ def test_crops_are_averaged_over_log_probabilities(tiny):
 def test_crops_that_a_net_cannot_see_are_refused(model, crop, message):
     with pytest.raises(ConfigError, match=message):
         check_views(model, 48, crop)
+
+
+def test_the_levels_of_guessing_and_a_collapsed_net_are_named(tmp_path, tiny):
+    module = save(tmp_path / "net.ckpt", tiny)
+    honest = table(evaluate([tmp_path / "net.ckpt"], "val"), 1)
+    assert "guessing: chance 14.29 %, majority class (happy) " in honest
+    stored = torch.load(tmp_path / "net.ckpt", weights_only=True)
+    last = [name for name in module.state_dict() if name.endswith("bias")][-1]
+    stored["state_dict"][last][3] = 1e6
+    torch.save(stored, tmp_path / "stuck.ckpt")
+    assert table(evaluate([tmp_path / "stuck.ckpt"], "val"), 1).endswith(
+        "\ncollapsed: happy is predicted for every face"
+    )

@@ -5,6 +5,7 @@ import io
 import json
 import math
 import shlex
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from study_simulation import StudyModel, simulate_correct
 from fer_lightning.config.objective import Objective
 from fer_lightning.errors import DataError
 from fer_lightning.report.cells import add_seeds_command
+from fer_lightning.report.effects import effects_data
 from fer_lightning.report.markdown import escaped, to_markdown
 from fer_lightning.report.report_files import to_csv, to_json, write_report
 from fer_lightning.report.text import WIDTH, to_text, wrap_name
@@ -150,11 +152,31 @@ def test_a_single_seed_gets_mcnemar_and_no_verdict():
 def test_logits_that_contradict_the_recorded_value_are_told():
     runs = simulated()
     honest = ablation_report(runs, "baseline")
-    assert honest.notes == ()
+    assert [note.split(":")[0] for note in honest.notes] == ["guessing"]
     wrong = ArmRun("arm 1", 0, value=0.99, logits=runs[6].logits, labels=runs[6].labels)
     notes = ablation_report([*runs[:6], wrong, *runs[7:]], "baseline").notes
-    assert len(notes) == 1
-    assert notes[0].startswith("in 1 of 9 runs the stored logits give another accuracy")
+    assert len(notes) == 2
+    assert notes[1].startswith("in 1 of 9 runs the stored logits give another accuracy")
+
+
+def test_a_collapsed_arm_and_the_levels_of_guessing_are_named_in_every_output():
+    runs = simulated()
+    labels = runs[0].labels
+    assert labels is not None
+    stuck = np.eye(7, dtype=np.float32)[np.full(len(labels), 3)]
+    share = float((labels == 3).mean())
+    runs += [ArmRun("stuck", s, value=share, logits=stuck, labels=labels) for s in (0, 1)]
+    runs += [replace(run, arm="stuck", seed=2) for run in runs[:1]]
+    report = ablation_report(runs, "baseline")
+    levels = f"chance 14.29 %, majority class (class 0) {100 * np.mean(labels == 0):.2f} %"
+    sentence = "stuck: collapsed, 2 of 3 runs predict one class for every face (class 3)"
+    for text in (" ".join(to_text(report).split()), to_markdown(report), to_json(report)):
+        assert levels in text
+        assert sentence in text
+        assert text.count("collapsed,") == 1
+    assert levels in effects_data(report).x_label
+    lossy = ablation_report(runs, "baseline", Objective("val/loss", higher_is_better=False, unit=""))
+    assert "chance" not in to_text(lossy)
 
 
 def test_mistakes_are_named():

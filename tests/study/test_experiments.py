@@ -79,8 +79,12 @@ def test_the_ablation_ends_with_a_table_and_goes_on_with_more_seeds(here, tiny, 
     assert "SYNTHETIC" in first
     assert "baseline" in first
     assert "augmentation=" in first
+    assert "guessing: chance 14.29 %, majority class (happy)" in " ".join(first.split())
     names = {path.name for path in (here / "study").iterdir()}
     assert {"report.txt", "report.md", "report.csv", "report.json", "effects.png", "study.db"} <= names
+    sheets = [json.loads(path.read_text()) for path in (here / "study").glob("trial_*/saliency.json")]
+    assert len(sheets) > 2
+    assert len({tuple(face["id"] for face in sheet["faces"]) for sheet in sheets}) == 1
     before = {trial.number: trial.seconds for trial in load_trials(here / "study")}
     assert main([*command, "seeds=[0,1,2]"]) == 0
     trials = load_trials(here / "study")

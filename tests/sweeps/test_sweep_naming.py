@@ -110,3 +110,9 @@ def test_threads_are_shared_out(monkeypatch: pytest.MonkeyPatch) -> None:
         for workers, n_jobs in [(1, 1), (2, 1), (3, 1), (2, 2), (16, 1)]
     }
     assert counts == {(1, 1): 8, (2, 1): 4, (3, 1): 2, (2, 2): 2, (16, 1): 1}
+
+
+def test_a_system_without_affinity_shares_out_all_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr("os.sched_getaffinity", raising=False)
+    monkeypatch.setattr("os.cpu_count", lambda: 6)
+    assert SweepOptions(sampler=SAMPLER, workers=2).threads == 3

@@ -64,6 +64,28 @@ def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
         open_storage(f"sqlite:///{path}")
 
 
+@pytest.mark.parametrize(
+    ("version", "remedy"),
+    [("v2.6.0.a", "optuna storage upgrade --storage 'sqlite:///"), ("v99.0.0.a", "pip install -U optuna")],
+)
+def test_a_database_of_another_optuna_is_refused_with_the_remedy(
+    tmp_path: Path, version: str, remedy: str
+) -> None:
+    path = tmp_path / "study.db"
+    optuna.create_study(storage=f"sqlite:///{path}")
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE alembic_version SET version_num=?", (version,))
+    with pytest.raises(ConfigError, match="its tables are of another Optuna than") as caught:
+        open_storage(f"sqlite:///{path}")
+    assert remedy in str(caught.value)
+    if version == "v2.6.0.a":
+        subprocess.run(
+            [f"{Path(sys.executable).parent}/optuna", "storage", "upgrade", "--storage", f"sqlite:///{path}"],
+            check=True,
+        )
+        assert optuna.get_all_study_names(open_storage(f"sqlite:///{path}"))
+
+
 def test_a_server_that_is_not_there_is_named(tmp_path: Path) -> None:
     pytest.importorskip("psycopg")
     url = storage_url("postgresql://me@127.0.0.1:1/db", tmp_path)

@@ -69,6 +69,8 @@ def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
             ["trainer.max_epochs=null", "trainer.max_time=00:00:00:20"],
             r"scheduler .*one_cycle with trainer\.max_epochs=null: it needs the length",
         ),
+        (["trainer.limit_train_batches=0"], r"trainer\.limit_train_batches=0: expected a whole number of at least 1"),
+        (["trainer.accumulate_grad_batches=0"], r"accumulate_grad_batches=0: expected a whole number of at least 1"),
         (["+trainer.val_check_interval=0.5"], r"val_check_interval=0\.5: expected 1\.0, one validation an epoch"),
         (["data.batch_size=1"], r"data\.batch_size=1: model: Small cannot be trained on it; expected at least 2"),
         (["trainer.accelerator=tpus"], r"pytorch_lightning\.Trainer: You selected an invalid accelerator"),
@@ -201,3 +203,8 @@ def test_a_key_of_other_data_is_refused(tmp_path, tiny, word, message):
         ConfigError, match=r"data\.drawing=.*: data=fer2013 does not use it; expected data=synthetic"
     ):
         FaceDataModule("fer2013", "fer2013.zip", drawing={"n_train": 20})
+
+
+def test_a_share_of_no_batch_is_one_line(tmp_path, tiny):
+    with pytest.raises(ConfigError, match=r"trainer: You requested to check 0\.01 of the `train_dataloader`"):
+        run(tmp_path, tiny, "trainer.limit_train_batches=0.01")

@@ -25,6 +25,7 @@ from fer_lightning.report.page.chart_data import (
 from fer_lightning.report.page.columns import cost_columns, metric_columns, parameter_columns
 from fer_lightning.report.page.config_diff import split_configs
 from fer_lightning.report.page.run_entries import Pictures, embedded_sheets, run_entry
+from fer_lightning.report.search_text import search_notes
 from fer_lightning.report.tuning_cells import tuning_lines, tuning_table
 from fer_lightning.stats.ablation import AblationReport
 
@@ -154,7 +155,11 @@ def _head(
         "notes": study_provenance.notes(records),
         "started": study_provenance.started(records),
         "command": study_provenance.latest_command(records),
-        "facts": [*study_provenance.data_facts(records), *study_provenance.machine_facts(records)],
+        "facts": [
+            *study_provenance.data_facts(records),
+            *([] if report else [(*note.split(": ", 1),) for note in search_notes(trials, objective)]),
+            *study_provenance.machine_facts(records),
+        ],
         "versions": study_provenance.version_facts(records),
         "parts": _parts(report),
         **_findings(trials, report, drawings, objective),

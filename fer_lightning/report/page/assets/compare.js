@@ -56,7 +56,7 @@ function picture(index, kind) {
       make("p", { class: "trust" }, `Trust checks: ${verdict}${checkedOn ? ` (on ${checkedOn} faces)` : ""}`)));
 }
 
-const SHEET_TITLES = { correct: "Faces that each run names right", mistakes: "Mistakes that each run is surest of" };
+const SHEET_TITLES = { correct: "One face of each class", mistakes: "Mistakes that each run is surest of" };
 
 function compareSaliency(groups) {
   // Of an arm the run of its first seed that has a picture stands for all; the others can be chosen one by one.
