@@ -22,6 +22,7 @@ from fer_lightning.errors import ConfigError, UserError
 from fer_lightning.runs import provenance
 from fer_lightning.sweeps.jobs.environment import Job
 from fer_lightning.training.build import build_data, check_parts
+from fer_lightning.training.ranks import check_strategy
 
 
 def run_job(config: DictConfig) -> float | None:
@@ -95,7 +96,13 @@ def preflight(line: CommandLine) -> None:
         config = compose_config(words, line.config_name, line.config_path)
         check_config(config)
         check_parts(config)
+        check_strategy(config)
     if config.get("ablation") or config.get("search_space") or len(alternatives) > 1:
+        if "LOCAL_RANK" in os.environ:
+            raise ConfigError(
+                f"LOCAL_RANK={os.environ['LOCAL_RANK']}: torchrun would start a study or a multirun several times; "
+                "expected python -m fer_lightning, whose runs start trainer.devices processes by themselves"
+            )
         # Once here, rather than in every worker at the same moment; and a mistake in the data is met at once.
         _ = build_data(config).faces
 
