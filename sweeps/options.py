@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from fer_lightning.config.threads import available_threads
 from fer_lightning.config.values import ChangedCode, Count, CountOrZero, Name, check_fields, check_keys
 from fer_lightning.errors import ConfigError
 
@@ -121,7 +121,5 @@ class SweepOptions:
 
     @property
     def threads(self) -> int:
-        """Threads for each trial, so that all that run at once fill the machine."""
-        # macOS has no affinity.
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        return max(1, cores // (self.workers * self.n_jobs))
+        """Threads for each trial, so that all that run at once on this machine fill it."""
+        return max(1, available_threads() // (self.workers * self.n_jobs))

@@ -186,7 +186,8 @@ class StudySweep:
         return spec.name
 
     def _run_batch(self, queue: TrialQueue, batch: list[Claim]) -> None:
-        overrides = [job_overrides(self._spec, self._composition.fixed, claim) for claim in batch]
+        fixed = self._composition.fixed
+        overrides = [job_overrides(self._spec, fixed, claim, self._launcher) for claim in batch]
         run_jobs(
             self._spec,
             self._launcher,

@@ -89,18 +89,24 @@ class BatchLoader:
     def _positions(self, epoch: int) -> np.ndarray:
         """Return the faces of ``epoch``, in order, that this process takes."""
         if not self.shuffle:
-            # Every process must make as many steps: the first faces fill the last round and are dropped
-            # again by their positions when the results are gathered.
-            short = -len(self.indices) % self.world_size
-            return np.concatenate([self.indices, self.indices[:short]])[self.rank :: self.world_size]
+            # Faces that come twice are dropped again by their positions when the results are gathered.
+            return self._share(self.indices)
         wanted = len(self) * self.batch_size * self.world_size
         if self.steps is None:
-            return self._permutation(epoch)[:wanted][self.rank :: self.world_size]
+            return self._share(self._permutation(epoch)[:wanted])
         start, size = epoch * wanted, len(self.indices)
         passes = range(start // size, -(-(start + wanted) // size))
         stream = np.concatenate([self._permutation(number) for number in passes])
         offset = start - passes.start * size
         return stream[offset : offset + wanted][self.rank :: self.world_size]
+
+    def _share(self, order: np.ndarray) -> np.ndarray:
+        """Return every ``world_size``-th face from the ``rank``-th on; the first ones fill the last round.
+
+        Every process must make as many steps, or the others wait for it.
+        """
+        rounds = -(-len(order) // self.world_size)
+        return np.resize(order, rounds * self.world_size)[self.rank :: self.world_size]
 
     def __iter__(self) -> Iterator[Batch]:
         positions = torch.from_numpy(self._positions(self.epoch)).to(self.images.device)

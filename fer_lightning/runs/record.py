@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -40,6 +41,14 @@ def portable_config(config: DictConfig) -> dict[str, Any]:
     """Return the resolved configuration as plain values, free of secrets."""
     plain: dict[str, Any] = redact(OmegaConf.to_container(config, resolve=True))
     return plain
+
+
+def note_failure(folder: Path, error: Exception) -> None:
+    """Write why a run failed whose own processes cannot say it, if it has begun."""
+    path = folder / RECORD_FILE
+    if path.is_file():
+        values = json.loads(path.read_text(encoding="utf-8"))
+        write_json(path, values | {"status": "failed", "reason": first_line(error)})
 
 
 def is_first_process() -> bool:

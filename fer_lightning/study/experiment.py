@@ -25,6 +25,7 @@ from fer_lightning.errors import ConfigError, UserError
 from fer_lightning.runs import provenance
 from fer_lightning.runs.files import require_writable
 from fer_lightning.sweeps.jobs.environment import Job
+from fer_lightning.training.ranks import check_strategy
 
 
 def run_job(config: DictConfig) -> float | None:
@@ -104,17 +105,22 @@ def preflight(line: CommandLine) -> None:
         config = compose_config(words, *place)
         check_config(config)
         check_parts(config)
+        check_strategy(config)
     of_hydra = [word for word in line.overrides if word.lstrip("+").startswith("hydra") and word not in words]
     settings = compose_config([*alternatives[0], *of_hydra], *place, with_hydra=True).hydra
     sweeps = line.multirun or str(settings.mode).endswith("MULTIRUN")
     kind = "sweep" if sweeps else "run"
     with suppress(OmegaConfBaseException):  # a folder named by what Hydra sets in each job
         require_writable(settings[kind].dir, f"hydra.{kind}.dir")
-    if settings.launcher._target_.endswith(
-        (".BasicLauncher", ".JoblibLauncher")
-    ):  # others train on other machines
+    # Other launchers train on other machines.
+    if settings.launcher._target_.endswith((".BasicLauncher", ".JoblibLauncher")):
         check_trainer(config)
     if config.get("ablation") or config.get("search_space") or len(alternatives) > 1:
+        if "LOCAL_RANK" in os.environ:
+            raise ConfigError(
+                f"LOCAL_RANK={os.environ['LOCAL_RANK']}: torchrun would start a study or a multirun several times; "
+                "expected python -m fer_lightning, whose runs start trainer.devices processes by themselves"
+            )
         # Once here, rather than in every worker at the same moment; and a mistake in the data is met at once.
         data = build_data(config)
         rehearse(build_module(config, data, {}), data)

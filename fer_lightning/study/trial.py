@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import gc
-import os
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,6 @@ import optuna
 from omegaconf import DictConfig, OmegaConf
 
 from fer_lightning.callbacks.pruning import TrialPruning
-from fer_lightning.sweeps.jobs.environment import THREADS
 from fer_lightning.sweeps.jobs.session import TrialSession, attach
 from fer_lightning.tracking.run_metadata import safe_id
 from fer_lightning.training.train import RunResult, train
@@ -31,16 +29,15 @@ def run_trial(config: DictConfig, folder: Path) -> float | None:
         raise RuntimeError("no trial is set in the environment")
     with session:
         _take_over(config, session)
-        pruning = TrialPruning(session, config.metric)
         result = train(
             config,
             folder,
-            extra_callbacks=[pruning],
+            extra_callbacks=[TrialPruning(session, config.metric)],
             wandb_options=_wandb_options(session),
         )
         _set_libraries_aside()
-        if pruning.pruned_after is not None:
-            raise optuna.TrialPruned(f"pruned after epoch {pruning.pruned_after}")
+        if result.record["status"] == "pruned":
+            raise optuna.TrialPruned(f"pruned {result.record['reason']}")
         session.complete(_metrics(result), attrs={"epochs": result.epochs})
         return result.value
     return None
@@ -59,8 +56,6 @@ def _set_libraries_aside() -> None:
 def _take_over(config: DictConfig, session: TrialSession) -> None:
     """Set what the study decides about a run."""
     OmegaConf.update(config, "resume", session.resumed)
-    if config.get("threads") is None and os.environ.get(THREADS):
-        OmegaConf.update(config, "threads", int(os.environ[THREADS]))
     saliency = (config.get("callbacks") or {}).get("saliency")
     if saliency and saliency.get("which") == "correct":
         OmegaConf.update(config, "callbacks.saliency.which", "same")  # to be compared from run to run

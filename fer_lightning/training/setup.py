@@ -28,7 +28,7 @@ from fer_lightning.runs.record import (
     portable_config,
 )
 from fer_lightning.runs.run import METRICS_FILE, Run
-from fer_lightning.sweeps.jobs.environment import Job
+from fer_lightning.sweeps.jobs.environment import Job, given_threads
 from fer_lightning.sweeps.study.identity import FREE_KEYS
 from fer_lightning.training.build import build, build_data, build_module
 from fer_lightning.training.distillation import fingerprint, read_teachers
@@ -80,6 +80,7 @@ class RunSetup:
         *,
         extra_callbacks: Sequence[pl.Callback] | None = None,
         wandb_options: Mapping[str, Any] | None = None,
+        **trainer_options: Any,
     ) -> RunSetup:
         """Make the parts of a run; the parameters are those of :func:`~fer_lightning.training.train.train`.
 
@@ -89,8 +90,9 @@ class RunSetup:
             Something in the configuration or the data is not as expected.
         """
         check_config(config)
-        if config.get("threads"):
-            torch.set_num_threads(config.threads)
+        threads = config.get("threads") or given_threads()
+        if threads:
+            torch.set_num_threads(threads)
         # Resume: find the checkpoint; refuse if own code has changed since, before any of it is built; refuse if the
         # data, the teachers or a setting that decides the numbers differ (check_continuation); take over the metrics
         # of the epochs behind it. As the fit begins, Lightning restores weights, optimizer, schedule and callbacks;
@@ -113,6 +115,7 @@ class RunSetup:
             logger=loggers,
             callbacks=[*_build_callbacks(config), *(extra_callbacks or ()), SafePoints()],
             default_root_dir=str(folder),
+            **trainer_options,
         )
         return cls(folder, config, data, module, trainer, stored, metrics, loggers, checkpoint, epochs_done)
 

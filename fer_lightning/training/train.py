@@ -10,6 +10,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 from omegaconf import DictConfig
+from pytorch_lightning.plugins.environments import LightningEnvironment
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from fer_lightning.config.precision import warn_of_precision
@@ -18,13 +19,15 @@ from fer_lightning.errors import ConfigError
 from fer_lightning.messages import say_once
 from fer_lightning.models.counting import count_parameters
 from fer_lightning.runs.files import shown
-from fer_lightning.runs.record import RunRecord, is_first_process
+from fer_lightning.runs.record import RunRecord, is_first_process, note_failure
 from fer_lightning.runs.run import Run
 from fer_lightning.signals import interruption_behind, stoppable
 from fer_lightning.stats.collapse import class_of_all
 from fer_lightning.sweeps.jobs.environment import Job
 from fer_lightning.tracking.logger import WandbRun
+from fer_lightning.training.build import build_data
 from fer_lightning.training.library_warnings import quiet_libraries
+from fer_lightning.training.ranks import RankLostError, Ranks, count_ranks
 from fer_lightning.training.run_folder import own_folder
 from fer_lightning.training.setup import RunSetup
 
@@ -90,13 +93,28 @@ def train(
         Something in the configuration or the data is not as expected.
     """
     quiet_libraries()
+    more: dict[str, Any] = {
+        "folder": folder,
+        "extra_callbacks": extra_callbacks,
+        "wandb_options": wandb_options,
+    }
     with own_folder(folder, config.resume):
-        return _train(
-            RunSetup.from_config(config, folder, extra_callbacks=extra_callbacks, wandb_options=wandb_options)
-        )
+        count = count_ranks(config)
+        if not count:
+            return _train(config, **more)
+        _ = build_data(config).faces  # once, before all of them look for it
+        try:
+            with Ranks(count, _train, config, plugins=[LightningEnvironment()], **more) as ranks:
+                result: RunResult = ranks.result()
+                return result
+        except RankLostError as error:
+            note_failure(folder, error)
+            raise
 
 
-def _train(setup: RunSetup) -> RunResult:
+def _train(config: DictConfig, folder: Path, **options: Any) -> RunResult:
+    """Train in this process; the options are those of `RunSetup.from_config`."""
+    setup = RunSetup.from_config(config, folder, **options)
     _announce(setup)
     record = setup.start_record()
     status: str = "failed"

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from fer_lightning.config.threads import available_threads
 
 TRIAL = "FER_TRIAL"
 WORKER = "FER_WORKER"
@@ -44,3 +47,14 @@ class Job:
             return None
         values = json.loads(text)
         return cls(**{**values, "directory": Path(values["directory"])})
+
+
+def given_threads() -> int | None:
+    """Return the threads that the sweep, or the scheduler that runs this job, has given it; None where neither has."""
+    share = os.environ.get(THREADS)
+    if share:
+        return int(share)
+    ray = sys.modules.get("ray")
+    if share is not None and ray is not None and ray.is_initialized():
+        return max(1, int(ray.get_runtime_context().get_assigned_resources().get("CPU", 1)))
+    return available_threads() if "SLURM_CPUS_PER_TASK" in os.environ else None

@@ -29,7 +29,11 @@ class HydraLauncher(Protocol):
         ...
 
 
-def job_overrides(spec: StudySpec, fixed: Sequence[str], claim: Claim) -> list[str]:
+# They run each job where a scheduler gives it processors of its own.
+_SCHEDULERS = ("SlurmLauncher", "RayLauncher", "RayAWSLauncher")
+
+
+def job_overrides(spec: StudySpec, fixed: Sequence[str], claim: Claim, launcher: object) -> list[str]:
     """The overrides of one job: the command's, the trial's, and those that only Hydra's own part sees."""
     options = spec.options
     job = Job(
@@ -42,7 +46,8 @@ def job_overrides(spec: StudySpec, fixed: Sequence[str], claim: Claim) -> list[s
         resume=claim.resume,
         heartbeat=options.heartbeat,
     )
-    variables = {TRIAL: job.as_variable(), THREADS: str(options.threads)}
+    threads = "" if type(launcher).__name__ in _SCHEDULERS else str(options.threads)
+    variables = {TRIAL: job.as_variable(), THREADS: threads}
     return [
         *fixed,
         *claim.overrides,

@@ -69,7 +69,10 @@ def test_processes_share_the_training_faces(world_size):
     assert everything == sorted(set(everything))
 
 
-def test_processes_evaluate_every_face_in_as_many_steps():
-    parts = [positions(loader(10, 2, rank=rank, world_size=3)) for rank in range(3)]
-    assert {len(part) for part in parts} == {4}
-    assert {position for part in parts for position in part} == set(range(10))
+@pytest.mark.parametrize("shuffle", [False, True])
+@pytest.mark.parametrize(("n", "world_size", "each"), [(10, 3, 4), (1, 4, 1), (2, 5, 1), (9, 8, 2)])
+def test_processes_see_every_face_in_as_many_steps(n, world_size, each, shuffle):
+    loaders = [loader(n, n, shuffle=shuffle, rank=rank, world_size=world_size) for rank in range(world_size)]
+    parts = [positions(batches) for batches in loaders]
+    assert [len(part) for part in parts] == [each] * world_size
+    assert {position for part in parts for position in part} == set(range(n))

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from fer_lightning.errors import ConfigError
+from fer_lightning.sweeps.jobs.environment import given_threads
 from fer_lightning.sweeps.options import SweepOptions
 from fer_lightning.sweeps.study.identity import fixed_part, require_same, study_name
 
@@ -104,6 +105,7 @@ def test_options_are_read() -> None:
 
 
 def test_threads_are_shared_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SLURM_CPUS_PER_TASK", raising=False)
     monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(8)))
     counts = {
         (workers, n_jobs): SweepOptions(sampler=SAMPLER, workers=workers, n_jobs=n_jobs).threads
@@ -112,7 +114,21 @@ def test_threads_are_shared_out(monkeypatch: pytest.MonkeyPatch) -> None:
     assert counts == {(1, 1): 8, (2, 1): 4, (3, 1): 2, (2, 2): 2, (16, 1): 1}
 
 
-def test_a_system_without_affinity_shares_out_all_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr("os.sched_getaffinity", raising=False)
+def test_a_task_of_slurm_has_the_threads_that_it_was_given(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FER_THREADS", raising=False)
+    monkeypatch.delenv("SLURM_CPUS_PER_TASK", raising=False)
+    assert given_threads() is None
+    monkeypatch.setenv("SLURM_CPUS_PER_TASK", "12")
+    assert given_threads() == 12
+    assert SweepOptions(sampler=SAMPLER, workers=4).threads == 3
+    monkeypatch.setenv("FER_THREADS", "")  # a job that SLURM runs
+    assert given_threads() == 12
+    monkeypatch.setenv("FER_THREADS", "3")  # one that shares the task with others
+    assert given_threads() == 3
+
+
+def test_systems_that_bind_no_process_to_processors_have_all_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SLURM_CPUS_PER_TASK", raising=False)
+    monkeypatch.delattr("os.sched_getaffinity")
     monkeypatch.setattr("os.cpu_count", lambda: 6)
     assert SweepOptions(sampler=SAMPLER, workers=2).threads == 3

@@ -47,6 +47,20 @@ def cluster(server: str) -> Iterator[list[str]]:
         nodes.shutdown()
 
 
+def test_a_task_has_the_threads_that_ray_was_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    import ray
+
+    from fer_lightning.sweeps.jobs.environment import given_threads
+
+    monkeypatch.setenv("FER_THREADS", "")
+    monkeypatch.setenv("SLURM_CPUS_PER_TASK", "32")  # of the task that started the node
+    ray.init(num_cpus=3, include_dashboard=False, object_store_memory=80_000_000)
+    try:
+        assert ray.get(ray.remote(given_threads).options(num_cpus=2).remote()) == 2
+    finally:
+        ray.shutdown()
+
+
 @needs_server
 def test_trials_run_on_both_nodes_and_are_pruned(server: str, cluster: list[str], tmp_path: Path) -> None:
     pruner = [

@@ -1,0 +1,134 @@
+"""Several processes that train one model: real ones, on the CPU."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from fer_lightning.callbacks.pruning import TrialPruning
+from fer_lightning.config.compose import compose_config
+from fer_lightning.errors import ConfigError, DataError, TrainingDivergedError
+from fer_lightning.runs.metrics_csv import read_metrics
+from fer_lightning.runs.predictions import read_predictions
+from fer_lightning.runs.record import RECORD_FILE
+from fer_lightning.signals import Terminated
+from fer_lightning.training.ranks import RankLostError, check_strategy
+from training_runs import run
+
+TWO = (
+    "trainer.devices=2",
+    *(f"callbacks.{name}=null" for name in ("saliency", "dead_units", "history")),
+)
+
+
+class Session:
+    """A trial's session that does something when an epoch is reported, and prunes after the second one."""
+
+    def __init__(self, action: Callable[[], object] = lambda: None, at: int = 1) -> None:
+        self.action, self.at = action, at
+        self.reports: list[tuple[int, float]] = []
+
+    def report(self, value: float, step: int) -> None:
+        self.reports.append((step, value))
+        if step == self.at:
+            self.action()
+
+    def should_prune(self) -> bool:
+        return self.reports[-1][0] == 1
+
+
+def train_two(folder: Path, tiny: list[str], session: Session, *overrides: str):
+    words = [*TWO, "trainer.max_epochs=3", *overrides]
+    try:
+        return run(folder, tiny, *words, callbacks=[TrialPruning(session)])
+    finally:
+        assert not multiprocessing.active_children()
+
+
+def record_of(folder: Path) -> dict:
+    return json.loads((folder / RECORD_FILE).read_text())
+
+
+@pytest.mark.parametrize(
+    ("word", "named"),
+    [
+        ("trainer.strategy=ddp_spawn", "ddp_spawn"),
+        ("trainer.strategy=ddp_notebook_find_unused_parameters_true", "ddp_notebook"),
+        ("trainer.strategy=fsdp", "fsdp"),
+        ("trainer.strategy={_target_: pytorch_lightning.strategies.DDPStrategy, start_method: fork}", "fork"),
+    ],
+)
+def test_a_strategy_that_starts_processes_otherwise_or_parts_the_model_is_refused(word, named):
+    with pytest.raises(ConfigError, match=f"trainer.strategy=.*{named}.*: expected auto, ddp or"):
+        check_strategy(compose_config([word]))
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        "trainer=ddp",
+        "trainer.strategy=auto",
+        "trainer.strategy=ddp_find_unused_parameters_true",
+        "trainer.strategy={_target_: pytorch_lightning.strategies.DDPStrategy, static_graph: true}",
+    ],
+)
+def test_a_whole_model_in_each_process_is_allowed(word):
+    check_strategy(compose_config([word]))
+
+
+@pytest.mark.slow
+def test_a_pruned_trial_stops_in_all_processes_and_every_face_counts_once(tmp_path, tiny):
+    session = Session()
+    # 21 faces of 2 processes in batches of 5: one would have a batch less than the other.
+    result = train_two(tmp_path, tiny, session, "data.drawing.n_val=21", "data.eval_batch_size=5")
+    assert (result.record["status"], result.record["reason"]) == ("pruned", "after epoch 2")
+    assert [step for step, _ in session.reports] == [0, 1]
+    assert result.epochs == len(read_metrics(tmp_path / "metrics.csv")) == 2
+    kept = read_predictions(tmp_path / "val_logits.npz")
+    assert len(set(kept.ids)) == len(kept.ids) == 21
+    assert result.value == pytest.approx(max(value for _, value in session.reports))
+    assert result.value == pytest.approx(kept.correct.mean())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_killed_process_takes_the_other_along_and_is_named(tmp_path, tiny, rank):
+    def kill() -> None:
+        process = min(multiprocessing.active_children(), key=lambda each: (-1) ** rank * (each.pid or 0))
+        os.kill(process.pid or 0, signal.SIGKILL)
+
+    with pytest.raises(RankLostError, match=f"process {rank + 1} of the 2 .* ended with SIGKILL"):
+        train_two(tmp_path, tiny, Session(kill))
+    record = record_of(tmp_path)
+    assert record["status"] == "failed"
+    assert f"process {rank + 1} of the 2" in record["reason"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("number", "error"), [(signal.SIGTERM, Terminated), (signal.SIGINT, KeyboardInterrupt)]
+)
+def test_an_interrupted_run_goes_on_from_its_last_checkpoint(tmp_path, tiny, number, error):
+    with pytest.raises(error):
+        train_two(tmp_path, tiny, Session(lambda: signal.raise_signal(number)))
+    assert record_of(tmp_path)["status"] == "interrupted"
+    result = train_two(tmp_path, tiny, Session(at=9), "resume=true")
+    assert result.record["continued_after_epochs"] == 1
+    assert [row["epoch"] for row in read_metrics(tmp_path / "metrics.csv")] == [0, 1]
+
+
+@pytest.mark.slow
+def test_an_error_of_the_study_or_of_all_processes_arrives_as_it_is(tmp_path, tiny):
+    def fail() -> None:
+        raise DataError("the study is gone")
+
+    with pytest.raises(DataError, match="the study is gone"):
+        train_two(tmp_path / "study", tiny, Session(fail, at=0))
+    with pytest.raises(TrainingDivergedError, match="the training loss is"):
+        train_two(tmp_path / "training", tiny, Session(), "optimizer.lr=1e30", "scheduler=constant")
