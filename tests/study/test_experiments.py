@@ -32,6 +32,7 @@ SWEEPS = {
 # Ordinary multiruns: what makes them short, and the folders of their runs.
 MULTIRUNS = {"r2_train_val": (["hydra.sweeper.params.seed='0,1'"], ["0", "1"])}
 STEP = [
+    "trainer.check_val_every_n_epoch=1",
     "trainer.limit_train_batches=1",
     "trainer.max_epochs=1",
     "trainer.limit_val_batches=1",
