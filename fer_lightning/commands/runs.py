@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,7 +11,8 @@ from pydantic import Field
 
 from fer_lightning.commands.arguments import FileName, parse_arguments, take_place
 from fer_lightning.config.values import Name
-from fer_lightning.errors import UserError
+from fer_lightning.errors import DataError, UserError
+from fer_lightning.redact import redact_text
 from fer_lightning.runs.files import shown, write_text
 from fer_lightning.runs.groups import choose_columns, group_rows
 from fer_lightning.runs.listing import FORMATS, Format, render, render_groups
@@ -87,14 +88,19 @@ def with_studies(rows: list[Row], root: Path) -> list[Row]:
 
 def _trials(folder: Path) -> dict[str, Row]:
     """Return the parameters and the row of each trial of the study in a folder, by the name of its run's folder."""
-    with suppress(UserError):
+    try:
         study = load_study(folder)
-        return {
-            trial.run.folder.name: {"params": trial.params, "trial": _of_trial(trial, study.study_name)}
-            for trial in study_trials(study, folder)
-            if trial.run.folder is not None
-        }
-    return {}
+        trials = study_trials(study, folder)
+    except DataError:
+        return {}  # none is there
+    except UserError as error:
+        print(f"fer_lightning: without what the study stores: {redact_text(str(error))}", file=sys.stderr)
+        return {}
+    return {
+        trial.run.folder.name: {"params": trial.params, "trial": _of_trial(trial, study.study_name)}
+        for trial in trials
+        if trial.run.folder is not None
+    }
 
 
 def _of_trial(trial: Trial, study_name: str) -> Row:

@@ -15,6 +15,8 @@ from fer_lightning.errors import DataError
 from fer_lightning.training.build import build, build_model
 from fer_lightning.training.module import CHECKPOINT_KEY, ExpressionClassifier
 
+_OWN = "expected one that a run has written, such as runs/…/checkpoints/best.ckpt"
+
 
 def read_checkpoint(path: str | Path) -> dict[str, Any]:
     """Return a checkpoint's contents on the CPU; only tensors and plain values are ever unpickled.
@@ -31,10 +33,14 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
         raise DataError(f"{path}: no such checkpoint")
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except (RuntimeError, pickle.UnpicklingError, zipfile.BadZipFile, EOFError, ValueError) as error:
+    except pickle.UnpicklingError as error:
+        raise DataError(
+            f"{path}: not a readable checkpoint, or one with other programs' objects, which are never loaded; {_OWN}"
+        ) from error
+    except (RuntimeError, zipfile.BadZipFile, EOFError, ValueError) as error:
         raise DataError(f"{path}: not a readable checkpoint ({str(error).splitlines()[0]})") from error
     if not isinstance(checkpoint, dict) or CHECKPOINT_KEY not in checkpoint:
-        raise DataError(f"{path}: a checkpoint, but not of fer_lightning")
+        raise DataError(f"{path}: a checkpoint, but not of fer_lightning; {_OWN}")
     record = checkpoint[CHECKPOINT_KEY]
     if "config" in record:
         checkpoint[CHECKPOINT_KEY] = {**record, "config": current_config(record["config"])}

@@ -21,10 +21,12 @@ import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from logging.handlers import QueueHandler
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.pool import ExceptionWithTraceback  # type: ignore[attr-defined]
 from typing import Any, Final
 
+import pytorch_lightning as pl
 from omegaconf import DictConfig, OmegaConf
 
 from fer_lightning import messages
@@ -154,9 +156,12 @@ class Ranks:
         }
         before = {name: os.environ.get(name) for name in variables}
         os.environ.update(variables)
+        resource_tracker.ensure_running()  # which unblocks the signals
+        _mask("SIG_BLOCK")  # until the new process is ready for them
         try:
             process.start()
         finally:
+            _mask("SIG_UNBLOCK")
             for name, value in before.items():
                 if value is None:
                     del os.environ[name]
@@ -222,7 +227,7 @@ class Ranks:
         with shielded():
             self._sessions = {}  # nothing more is asked of them
             if 0 in self._links.values():
-                self._processes[0].terminate()
+                os.kill(self._processes[0].pid, signal.SIGINT)
                 patience = PATIENCE_SECONDS if len(self._links) == self._count else _HANGING_SECONDS
                 self._serve_until(time.monotonic() + patience, lambda: 0 in self._links.values())
             for process in self._processes:
@@ -231,6 +236,11 @@ class Ranks:
             for link in self._links:
                 link.close()
             self._port.close()
+
+
+def _mask(how: str) -> None:
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(getattr(signal, how), {signal.SIGINT, signal.SIGTERM})
 
 
 def _remoteness(error: Exception) -> int:
@@ -281,6 +291,13 @@ class _Session:
         return partial(self._link.ask, self._place, name)
 
 
+class _IgnoreSigterm(pl.Callback):
+    """Lightning's handler of SIGTERM sends a tensor to the other ranks, whatever these are waiting for."""
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
 def _train_as_rank(
     rank: int,
     connection: Connection,
@@ -291,8 +308,11 @@ def _train_as_rank(
     typed_arguments: list[str] | None,
 ) -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    if rank:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal's Ctrl-C, which the first one deals with
+    # What a terminal or a scheduler sends to all is for the one that started them, which interrupts rank 0.
+    if hasattr(os, "setpgrp"):
+        os.setpgrp()
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN if rank else signal.default_int_handler)
     if os.environ.get(WORKER):
         redact_output()
     quiet_libraries()
@@ -304,7 +324,8 @@ def _train_as_rank(
         each.session = _Session(link, place)
     try:
         with stoppable():
-            link.send("result", work(config, extra_callbacks=callbacks, **arguments))
+            _mask("SIG_UNBLOCK")
+            link.send("result", work(config, extra_callbacks=[*callbacks, _IgnoreSigterm()], **arguments))
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
     except Exception as error:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import sqlite3
 import time
 from pathlib import Path
 
@@ -196,6 +197,18 @@ def test_rows_are_sorted_with_unknown_values_last():
     assert [row["run"] for row in sort_rows(rows, "-x")] == ["c", "a", "d", "b"]
     with pytest.raises(DataError, match="sort=y: no such column; expected one of run, x"):
         sort_rows(rows, "y")
+
+
+def test_runs_of_a_study_of_another_optuna_are_shown_with_a_word_on_what_is_missing(tmp_path, capsys):
+    write_run(tmp_path / "study" / "trial_0000", "complete", 0.5)
+    optuna.create_study(storage=f"sqlite:///{tmp_path}/study/study.db")
+    with sqlite3.connect(tmp_path / "study" / "study.db") as connection:
+        connection.execute("UPDATE alembic_version SET version_num='v2.6.0.a'")
+    assert main([str(tmp_path)]) == 0
+    written = capsys.readouterr()
+    assert "trial_0000" in written.out
+    assert written.err.count("\n") == 1
+    assert "optuna storage upgrade --storage" in written.err
 
 
 def test_mistakes_are_said(tmp_path):

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import pytorch_lightning as pl
 
 from fer_lightning.callbacks.pruning import TrialPruning
 from fer_lightning.config.compose import compose_config
@@ -41,6 +42,14 @@ class Session:
 
     def should_prune(self) -> bool:
         return self.reports[-1][0] == 1
+
+
+class FailInSecond(pl.Callback):
+    """Fails in one process while the other waits for it."""
+
+    def on_train_batch_start(self, trainer: pl.Trainer, *args: object) -> None:
+        if trainer.global_rank == 1:
+            raise DataError("process 2 has had enough")
 
 
 def train_two(folder: Path, tiny: list[str], session: Session, *overrides: str):
@@ -130,5 +139,7 @@ def test_an_error_of_the_study_or_of_all_processes_arrives_as_it_is(tmp_path, ti
 
     with pytest.raises(DataError, match="the study is gone"):
         train_two(tmp_path / "study", tiny, Session(fail, at=0))
+    with pytest.raises(DataError, match="process 2 has had enough"):
+        run(tmp_path / "second", tiny, *TWO, callbacks=[FailInSecond()])
     with pytest.raises(TrainingDivergedError, match="the training loss is"):
         train_two(tmp_path / "training", tiny, Session(), "optimizer.lr=1e30", "scheduler=constant")

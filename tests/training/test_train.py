@@ -233,6 +233,25 @@ def test_a_damaged_checkpoint_is_named(tmp_path, tiny):
         load_classifier(path)
 
 
+def test_a_checkpoint_of_another_lightning_program_is_one_line(tmp_path):
+    trainer, plain = pl.Trainer(max_epochs=0, logger=False, enable_model_summary=False), pl.LightningModule()
+    plain.training_step = plain.configure_optimizers = lambda *_: None  # type: ignore[method-assign]
+    trainer.strategy.connect(plain)
+    for name, parameters, said in (
+        ("plain.ckpt", {}, "a checkpoint, but not of fer_lightning; expected one that a run has written"),
+        (
+            "own.ckpt",
+            {"where": tmp_path},
+            "other programs' objects, which are never loaded; expected one that",
+        ),
+    ):
+        plain.save_hyperparameters(parameters)
+        trainer.save_checkpoint(tmp_path / name)
+        with pytest.raises(DataError, match=said) as caught:
+            load_classifier(tmp_path / name)
+        assert "\n" not in str(caught.value)
+
+
 def test_no_absolute_path_is_stored_in_a_checkpoint(tmp_path, tiny):
     run(tmp_path, tiny)
     for path in (tmp_path / "checkpoints").iterdir():
