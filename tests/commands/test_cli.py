@@ -105,7 +105,7 @@ def test_what_cannot_end_well_is_not_begun(capsys, tmp_path, monkeypatch, tiny, 
     Path("locked").mkdir()
     monkeypatch.setattr("os.access", lambda place, mode: Path(place).name != "locked")
     words = tiny if "=" in arguments[0] else []
-    assert message in complaint(capsys, *arguments, *words)
+    assert message in complaint(capsys, arguments[0], *words, *arguments[1:])
     assert {path.name for path in tmp_path.iterdir()} <= {"file", "locked"}
 
 
