@@ -8,8 +8,8 @@ APT := DEBIAN_FRONTEND=noninteractive apt-get -o Acquire::Retries=3 -qq
 NEXT := .venv-next
 NEXT_HYDRA := hydra-core==1.4.0rc3
 
-MEETS_HYDRA := tests/config tests/commands/test_cli.py tests/commands/test_help.py tests/study/test_experiment_mode.py \
-  tests/sweeps/test_sweep_study.py tests/sweeps/test_sweep_overrides.py tests/sweeps/test_sweep_returns.py
+MEETS_HYDRA := tests/config/test_instantiation.py tests/config/test_typed.py tests/study/test_experiment_mode.py \
+  tests/sweeps/test_sweep_overrides.py tests/sweeps/test_sweep_hydra_private.py
 
 .PHONY: ablation test fast ci-extras test-next clean
 
@@ -20,7 +20,7 @@ test: $(VENV)/ready  ## linter, type checker and all tests
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -n 2 --dist worksteal -q
+	$(BIN)/python -m pytest -n 3 --dist worksteal -q
 
 fast: $(VENV)/ready  ## the tests that take seconds
 	$(BIN)/python -m pytest -n 2 -q -m "not slow and not real_data"
