@@ -25,7 +25,6 @@ from fer_lightning.errors import ConfigError, UserError
 from fer_lightning.runs import provenance
 from fer_lightning.runs.files import require_writable
 from fer_lightning.sweeps.jobs.environment import Job
-from fer_lightning.training.ranks import check_strategy
 
 
 def run_job(config: DictConfig) -> float | None:
@@ -96,6 +95,7 @@ def preflight(line: CommandLine) -> None:
     """
     from fer_lightning.training.build import build_data, build_module, check_parts, check_trainer
     from fer_lightning.training.library_warnings import quiet_libraries
+    from fer_lightning.training.ranks import check_strategy
     from fer_lightning.training.rehearsal import rehearse
 
     quiet_libraries()

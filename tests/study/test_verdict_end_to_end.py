@@ -194,4 +194,5 @@ def test_a_study_of_the_loss_is_judged_by_it(
     assert min(row["mean"] for row in report["arms"]) >= losses[0]
     effects = [row["effect"]["mean"] if row["effect"] else 0.0 for row in report["arms"]]
     assert effects == sorted(effects)
-    assert report["notes"] == []
+    # After one epoch a net may well predict one class only, which is said.
+    assert [note for note in report["notes"] if "collapsed" not in note] == []
