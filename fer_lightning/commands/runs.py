@@ -19,7 +19,7 @@ from fer_lightning.runs.listing import FORMATS, Format, render, render_groups
 from fer_lightning.runs.table import Row, collect, sort_rows
 from fer_lightning.sweeps.study.results import Trial, load_study, study_trials
 
-EXAMPLE = "runs sort=val/acc"
+EXAMPLE = "runs sort=-best/val/acc"
 
 
 @dataclass
