@@ -133,6 +133,14 @@ def test_a_key_that_cannot_be_read_is_answered_with_the_spelling(word, said):
     assert said in str(caught.value)
 
 
+def test_a_flags_folder_below_home_is_the_same_for_hydra(tmp_path, monkeypatch):
+    (tmp_path / "mine").mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path))
+    line = read_command_line(["-cd", "~/mine", "--config-path", "~/mine"])
+    assert line.flags == ["--config-path", f"{tmp_path}/mine", "--config-dir", f"{tmp_path}/mine"]
+    assert (line.config_dir, line.config_path) == (f"{tmp_path}/mine", f"{tmp_path}/mine")
+
+
 def test_flags_stand_anywhere(tmp_path):
     line = read_command_line(["seed=1", "-cd", str(tmp_path), "note=a b", "-m"])
     assert (line.words, line.runs, line.multirun) == (["seed=1", "note=a b"], True, True)
@@ -147,7 +155,9 @@ def test_flags_stand_anywhere(tmp_path):
         (["--data.path=x"], "--data.path=x: no such flag; did you mean data.path=x?"),
         (["--multirum"], "--multirum: no such flag; did you mean --multirun?"),
         (["-cd", "nowhere"], "--config-dir nowhere: no such folder"),
-        (["-cd"], "expected one argument"),
+        (["seed=1", "-cd"], "--config-dir: expected a value after it"),
+        (["--cfg", "--multirun"], "--cfg: expected a value after it"),
+        (["--multirun=1"], "--multirun: expected no value, not '1'"),
     ],
 )
 def test_a_flag_that_does_not_exist_is_said(words, said):
