@@ -57,7 +57,7 @@ def _check_length(config: Mapping[str, Any]) -> None:
     shown = "null" if epochs is None else epochs
     if (config.get("augmentation") or {}).get("growth"):
         raise ConfigError(f"augmentation.growth with trainer.max_epochs={shown}: expected a number of epochs")
-    name = scheduler.get("_target_")
+    name = None if "total_steps" in scheduler else scheduler.get("_target_")
     if name and steps in (None, -1) and "total_steps" in signature(get_object(name)).parameters:
         raise ConfigError(
             f"scheduler {name} with trainer.max_epochs={shown}: it needs the length of the training; expected "
