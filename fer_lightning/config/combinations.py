@@ -10,7 +10,7 @@ from hydra.utils import get_object
 
 from fer_lightning.config.metric_table import find_metric, measured_names
 from fer_lightning.config.objective import known_direction
-from fer_lightning.config.values import Mode
+from fer_lightning.config.values import Direction
 from fer_lightning.errors import ConfigError, nearest
 
 _OF_CALLBACKS: Final = ("seconds/", "dead_units/")
@@ -75,7 +75,7 @@ def monitored(config: Mapping[str, Any]) -> Iterator[tuple[str, str, str | None]
 
 def _check_direction(prefix: str, metric: str, mode: str | None) -> None:
     higher = known_direction(metric)
-    if mode in get_args(Mode) and higher is not None and higher != (mode == "max"):
+    if mode in get_args(Direction) and higher is not None and higher != (mode == "max"):
         raise ConfigError(
             f"{prefix}mode={mode} with {'monitor' if prefix else 'metric'}={metric}: {'higher' if higher else 'lower'} "
             f"is better; expected {prefix}mode={'max' if higher else 'min'}"

@@ -47,7 +47,7 @@ CountOrZero = Annotated[int, Field(ge=0)]
 Seed = Annotated[int, Field(ge=0, le=2**31 - 1)]
 Seeds = Annotated[Sequence[Seed], Field(min_length=1)]
 Name = Annotated[str, Field(min_length=1)]
-Mode = Literal["max", "min"]
+Direction = Literal["max", "min"]
 ChangedCode = Literal["refuse", "accept"]
 
 _WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text", type(None): "null"}

@@ -11,12 +11,13 @@ from urllib.parse import quote
 from pytorch_lightning.loggers.logger import Logger
 from pytorch_lightning.utilities import rank_zero_only
 
+from fer_lightning.config.values import check_value
 from fer_lightning.messages import first_line, say_once
 from fer_lightning.redact import redact, redact_text
 from fer_lightning.tracking.epoch_rows import EpochRows
 from fer_lightning.tracking.folders import WandbFolders
 from fer_lightning.tracking.media import Picture, Table, as_image, as_wandb
-from fer_lightning.tracking.mode import Mode, check_mode, choose_mode, remember_trouble
+from fer_lightning.tracking.mode import Mode, choose_mode, remember_trouble
 from fer_lightning.tracking.run_metadata import (
     LONGEST_NAME,
     LONGEST_TAG,
@@ -81,7 +82,7 @@ class WandbRun(Logger):
         init_timeout: float = 5.0,
     ) -> None:
         super().__init__()
-        check_mode(mode)
+        check_value(mode, Mode, "logger.mode")
         self.folder, self.study_folder = Path(folder), study_folder
         self.project = safe_name(project)
         self.folders = WandbFolders(self.folder)
