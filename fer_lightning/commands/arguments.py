@@ -10,9 +10,10 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from fer_lightning.config.expectation import expectation
 from fer_lightning.config.flags import FLAGS, read_command_line
 from fer_lightning.config.typed import PATH_KEYS, key_and_value
-from fer_lightning.config.values import Name, check_keys, expectation, hints_of
+from fer_lightning.config.values import Name, check_keys, hints_of
 from fer_lightning.errors import ConfigError
 from fer_lightning.messages import aligned
 from fer_lightning.runs.files import require_writable
