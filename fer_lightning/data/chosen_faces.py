@@ -9,7 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from fer_lightning.data.duplicates import Exclusion, exclusion_mask, has_training_copy
-from fer_lightning.data.faces import Faces
+from fer_lightning.data.faces import Faces, Selection
 from fer_lightning.data.near_copies import NEAR_SIZE, has_near_copy
 from fer_lightning.data.source import load_faces
 from fer_lightning.data.splits import stratified_fraction
@@ -26,8 +26,8 @@ class ChosenFaces:
     form, path, drawing
         What the faces are read from, or how they are drawn.
     source
-        How they are read: ``image_size``, ``cache_dir``, ``val_fraction``, ``test_fraction``, ``split_seed``,
-        ``unreadable`` and ``names``.
+        How they are read: ``image_size``, ``channels``, ``cache_dir``, ``val_fraction``, ``test_fraction``,
+        ``split_seed``, ``unreadable`` and ``names``.
     fraction, eval_fraction, train_on, exclude
         Which of them are trained and validated on.
     """
@@ -55,7 +55,7 @@ class ChosenFaces:
     def faces(self) -> Faces:
         """All faces of the source, memory-mapped; read on first use."""
         if self._faces is None:
-            self._faces = self._load(self.image_size)
+            self._faces = self._load(self.image_size, self.channels)
             for note in self._faces.notes:
                 say_once(f"{self._faces.name}: {note}")
             if left_out := len(self._faces.unreadable):
@@ -65,14 +65,16 @@ class ChosenFaces:
                 )
         return self._faces
 
-    def _load(self, image_size: int) -> Faces:
+    def _load(self, image_size: int, channels: int) -> Faces:
+        wanted: dict[str, Any] = {"image_size": image_size, "channels": channels}
         if self.form == "synthetic":
-            return synthetic_faces(image_size=image_size, cache_dir=self.source["cache_dir"], **self.drawing)
-        return load_faces(self.form, self.path, **(self.source | {"image_size": image_size}))
+            return synthetic_faces(cache_dir=self.source["cache_dir"], **wanted, **self.drawing)
+        return load_faces(self.form, self.path, **(self.source | wanted))
 
     def _compared_images(self) -> np.ndarray:
-        """All faces at the size at which near copies are told, whatever size a model sees: uint8 ``[N, H, W]``."""
-        return (self.faces if self.image_size == NEAR_SIZE else self._load(NEAR_SIZE)).images
+        """All faces in grey at the size at which near copies are told, whatever a model sees: uint8 ``[N, H, W]``."""
+        told = self.image_size == NEAR_SIZE and self.channels == 1
+        return (self.faces if told else self._load(NEAR_SIZE, channels=1)).images
 
     @property
     def train_indices(self) -> np.ndarray:
@@ -131,9 +133,14 @@ class ChosenFaces:
         """Height and width of a face in pixels."""
         return int(self.source["image_size"])
 
-    def training_images(self) -> np.ndarray:
-        """Return the faces that are trained on, uint8 ``[M, H, W]``."""
-        return self.faces.images[self.train_indices]
+    @property
+    def channels(self) -> int:
+        """1 for grey faces, 3 for colour."""
+        return int(self.source["channels"])
+
+    def training_images(self) -> Selection:
+        """Return the faces that are trained on, ``[M, H, W]`` or ``[M, H, W, 3]``, without loading them."""
+        return Selection(self.faces.images, self.train_indices)
 
     def class_counts(self) -> np.ndarray:
         """Return the number of training faces of each class, int64 ``[C]``."""
@@ -159,7 +166,8 @@ class ChosenFaces:
         if split in splits:
             return np.ones(len(faces.indices(split)), bool)
         images = self._compared_images()
-        return has_near_copy(images[faces.indices(split)], images[self._indices_of(splits)])
+        chosen, known = (Selection(images, rows) for rows in (faces.indices(split), self._indices_of(splits)))
+        return has_near_copy(chosen, known)
 
     def _indices_of(self, splits: Iterable[str]) -> np.ndarray:
         found = [self.faces.indices(split) for split in splits]

@@ -14,7 +14,9 @@ from torch import Tensor
 from fer_lightning.config.values import Count, CountOrZero, ShareAboveZero, ShareBelowOne, checked
 from fer_lightning.data.chosen_faces import ChosenFaces
 from fer_lightning.data.duplicates import Exclusion
+from fer_lightning.data.faces import as_tensor
 from fer_lightning.data.loader import BatchLoader
+from fer_lightning.data.placement import fits
 from fer_lightning.data.synthetic import Drawing
 from fer_lightning.errors import ConfigError
 
@@ -37,6 +39,8 @@ class FaceDataModule(ChosenFaces, pl.LightningDataModule):
         The file or folder; not for ``synthetic``.
     image_size
         Height and width to which faces are brought, in pixels.
+    channels
+        1 for grey faces, 3 for colour.
     batch_size, eval_batch_size
         Faces in a batch of training, of validation and test; of each process.
     fraction, eval_fraction
@@ -58,6 +62,9 @@ class FaceDataModule(ChosenFaces, pl.LightningDataModule):
         :class:`~fer_lightning.data.file_labels.FileNames`.
     cache_dir
         Folder of the cache; ``None`` is the user's cache folder.
+    on_device
+        Whether all pictures lie on the device that trains, or are sent to it batch by batch; ``auto`` where they take
+        at most half of its free memory.
     drawing
         Options of the synthetic faces.
     seed
@@ -71,6 +78,7 @@ class FaceDataModule(ChosenFaces, pl.LightningDataModule):
         path: str | None = None,
         *,
         image_size: Count = 48,
+        channels: Literal[1, 3] = 1,
         batch_size: Count = 128,
         eval_batch_size: Count = 512,
         fraction: ShareAboveZero = 1.0,
@@ -84,12 +92,14 @@ class FaceDataModule(ChosenFaces, pl.LightningDataModule):
         unreadable: Literal["refuse", "skip"] = "refuse",
         names: str | None = None,
         cache_dir: str | None = None,
+        on_device: Literal["auto"] | bool = "auto",
         drawing: Drawing | None = None,
         seed: CountOrZero = 0,
     ) -> None:
         pl.LightningDataModule.__init__(self)
         source = {
             "image_size": image_size,
+            "channels": channels,
             "cache_dir": cache_dir,
             "val_fraction": val_fraction,
             "test_fraction": test_fraction,
@@ -110,7 +120,8 @@ class FaceDataModule(ChosenFaces, pl.LightningDataModule):
             exclude=exclude or [],
         )
         self.batch_size, self.eval_batch_size = batch_size, eval_batch_size
-        self.steps_per_epoch, self.seed = steps_per_epoch, seed
+        self.steps_per_epoch, self.seed, self.on_device = steps_per_epoch, seed, on_device
+        self._ahead = False
         self._tensors: tuple[Tensor, Tensor] | None = None
 
     def _refuse_unused(self, form: str, given: Mapping[str, Any]) -> None:
@@ -129,8 +140,12 @@ class FaceDataModule(ChosenFaces, pl.LightningDataModule):
         if self._tensors is None:
             device = self.trainer.strategy.root_device if self.trainer is not None else torch.device("cpu")
             # On the CPU this shares the pages of the cache; elsewhere it is the only copy to the device.
-            images = torch.from_numpy(self.faces.images).unsqueeze(1).to(device)
-            self._tensors = images, torch.from_numpy(np.array(self.faces.labels)).to(device)
+            images = as_tensor(self.faces.images)
+            self._ahead = not fits(images.nbytes, device, self.on_device)
+            self._tensors = (
+                images if self._ahead else images.to(device),
+                torch.from_numpy(np.array(self.faces.labels)).to(device),
+            )
         return self._tensors
 
     def _loader(self, indices: np.ndarray, *, train: bool) -> BatchLoader:
@@ -147,6 +162,7 @@ class FaceDataModule(ChosenFaces, pl.LightningDataModule):
             rank=trainer.global_rank if trainer is not None else 0,
             world_size=trainer.world_size if trainer is not None else 1,
             reshuffle=not getattr(trainer, "overfit_batches", 0),
+            ahead=self._ahead,
         )
 
     def train_dataloader(self) -> BatchLoader:
