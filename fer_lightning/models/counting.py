@@ -34,10 +34,10 @@ def count_parameters(model: nn.Module) -> ParameterCount:
     return ParameterCount(trainable + frozen + running, trainable, frozen + running)
 
 
-def blank_image(model: nn.Module, image_size: int) -> torch.Tensor:
-    """Return zeros [1, 1, image_size, image_size] of the device and type of the model's parameters."""
+def blank_image(model: nn.Module, image_size: int, channels: int = 1) -> torch.Tensor:
+    """Return zeros [1, channels, image_size, image_size] of the device and type of the model's parameters."""
     parameter = next(model.parameters(), torch.empty(0))
-    return torch.zeros(1, 1, image_size, image_size, device=parameter.device, dtype=parameter.dtype)
+    return torch.zeros(1, channels, image_size, image_size, device=parameter.device, dtype=parameter.dtype)
 
 
 def count_multiply_adds(model: nn.Module, image_size: int) -> int:
