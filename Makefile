@@ -25,7 +25,7 @@ test: $(VENV)/ready  ## linter, type checker and all tests
 fast: $(VENV)/ready  ## the tests that take seconds
 	$(BIN)/python -m pytest -n 2 -q -m "not slow and not real_data"
 
-ci-extras: $(VENV)/extras  ## what is optional, so that no test is skipped: Ray, submitit, Chromium, PostgreSQL
+ci-extras: $(VENV)/extras  ## what is optional, so that no test is skipped: Ray, submitit, timm, Chromium, PostgreSQL
 	@test -x /usr/bin/chromium -a -d /usr/lib/postgresql || \
 	  { $(APT) update && $(APT) install -y --no-install-recommends chromium postgresql > /dev/null; }
 
@@ -44,8 +44,10 @@ $(VENV)/ready: requirements.lock pyproject.toml
 	@touch $@
 
 # Without dependencies: the Ray launcher's own bounds (cloudpickle<3, boto3 for Amazon's cloud) are older than it is.
-$(VENV)/extras: requirements-ci.lock $(VENV)/ready
+# timm in a folder of its own: with PyPI's torchvision beside PyTorch's CPU build, Lightning cannot be imported.
+$(VENV)/extras: requirements-ci.lock requirements-timm.lock $(VENV)/ready
 	$(PIP) install --no-deps -r requirements-ci.lock
+	$(PIP) install --no-deps --upgrade --target $(VENV)/timm -r requirements-timm.lock
 	@touch $@
 
 $(NEXT)/ready: $(VENV)/ready

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import islice
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import EMAWeightAveraging
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
-from torch.optim.swa_utils import update_bn
 
 from fer_lightning.config.values import Count, CountOrZero, ShareBelowOne, checked
+from fer_lightning.training.depth import frozen_modules
 
 
 class AveragedWeights(EMAWeightAveraging):
@@ -75,7 +76,10 @@ class AveragedWeights(EMAWeightAveraging):
 
     def _measure_norms(self, trainer: pl.Trainer, pl_module: Any) -> None:
         self._measured_at = trainer.global_step
-        norms = [part for part in pl_module.model.modules() if isinstance(part, _BatchNorm)]
+        frozen = frozen_modules(pl_module.model)
+        norms = [
+            part for part in pl_module.model.modules() if isinstance(part, _BatchNorm) and part not in frozen
+        ]
         if not norms:
             return
         loader = trainer.datamodule.train_dataloader()  # type: ignore[attr-defined]
@@ -87,11 +91,27 @@ class AveragedWeights(EMAWeightAveraging):
         # What dropout draws here must not change what the rest of the epoch draws.
         kind, devices = ("cuda", []) if device.type == "cpu" else (device.type, [device])
         with torch.random.fork_rng(devices, device_type=kind), trainer.precision_plugin.forward_context():
-            update_bn(inputs, pl_module.model)
+            _measure(norms, pl_module.model, inputs)
         for norm in norms:
             for statistic in (norm.running_mean, norm.running_var):
                 if isinstance(statistic, Tensor):
                     statistic.copy_(trainer.strategy.reduce(statistic, reduce_op="mean"))
+
+
+@torch.no_grad()
+def _measure(norms: Iterable[_BatchNorm], model: nn.Module, inputs: Iterable[Tensor]) -> None:
+    """Measure norms as `torch.optim.swa_utils.update_bn` does, but not those that are frozen."""
+    momenta = {norm: norm.momentum for norm in norms}
+    training = model.training
+    model.train()
+    for norm in momenta:
+        norm.reset_running_stats()
+        norm.momentum = None  # the mean of all batches
+    for batch in inputs:
+        model(batch)
+    for norm, momentum in momenta.items():
+        norm.momentum = momentum
+    model.train(training)
 
 
 def averaged_weights(trainer: pl.Trainer) -> dict[str, Tensor] | None:

@@ -11,8 +11,9 @@ from torch import Tensor, nn
 
 from fer_lightning.config.values import Share, checked
 from fer_lightning.data.label import data_label
+from fer_lightning.errors import ConfigError
 from fer_lightning.explain.dead_units import ALERT, UnitWatch, dead_alert, dead_share
-from fer_lightning.messages import one_line
+from fer_lightning.messages import one_line, say_once
 from fer_lightning.plots.style import save_figure
 from fer_lightning.tracking.logger import log_media
 
@@ -110,7 +111,9 @@ class DeadUnits(pl.Callback):
             self.watch.__exit__(None, None, None)
 
     def _give_up(self, error: Exception) -> None:
-        if not self.failed:
+        if isinstance(error, ConfigError):
+            say_once(f"dead units are not counted: {error}")
+        elif not self.failed:
             log.warning("DeadUnits failed; training goes on without it (%s)", one_line(error))
         self.failed, self.watch = True, None
 

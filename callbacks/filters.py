@@ -46,7 +46,7 @@ class FilterImages(InspectionCallback):
 
     def inspect(self, subject: Subject, folder: Path) -> Findings:
         """Climb, group what repeats, draw and write."""
-        known = convolutions(subject.module)
+        known = convolutions(subject.module, subject.blank)
         if self.layer is None and not known:
             raise ConfigError("the network has no convolution; name a dense layer as layer=…")
         layer = self.layer or next(iter(known))

@@ -5,9 +5,10 @@ from __future__ import annotations
 from fer_lightning.commands.arguments import split_arguments
 from fer_lightning.config.compose import compose_config
 from fer_lightning.config.schema import check_config
+from fer_lightning.errors import ConfigError
 from fer_lightning.messages import aligned
 from fer_lightning.models.layer_summary import Summary, model_summary
-from fer_lightning.training.build import build_model
+from fer_lightning.training.network import build_model
 
 EXAMPLE = "model=vgg16 model.dropout=0.3"
 _HEADER = ("layer", "kind", "output", "parameters", "multiply-adds")
@@ -25,7 +26,14 @@ def main(arguments: list[str]) -> int:
     classes = config.model.get("num_classes") or 7
     channels = config.data.get("channels", 1)
     model = build_model(config.model, image_size=size, num_classes=classes, in_channels=channels)
-    print(summary_text(model_summary(model, size, channels)))
+    try:
+        found = model_summary(model, size, channels)
+    except (RuntimeError, ValueError, TypeError) as error:
+        given, said = f"[1, {channels}, {size}, {size}]", " ".join(str(error.__cause__ or error).split())
+        raise ConfigError(
+            f"model: {type(model).__name__} cannot take a picture of {given}: {said}"
+        ) from error
+    print(summary_text(found))
     return 0
 
 

@@ -53,7 +53,7 @@ def factors(config: Mapping[str, Any]) -> dict[str, Any]:
         "normalization": option_name("normalization", config.get("normalization")),
         "augmentation": option_name("augmentation", config.get("augmentation")),
         "seed": config.get("seed"),
-        "model": str(model.get("_target_", "")).rpartition(".")[2].lower() or None,
+        "model": model.get("name") or str(model.get("_target_", "")).rpartition(".")[2].lower() or None,
         "lr": (config.get("optimizer") or {}).get("lr"),
     }
 

@@ -36,6 +36,7 @@ _DRAWS = "fer_lightning.callbacks.dead_units.DeadUnits"
 ADDED = {"data.eval_fraction": 1.0, "data.unreadable": "refuse", "data.names": None}
 ADDED |= {"data.channels": 1, "data.on_device": "auto", "model.in_channels": None}
 ADDED |= {"augmentation.saturation": 0.0, "augmentation.hue": 0.0}
+ADDED |= {"model.weights": None, "model.freeze": None, "optimizer.layer_decay": None}
 
 
 def current_config(stored: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
-from functools import cache
 from typing import Any, Literal, TypedDict
 
-from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from fer_lightning.config.combinations import check_combinations
 from fer_lightning.config.precision import Precision
+from fer_lightning.config.signatures import BESIDE, find_target, keys_beside, parameters_of
 from fer_lightning.config.values import (
     ChangedCode,
     Count,
@@ -99,6 +97,8 @@ def check_config(config: DictConfig) -> None:
     """
     try:
         plain = OmegaConf.to_container(config, resolve=True, throw_on_missing=True)
+    except MissingMandatoryValue as error:
+        raise ConfigError(f"{error.full_key}: has no value; expected {error.full_key}=…") from error
     except OmegaConfBaseException as error:
         raise ConfigError(str(error).replace("\n", "; ")) from error
     values: dict[str, Any] = {str(key): node for key, node in dict(plain).items() if key != "hydra"}  # type: ignore[arg-type]
@@ -122,15 +122,17 @@ def _check_targets(node: Any, path: str) -> None:
 
 
 def _check_signature(node: Mapping[str, Any], path: str) -> None:
-    name = node["_target_"]
-    try:
-        target = get_object(name)
-    except Exception as error:
-        raise ConfigError(f"{path}._target_={name}: cannot be imported ({error})") from error
-    parameters = _parameters(target)
+    target = find_target(node["_target_"], f"{path}._target_")
+    parameters, beside = parameters_of(target), keys_beside(path, target)
+    given = {key: value for key, value in node.items() if not str(key).startswith("_")}
+    check_keys({key: value for key, value in given.items() if key in beside}, beside, f"{path}.")
     if parameters is None:
         return
-    given = {key: value for key, value in node.items() if not str(key).startswith("_")}
+    # Null is as if the key were not there.
+    given = {
+        key: value for key, value in given.items() if key not in BESIDE.get(path, {}) or value is not None
+    }
+    parameters = parameters | beside
     narrower = {key: _NARROWER.get(f"{path}.{key}", kind) for key, kind in parameters.items()}
     # A nested node with its own target is an object by the time it is passed.
     built = {
@@ -139,17 +141,3 @@ def _check_signature(node: Mapping[str, Any], path: str) -> None:
         if isinstance(value, dict) and "_target_" in value and key in narrower
     }
     check_keys(given, narrower | built, f"{path}.")
-
-
-@cache  # a study asks the same of every trial
-def _parameters(target: Any) -> dict[str, Any] | None:
-    """Return what each of a target's parameters takes; ``None`` for a target with parameters of any name."""
-    signature = inspect.signature(target).parameters
-    try:
-        hints = hints_of(target.__init__ if inspect.isclass(target) else target)
-    except (NameError, TypeError):  # annotations that are not importable outside of type checking
-        hints = {}
-    rest = {name for name, item in signature.items() if item.kind is item.VAR_KEYWORD}
-    if rest and hints.keys() <= signature.keys():  # no **options: Unpack[Options]
-        return None
-    return dict.fromkeys(signature.keys() - {"self", "args"} - rest, Any) | hints

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from fer_lightning.config.values import Positive, Share, checked
 from fer_lightning.data.faces import Images
 from fer_lightning.errors import ConfigError, DataError
 
@@ -119,6 +121,34 @@ class PerImage(Normalization):
         centred = levels - levels.mean(dim=(2, 3), keepdim=True)
         deviation = centred.square().mean(dim=(2, 3), keepdim=True).sqrt()
         return centred / deviation.clamp_min(BLANK_DEVIATION)
+
+
+class Fixed(Normalization):
+    """Subtract a given mean and divide by a given deviation, such as those of another data set.
+
+    Parameters
+    ----------
+    mean, std
+        On the scale [0, 1], one for each channel; for images of another number of channels their average counts.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    @checked("normalization.")
+    def __init__(self, mean: Sequence[Share], std: Sequence[Positive]) -> None:
+        super().__init__()
+        if not len(mean) or len(mean) != len(std):
+            raise ConfigError(f"normalization.std={list(std)}: expected one for each mean, {list(mean)}")
+        self.register_buffer("mean", torch.tensor(list(mean)).view(-1, 1, 1))
+        self.register_buffer("std", torch.tensor(list(std)).view(-1, 1, 1))
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return (images / 255 - mean) / std."""
+        mean, std = self.mean, self.std
+        if images.shape[1] != len(mean):
+            mean, std = mean.mean(), std.mean()
+        return (images.float() / GREY_MAX - mean) / std
 
 
 def moments(images: Images, *, block: int = 1024) -> tuple[np.ndarray, np.ndarray]:

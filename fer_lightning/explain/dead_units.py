@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -14,7 +15,7 @@ from fer_lightning.errors import ConfigError
 from fer_lightning.explain.undisturbed import undisturbed
 
 # For each of these the output is positive exactly where the input is.
-ACTIVATIONS = (nn.ReLU, nn.LeakyReLU, nn.PReLU, nn.ELU, nn.SELU, nn.GELU, nn.SiLU)
+ACTIVATIONS = (nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.PReLU, nn.ELU, nn.CELU, nn.SELU, nn.GELU, nn.SiLU, nn.Mish)
 TOLERANCE = 1e-4
 # Small nets without norm that learn lose up to 70 % of a layer, those that are stuck up to 84 %: docs/explanations.md.
 ALERT = 0.75
@@ -94,15 +95,28 @@ class UnitWatch:
         self._layers = {name: each for name, each in model.named_modules() if isinstance(each, ACTIVATIONS)}
         if not self._layers:
             names = ", ".join(kind.__name__ for kind in ACTIVATIONS)
-            raise ConfigError(f"the model has no activation layer: expected one of {names}")
+            raise ConfigError(
+                f"the model has no activation layer: expected one of {names} as a module; functions such as "
+                "torch.relu cannot be watched"
+            )
+        self._model = model
+        self._calls: Counter[str] = Counter()
+        self._dense = False  # whether what was passed last puts its units last
         self._extremes: dict[str, tuple[Tensor, Tensor]] = {}
         self._handles: list[torch.utils.hooks.RemovableHandle] = []
 
     def __enter__(self) -> UnitWatch:
         """Begin to watch."""
+        self._handles.append(self._model.register_forward_pre_hook(lambda *_: self._calls.clear()))
+        for module in self._model.modules():
+            if isinstance(module, (nn.Linear, nn.Conv2d)):
+                self._handles.append(module.register_forward_hook(self._note_kind))
         for name, layer in self._layers.items():
             self._handles.append(layer.register_forward_hook(self.hook_for(name)))
         return self
+
+    def _note_kind(self, module: nn.Module, inputs: object, output: object) -> None:
+        self._dense = isinstance(module, nn.Linear)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -116,20 +130,24 @@ class UnitWatch:
         """Return the hook that keeps a layer's largest and smallest outputs."""
 
         def hook(module: nn.Module, inputs: object, output: Tensor) -> None:
-            low, high = _extremes(output.detach())
-            if name in self._extremes:
-                before = self._extremes[name]
+            self._calls[name] += 1
+            # A layer that stands in several places is another layer in each of them.
+            place = name if self._calls[name] == 1 else f"{name}#{self._calls[name]}"
+            values = output.detach()
+            low, high = _extremes(values.movedim(-1, 1) if self._dense and values.ndim > 2 else values)
+            if place in self._extremes:
+                before = self._extremes[place]
                 low, high = torch.minimum(low, before[0]), torch.maximum(high, before[1])
-            self._extremes[name] = low, high
+            self._extremes[place] = low, high
 
         return hook
 
     def layers(self) -> list[LayerUnits]:
         """Return what was seen so far, from the first layer to the last; layers not passed are left out."""
         found = []
-        for name, layer in self._layers.items():
-            if name not in self._extremes:
-                continue
+        order = {name: number for number, name in enumerate(self._layers)}
+        for name in sorted(self._extremes, key=lambda place: order[place.partition("#")[0]]):
+            layer = self._layers[name.partition("#")[0]]
             low, high = (each.flatten(1) if each.ndim > 1 else each[:, None] for each in self._extremes[name])
             silent = high <= 0
             constant = high - low <= self.tolerance * torch.maximum(high.abs(), low.abs()).clamp_min(1)

@@ -9,26 +9,40 @@ import torch
 from torch import Tensor, nn
 
 from fer_lightning.errors import ConfigError
-from fer_lightning.explain.layers import convolutions, find_layer, recorded
+from fer_lightning.explain.layers import calls_of, convolutions, find_layer, recorded
 from fer_lightning.explain.undisturbed import undisturbed
 
 
-def block_layers(model: nn.Module) -> list[str]:
-    """Return the names of the blocks of ``features`` that hold convolutions, else of the convolutions.
+def block_layers(model: nn.Module, image: Tensor) -> list[str]:
+    """Return the names of the blocks between which a network's convolutions are parted, from the first to the last.
+
+    They are found in one pass: the outermost modules that put out maps, where there are several, such as the stages of
+    a ResNet; else the convolutions themselves.
 
     Raises
     ------
     ConfigError
         The network has no convolution.
     """
-    names = list(convolutions(model))
+    names = list(convolutions(model, image))
     if not names:
         raise ConfigError("layer: the network has no convolution, so it has no feature maps; expected a CNN")
-    for prefix, module in model.named_modules():
-        if prefix.rpartition(".")[2] == "features":
-            blocks = [f"{prefix}.{name}" for name, child in module.named_children() if convolutions(child)]
-            return blocks if len(blocks) > 1 else names
-    return names
+    maps = {call.name for call in calls_of(model, image) if call.gives_maps}
+
+    def below(prefix: str) -> list[str]:
+        return list(
+            dict.fromkeys(
+                prefix + name.removeprefix(prefix).split(".")[0] for name in names if name.startswith(prefix)
+            )
+        )
+
+    def blocks(prefix: str) -> list[str]:
+        return [each for name in below(prefix) for each in ([name] if name in maps else blocks(f"{name}."))]
+
+    prefix = ""
+    while len(inner := below(prefix)) == 1 and inner[0] not in names:
+        prefix = f"{inner[0]}."
+    return blocks(prefix)
 
 
 def feature_maps(
@@ -57,10 +71,10 @@ def feature_maps(
     """
     if image.numel() != image.shape[-1] * image.shape[-2]:
         raise ConfigError(f"image has shape {tuple(image.shape)}; expected one grey face [1, 1, H, W]")
-    names = block_layers(model) if layers is None else list(layers)
-    modules = {name: find_layer(model, name) for name in names}
     device = next(model.parameters()).device
     batch = image.reshape(1, 1, *image.shape[-2:]).to(device).float()
+    names = block_layers(model, batch) if layers is None else list(layers)
+    modules = {name: find_layer(model, name) for name in names}
     with undisturbed(model), torch.no_grad(), recorded(modules) as outputs:
         model(batch)
         for name in names:

@@ -4,15 +4,58 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from fer_lightning.errors import ConfigError, nearest
+from fer_lightning.models.modes import evaluation
 
 
-def convolutions(model: nn.Module) -> dict[str, nn.Conv2d]:
-    """Return the convolutions by their dotted names, from the first to the last."""
+@dataclass(frozen=True)
+class Call:
+    """A module's part in a forward pass: its dotted name, and the shape that it put out; ``None`` for no tensor."""
+
+    name: str
+    module: nn.Module
+    shape: tuple[int, ...] | None
+
+    @property
+    def gives_maps(self) -> bool:
+        """Whether the output is maps, ``[N, K, h, w]``."""
+        return self.shape is not None and len(self.shape) == 4
+
+
+def calls_of(model: nn.Module, images: Tensor) -> list[Call]:
+    """Return the calls of a pass in evaluation mode, in the order in which they end; the model is left as it was."""
+    calls: list[Call] = []
+
+    def note(name: str) -> Any:
+        def hook(module: nn.Module, inputs: object, output: object) -> None:
+            calls.append(Call(name, module, tuple(output.shape) if isinstance(output, Tensor) else None))
+
+        return hook
+
+    handles = [module.register_forward_hook(note(name)) for name, module in model.named_modules() if name]
+    try:
+        with evaluation(model):
+            model(images)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return calls
+
+
+def convolutions(model: nn.Module, images: Tensor | None = None) -> dict[str, nn.Conv2d]:
+    """Return the convolutions by their dotted names, from the first to the last.
+
+    With ``images`` those that a pass goes through, in its order; else all, in the order in which the network has them.
+    """
+    if images is not None:
+        return {
+            call.name: call.module for call in calls_of(model, images) if isinstance(call.module, nn.Conv2d)
+        }
     return {name: module for name, module in model.named_modules() if isinstance(module, nn.Conv2d)}
 
 
@@ -42,7 +85,7 @@ def recorded(layers: dict[str, nn.Module]) -> Iterator[dict[str, Tensor]]:
 
     def keep(name: str) -> object:
         def hook(module: nn.Module, inputs: object, output: Tensor) -> None:
-            outputs[name] = output
+            outputs[name] = output.clone()  # what follows may work in place
 
         return hook
 
@@ -85,12 +128,3 @@ def activation_of(model: nn.Module, layer: nn.Module, images: Tensor) -> Tensor:
     finally:
         handle.remove()
     raise ConfigError("layer: the network's forward pass does not go through it")
-
-
-def sizes(model: nn.Module, image_size: int) -> dict[str, tuple[int, ...]]:
-    """Return the output size of every convolution, ``(K, H, W)`` by name, for square images of ``image_size``."""
-    layers: dict[str, nn.Module] = dict(convolutions(model))
-    device = next(model.parameters()).device
-    with torch.no_grad(), recorded(layers) as outputs:
-        model(torch.zeros(1, 1, image_size, image_size, device=device))
-    return {name: tuple(output.shape[1:]) for name, output in outputs.items()}

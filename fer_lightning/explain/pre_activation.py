@@ -34,8 +34,10 @@ def pre_activation(model: nn.Module, name: str) -> nn.Module:
     return layer
 
 
-def filter_layers(model: nn.Module, count: int = 4) -> list[str]:
+def filter_layers(model: nn.Module, count: int = 4, images: Tensor | None = None) -> list[str]:
     """Return the names of ``count`` convolutions from the first to the last, evenly spaced in depth.
+
+    With ``images`` of those that a pass goes through.
 
     Raises
     ------
@@ -44,7 +46,7 @@ def filter_layers(model: nn.Module, count: int = 4) -> list[str]:
     """
     if count < 1:
         raise ConfigError(f"layers={count}: expected at least one")
-    names = list(convolutions(model))
+    names = list(convolutions(model, images))
     if not names:
         raise ConfigError("layer: the network has no convolution, so it has no filters; expected a CNN")
     if count >= len(names):

@@ -79,6 +79,12 @@ class Subject:
         return int(self.module.record["image_size"])
 
     @property
+    def blank(self) -> Tensor:
+        """A black picture as the network takes it, float32 ``[1, C, H, W]``."""
+        channels = int(self.module.record.get("channels", 1))
+        return torch.zeros(1, channels, self.image_size, self.image_size, device=self.device)
+
+    @property
     def device(self) -> torch.device:
         """Where the network lies."""
         return next(self.module.parameters()).device

@@ -15,7 +15,7 @@ from fer_lightning.models.blocks import sequential
 from fer_lightning.models.counting import count_parameters
 from fer_lightning.models.match import matched_widths
 from fer_lightning.models.options import Design, Options
-from fer_lightning.models.reference import packaged_model
+from fer_lightning.models.reference import named_model
 
 Widths = Annotated[Sequence[Count], Field(min_length=1)]
 WIDTHS: Final = (1024, 1024, 512, 256, 128)
@@ -33,8 +33,9 @@ class DNN(FaceNet):
         Units of the hidden layers. Their own dropout rates are 0.3 0.3 0.4 0.5 0.5; with more layers the last
         rate is repeated. Dropout places: dense1, dense2 ….
     match
-        The name of another model, or a total: the widths are scaled by one factor so that this network has as
-        many parameters (as Keras counts them) as that model at this image size and class count, within 1 %.
+        The name of another model, the dotted name of a class or function that returns one, or a total: the widths are
+        scaled by one factor so that this network has as many parameters (as Keras counts them) as that model at this
+        image size and class count, within 1 %.
     options
         See `Options`.
 
@@ -61,7 +62,7 @@ class DNN(FaceNet):
 
     def _matched(self, widths: Sequence[int], match: str | int, options: Options) -> list[int]:
         if isinstance(match, str):
-            model = packaged_model(
+            model = named_model(
                 match, image_size=self.image_size, num_classes=self.num_classes, in_channels=self.in_channels
             )
             target = count_parameters(model).total

@@ -9,13 +9,37 @@ from hydra.utils import get_class
 from omegaconf import OmegaConf
 from torch import nn
 
+from fer_lightning.config.signatures import find_target, given_to
 from fer_lightning.config.values import check_value, one_of
+from fer_lightning.errors import ConfigError
+
+# Options of `model=` that build other people's nets.
+_OPEN = {"custom", "timm"}
 
 
 def packaged_models() -> list[str]:
-    """Return the names that `model=` accepts, sorted."""
+    """Return the names of the packaged models that `model=` accepts, sorted."""
     folder = resources.files("fer_lightning.conf").joinpath("model")
-    return sorted(entry.name[:-5] for entry in folder.iterdir() if entry.name.endswith(".yaml"))
+    return sorted({entry.name[:-5] for entry in folder.iterdir() if entry.name.endswith(".yaml")} - _OPEN)
+
+
+def named_model(name: str, *, image_size: int, num_classes: int, in_channels: int = 1) -> nn.Module:
+    """Return the packaged model ``name``, or the net that the class or function of a dotted name returns.
+
+    Raises
+    ------
+    ConfigError
+        There is no such model, or it needs more than the sizes.
+    """
+    if "." not in name:
+        return packaged_model(name, image_size=image_size, num_classes=num_classes, in_channels=in_channels)
+    target = find_target(name, "model.match")
+    offered = {"image_size": image_size, "num_classes": num_classes, "in_channels": in_channels}
+    with torch.random.fork_rng(devices=[]):
+        model = target(**given_to(target, {}, offered))
+    if not isinstance(model, nn.Module):
+        raise ConfigError(f"model.match={name}: returns {type(model).__name__}; expected an nn.Module")
+    return model
 
 
 def packaged_model(name: str, *, image_size: int, num_classes: int, in_channels: int = 1) -> nn.Module:

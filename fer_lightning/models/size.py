@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import torch
 from torch import nn
 
 from fer_lightning.errors import ConfigError
+from fer_lightning.models.modes import evaluation
 
+_LARGER = 16
 _LARGEST_MINIMUM = 4096
 
 
@@ -67,13 +70,28 @@ def check_image_size(features: nn.Module, image_size: int) -> int:
 def require_any_size(model: nn.Module, asked: str, size: int) -> None:
     """Refuse what makes images of another size for a net that takes images of ``size`` pixels only.
 
+    A net says by its attribute ``any_size`` whether it takes others; one that has none is tried with larger images.
+
     Raises
     ------
     ConfigError
         Begins with ``asked``, such as ``crop=40``.
     """
-    if not getattr(model, "any_size", False):
+    any_size = getattr(model, "any_size", None)
+    if not (_takes(model, size + _LARGER) if any_size is None else any_size):
         raise ConfigError(
             f"{asked}: {type(model).__name__} takes images of {size} pixels only; "
             "expected a net for any size, such as model=fast"
         )
+
+
+def _takes(model: nn.Module, size: int) -> bool:
+    first = next(model.parameters(), torch.empty(0))
+    weights = (each.weight for each in model.modules() if isinstance(each, nn.Conv2d))
+    channels = next((weight.shape[1] for weight in weights), 1)
+    try:
+        with evaluation(model):
+            model(torch.zeros(1, channels, size, size, device=first.device, dtype=first.dtype))
+    except (AssertionError, RuntimeError, ValueError):
+        return False
+    return True

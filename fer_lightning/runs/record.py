@@ -73,6 +73,8 @@ class RunRecord:
         Epochs that an interrupted run had behind it.
     teacher
         Digest of what the net's teachers say; ``None`` if it learns from labels alone.
+    weights
+        Digest of the file of its initial weights; ``None`` if they are drawn.
     code
         Fingerprint of the own files that the run is made of.
     code_changed
@@ -88,6 +90,7 @@ class RunRecord:
         *,
         continued_after: int = 0,
         teacher: str | None = None,
+        weights: str | None = None,
         code: Mapping[str, str] | None = None,
         code_changed: Sequence[str] = (),
     ) -> None:
@@ -102,6 +105,7 @@ class RunRecord:
             "seed": config.seed,
             "data": data,
             "teacher": teacher,
+            "weights": weights,
             "parameters": dict(parameters),
             "continued_after_epochs": continued_after,
             "versions": versions(),

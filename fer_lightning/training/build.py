@@ -2,60 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Callable
 from typing import Any
 
 import torch
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from torch import nn
 from torch.optim import Optimizer
 
-from fer_lightning.config.instantiation import instantiate
+from fer_lightning.config.signatures import parted
 from fer_lightning.data.datamodule import FaceDataModule
-from fer_lightning.errors import ConfigError, UserError
+from fer_lightning.errors import ConfigError
 from fer_lightning.models.size import require_any_size
-from fer_lightning.training.construct import construct, plain_node
+from fer_lightning.training.construct import build
+from fer_lightning.training.depth import freeze, with_layer_decay
 from fer_lightning.training.distillation import read_teachers
+from fer_lightning.training.initial_weights import fingerprint_of, read_weights, take_weights
 from fer_lightning.training.loss import TrainingLoss
 from fer_lightning.training.module import ExpressionClassifier
+from fer_lightning.training.network import build_model
 from fer_lightning.training.schedules import needs_length
 
 _DEVICES = ("accelerator", "devices", "num_nodes", "strategy", "precision")
-
-
-def build(node: Any, **more: Any) -> Any:
-    """Instantiate a configuration node; a user's mistake stays one line.
-
-    Raises
-    ------
-    UserError
-        What the target itself said of its values.
-    """
-    from hydra.errors import InstantiationException
-
-    try:
-        plain = plain_node(node)
-        if plain is not None:
-            return construct(plain, **more)
-        if not more:
-            return instantiate(node, _convert_="all")
-        # Objects given here must reach the target as they are; instantiate would turn them into configuration.
-        made = instantiate(node, _convert_="all", _partial_=True)
-        return partial(made, **more) if node.get("_partial_") else made(**more)
-    except UserError:
-        raise
-    except Exception as error:  # Hydra 1.4 leaves the errors of a target as they are
-        cause: BaseException | None = error
-        while cause is not None:
-            if isinstance(cause, UserError):
-                raise cause from None
-            cause = cause.__cause__
-        cause = (error.__cause__ or error) if isinstance(error, InstantiationException) else error
-        if isinstance(cause, (ValueError, TypeError)) or "Misconfiguration" in type(cause).__name__:
-            where = node.get("_target_", "") if isinstance(node, Mapping) else ""
-            raise ConfigError(f"{where}: {' '.join(str(cause).split('full_key')[0].split())}") from error
-        raise
 
 
 def build_data(config: DictConfig) -> FaceDataModule:
@@ -63,28 +31,6 @@ def build_data(config: DictConfig) -> FaceDataModule:
     data = build(config.data)
     assert isinstance(data, FaceDataModule)
     return data
-
-
-def build_model(
-    config: DictConfig | Mapping[str, Any], *, image_size: int, num_classes: int, in_channels: int = 1
-) -> nn.Module:
-    """Return the net of a model node for faces of this size and these channels, and this many classes.
-
-    Raises
-    ------
-    ConfigError
-        The node fixes another size, or another number of classes or channels, than the data have.
-    """
-    offered = {"image_size": image_size, "num_classes": num_classes, "in_channels": in_channels}
-    for key, value in offered.items():
-        asked = config.get(key)
-        if asked is not None and asked != value:
-            raise ConfigError(f"model.{key}={asked}: the data have {value}")
-    if in_channels == 1:  # what every net takes
-        del offered["in_channels"]
-    model = build(config, **offered)
-    assert isinstance(model, nn.Module)
-    return model
 
 
 def check_parts(config: DictConfig) -> None:
@@ -99,14 +45,19 @@ def check_parts(config: DictConfig) -> None:
     build(config.normalization)
     augmentation = build(config.augmentation)
     size = config.model.get("image_size") or config.data.image_size
+    classes, channels = config.model.get("num_classes") or 7, config.data.get("channels", 1)
+    model = build_model(
+        config.model, image_size=size, num_classes=classes, in_channels=channels, values=False
+    )
+    check_sizes(augmentation, model, size)
+    _, beside = parted(config.model, "model")
+    if "weights" in beside:
+        take_weights(model, read_weights(beside["weights"]), beside["weights"])
+    if "freeze" in beside:
+        freeze(model, beside["freeze"])
     with torch.device("meta"):
-        classes = config.model.get("num_classes") or 7
-        model = build_model(
-            config.model, image_size=size, num_classes=classes, in_channels=config.data.get("channels", 1)
-        )
-        check_sizes(augmentation, model, size)
         try:
-            optimizer = build(config.optimizer)([nn.Parameter(torch.zeros(1))])
+            optimizer = build_optimizer(config, model)([nn.Parameter(torch.zeros(1))])
         except (ValueError, RuntimeError) as error:
             raise ConfigError(f"optimizer: {error}") from error
         if config.get("scheduler"):
@@ -115,6 +66,13 @@ def check_parts(config: DictConfig) -> None:
     for node in (config.get("callbacks") or {}).values():
         if node and node.get("_target_"):
             build(node)
+
+
+def build_optimizer(config: DictConfig, model: nn.Module) -> Callable[..., Optimizer]:
+    """Return what makes the optimizer of ``config.optimizer`` from parameters of ``model``."""
+    node, beside = parted(config.optimizer, "optimizer")
+    make: Callable[..., Optimizer] = build(OmegaConf.create(node))
+    return with_layer_decay(make, model, beside["layer_decay"]) if beside else make
 
 
 def check_trainer(config: DictConfig) -> None:
@@ -170,14 +128,25 @@ def build_module(
     config, data
         The composed configuration and its data.
     record
-        Plain values stored in every checkpoint.
+        Plain values stored in every checkpoint. The digest of the initial weights is added to it as ``weights``.
     loss
         Of :func:`~fer_lightning.training.loss.build_loss`; ``None`` is plain cross-entropy.
     """
     torch.manual_seed(config.seed)
     model = build_model(
-        config.model, image_size=data.image_size, num_classes=data.num_classes, in_channels=data.channels
+        config.model,
+        image_size=data.image_size,
+        num_classes=data.num_classes,
+        in_channels=data.channels,
     )
+    _, beside = parted(config.model, "model")
+    record["weights"], said = None, ""
+    if "weights" in beside:
+        weights = read_weights(beside["weights"])
+        record["weights"] = fingerprint_of(weights)
+        said = take_weights(model, weights, beside["weights"])
+    if "freeze" in beside:
+        freeze(model, beside["freeze"])
     if config.channels_last:
         model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     normalization = build(config.normalization)
@@ -186,10 +155,11 @@ def build_module(
         model,
         normalization,
         build(config.augmentation),
-        optimizer=build(config.optimizer),
+        optimizer=build_optimizer(config, model),
         scheduler=build(config.scheduler) if config.get("scheduler") else None,
         class_names=data.faces.class_names,
         loss=loss,
         seed=config.seed,
         record=record,
+        initial_weights=said,
     )

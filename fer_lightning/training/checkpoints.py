@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
-import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,9 +10,11 @@ import torch
 from omegaconf import OmegaConf
 
 from fer_lightning.config.renamed import current_config
-from fer_lightning.errors import DataError
-from fer_lightning.training.build import build, build_model
+from fer_lightning.errors import ConfigError, DataError
+from fer_lightning.training.construct import build
+from fer_lightning.training.initial_weights import load_plain
 from fer_lightning.training.module import CHECKPOINT_KEY, ExpressionClassifier
+from fer_lightning.training.network import build_model
 
 _RECORD = {"config": Mapping, "class_names": Sequence, "image_size": int}
 _CONFIG = {"model": Mapping, "normalization": Mapping}
@@ -34,14 +34,7 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     path = Path(path)
     if not path.is_file():
         raise DataError(f"{path}: no such checkpoint")
-    try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except pickle.UnpicklingError as error:
-        raise DataError(
-            f"{path}: not a readable checkpoint, or one with other programs' objects, which are never loaded; {_OWN}"
-        ) from error
-    except (RuntimeError, zipfile.BadZipFile, EOFError, ValueError) as error:
-        raise DataError(f"{path}: not a readable checkpoint ({str(error).splitlines()[0]})") from error
+    checkpoint = load_plain(path, _OWN)
     if not isinstance(checkpoint, dict) or CHECKPOINT_KEY not in checkpoint:
         raise DataError(f"{path}: a checkpoint, but not of fer_lightning; {_OWN}")
     record = checkpoint[CHECKPOINT_KEY]
@@ -76,12 +69,17 @@ def load_classifier(path: str | Path) -> ExpressionClassifier:
     checkpoint = read_checkpoint(path)
     record = checkpoint[CHECKPOINT_KEY]
     config = OmegaConf.create(record["config"])
-    model = build_model(
-        config.model,
-        image_size=record["image_size"],
-        num_classes=len(record["class_names"]),
-        in_channels=record.get("channels", 1),
-    )
+    if "pretrained" in config.model:
+        config.model.pretrained = False  # the checkpoint has all weights
+    try:
+        model = build_model(
+            config.model,
+            image_size=record["image_size"],
+            num_classes=len(record["class_names"]),
+            in_channels=record.get("channels", 1),
+        )
+    except ConfigError as error:
+        raise DataError(f"{path}: its net cannot be built: {error}") from error
     module = ExpressionClassifier(
         model,
         build(config.normalization),

@@ -1,15 +1,56 @@
-"""Build this project's own classes from their configuration without Hydra's copies of it."""
+"""Build what a configuration node describes; this project's own classes without Hydra's copies of the node."""
 
 from __future__ import annotations
 
-from functools import cache
+from collections.abc import Mapping
+from functools import cache, partial
 from typing import Any
 
 from hydra.utils import get_object
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from fer_lightning.config.instantiation import instantiate
+from fer_lightning.errors import ConfigError, UserError
+
 _OWN = "fer_lightning."
+
+
+def build(node: Any, **more: Any) -> Any:
+    """Instantiate a configuration node; a user's mistake stays one line.
+
+    Raises
+    ------
+    UserError
+        What the target itself said of its values.
+    """
+    from hydra.errors import InstantiationException
+
+    try:
+        plain = plain_node(node)
+        if plain is not None:
+            return construct(plain, **more)
+        if not more:
+            return instantiate(node, _convert_="all")
+        # Objects given here must reach the target as they are; instantiate would turn them into configuration.
+        made = instantiate(node, _convert_="all", _partial_=True)
+        return partial(made, **more) if node.get("_partial_") else made(**more)
+    except UserError:
+        raise
+    except Exception as error:  # Hydra 1.4 leaves the errors of a target as they are
+        cause: BaseException | None = error
+        while cause is not None:
+            if isinstance(cause, UserError):
+                raise cause from None
+            cause = cause.__cause__
+        cause = (error.__cause__ or error) if isinstance(error, InstantiationException) else error
+        if (
+            isinstance(cause, (AssertionError, ValueError, TypeError))
+            or "Misconfiguration" in type(cause).__name__
+        ):
+            where = node.get("_target_", "") if isinstance(node, Mapping) else ""
+            raise ConfigError(f"{where}: {' '.join(str(cause).split('full_key')[0].split())}") from error
+        raise
 
 
 def plain_node(node: Any) -> dict[str, Any] | None:

@@ -44,6 +44,8 @@ class ExpressionClassifier(pl.LightningModule):
         an uninterrupted one draws, whatever callbacks did between.
     record
         Plain values stored in every checkpoint: what is needed to build this module again.
+    initial_weights
+        A line on what was taken over from a file of weights; empty where they are drawn.
     """
 
     def __init__(
@@ -58,13 +60,14 @@ class ExpressionClassifier(pl.LightningModule):
         loss: TrainingLoss | None = None,
         seed: int = 0,
         record: dict[str, Any] | None = None,
+        initial_weights: str = "",
     ) -> None:
         super().__init__()
         self.model, self.normalization, self.augmentation = model, normalization, augmentation
         self.make_optimizer, self.make_scheduler = optimizer, scheduler
         self.class_names = tuple(class_names)
         self.loss = loss or TrainingLoss()
-        self.seed, self.record = seed, dict(record or {})
+        self.seed, self.record, self.initial_weights = seed, dict(record or {}), initial_weights
         self.train_sums = torch.zeros(3)
         self.outputs: list[tuple[Tensor, Tensor, Tensor]] = []
         self.predictions: dict[str, Tensor] = {}
@@ -153,7 +156,7 @@ class ExpressionClassifier(pl.LightningModule):
     def configure_optimizers(self) -> Any:
         """Return the optimizer and, where there is one, the schedule of its learning rate."""
         assert self.make_optimizer is not None, "this module was built for prediction"
-        optimizer = self.make_optimizer(self.parameters())
+        optimizer = self.make_optimizer([each for each in self.parameters() if each.requires_grad])
         if self.make_scheduler is None:
             return optimizer
         steps = self.trainer.estimated_stepping_batches  # infinite where time alone ends the training

@@ -28,6 +28,8 @@ def rehearse(module: ExpressionClassifier, data: FaceDataModule) -> None:
     if not any(parameter.requires_grad for parameter in module.model.parameters()):
         raise ConfigError(f"{name} has no trainable parameter; expected at least one")
     classes = module.class_names
+    if not any(parameter.requires_grad for parameter in module.model.parameters()):
+        raise ConfigError(f"{name} has no parameters to train")
     net = copy.deepcopy(module.model)
     with torch.no_grad(), torch.random.fork_rng(devices=[]):
         inputs = module.normalization(images)
@@ -35,7 +37,10 @@ def rehearse(module: ExpressionClassifier, data: FaceDataModule) -> None:
         try:
             outputs = net.eval()(inputs)
         except (RuntimeError, ValueError, TypeError, IndexError) as error:
-            raise ConfigError(f"{name} cannot take {given}: {' '.join(str(error).split())}") from error
+            said = " ".join(str(error).split())
+            if "view size is not compatible" in said:
+                said += " Or set channels_last=false."
+            raise ConfigError(f"{name} cannot take {given}: {said}") from error
         if getattr(outputs, "shape", None) != (len(images), len(classes)):
             shape = list(getattr(outputs, "shape", [])) or type(outputs).__name__
             raise ConfigError(

@@ -50,7 +50,7 @@ def check_continuation(path: Path, record: dict[str, Any]) -> int:
     path
         The checkpoint.
     record
-        What the run is about to train: its ``config``, ``data`` and ``teacher``, as a checkpoint holds them.
+        What the run is about to train: its ``config``, ``data``, ``teacher`` and ``weights``, as in a checkpoint.
 
     Raises
     ------
@@ -63,11 +63,12 @@ def check_continuation(path: Path, record: dict[str, Any]) -> int:
         raise ConfigError(
             f"{path}: was trained on other data ({before['data']['name']}); expected the same faces"
         )
-    if before.get("teacher") != now.get("teacher"):
-        raise ConfigError(
-            f"loss.teacher={_value(now['config'], 'loss.teacher')}: {path} learnt from another teacher, or from none; "
-            "expected the same to go on"
-        )
+    for kind, key, was in (
+        ("teacher", "loss.teacher", "learnt from another teacher, or from none"),
+        ("weights", "model.weights", "began with other weights"),
+    ):
+        if before.get(kind) != now.get(kind):
+            raise ConfigError(f"{key}={_value(now['config'], key)}: {path} {was}; expected the same to go on")
     for key in SAME:
         _require_same(path, key, _value(before["config"], key), _value(now["config"], key))
     planned, asked = (each["config"]["trainer"].get("max_epochs") for each in (before, now))

@@ -54,7 +54,7 @@ class RunSetup:
         What Lightning trains, and with what.
     stored
         Plain values that every checkpoint holds: the configuration, the classes, what identifies the data, the
-        teachers and the code.
+        teachers, the initial weights and the code.
     metrics, loggers
         The run's ``metrics.csv``; and all loggers, which include it.
     checkpoint, epochs_done
@@ -137,12 +137,12 @@ class RunSetup:
             self.stored["data"],
             {"total": parameters.total, "trainable": parameters.trainable},
             continued_after=self.epochs_done,
-            **{key: self.stored[key] for key in ("teacher", "code", "code_changed")},
+            **{key: self.stored[key] for key in ("teacher", "weights", "code", "code_changed")},
         )
 
 
 def _describe(config: DictConfig, data: FaceDataModule, checkpoint: Path | None) -> dict[str, Any]:
-    """Return what every checkpoint says of the run, but for its teachers."""
+    """Return what every checkpoint says of the run, but for its teachers and initial weights."""
     stored: dict[str, Any] = {
         "config": portable_config(config),
         "class_names": list(data.faces.class_names),

@@ -143,8 +143,13 @@ def _announce(setup: RunSetup) -> None:
         data, net = setup.data, setup.module.model
         faces = data.faces
         label = data_label(faces.name, faces.synthetic)
-        model = f"{type(net).__name__}, {count_parameters(net).total:,} parameters"
+        count = count_parameters(net)
+        model = f"{type(net).__name__}, {count.total:,} parameters"
+        if not all(parameter.requires_grad for parameter in net.parameters()):
+            model += f" of which {count.trainable:,} are trained"
         log.info("%s, on %s faces of %s", model, f"{len(data.train_indices):,}", label)
+    if setup.module.initial_weights:
+        say_once(setup.module.initial_weights)
     data = setup.data
     if data.fraction < 1 == data.eval_fraction and data.train_on == "train":
         say_once(

@@ -26,7 +26,8 @@ def save_untrained(path: Path, *, seed: int = 0, size: int = 20, names: tuple[st
     """A checkpoint as training leaves it, of a net for `size`×`size` pictures and the classes `names`."""
     config = compose_config(["model=small", "normalization=symmetric", "channels_last=false"])
     torch.manual_seed(seed)
-    from fer_lightning.training.build import build, build_model
+    from fer_lightning.training.construct import build
+    from fer_lightning.training.network import build_model
 
     module = ExpressionClassifier(
         build_model(config.model, image_size=size, num_classes=len(names)),

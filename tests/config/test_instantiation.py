@@ -14,7 +14,7 @@ from torch import nn
 
 from fer_lightning.errors import ConfigError
 from fer_lightning.sweeps.study.algorithms import build_pruner, build_sampler
-from fer_lightning.training.build import build
+from fer_lightning.training.construct import build
 
 OWN = """
 import os

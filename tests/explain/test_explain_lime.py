@@ -15,7 +15,7 @@ from fer_lightning.errors import ConfigError, DataError
 from fer_lightning.explain.lime import Lime
 from fer_lightning.plots.lime import plot_lime, row_limit
 from fer_lightning.runs.confusion_counts import Confusion
-from fer_lightning.training.build import build
+from fer_lightning.training.construct import build
 
 
 class LinearInPixels(nn.Module):

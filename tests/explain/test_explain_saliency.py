@@ -21,7 +21,7 @@ from fer_lightning.explain.saliency.gradient import SmoothGrad
 from fer_lightning.explain.saliency.integrated_gradients import IntegratedGradients
 from fer_lightning.explain.saliency.occlusion import Occlusion
 from fer_lightning.models import DNN, Small
-from fer_lightning.training.build import build
+from fer_lightning.training.construct import build
 
 SIZE = 16
 OPTIONS = sorted(path.stem for path in (Path(fer_lightning.conf.__file__).parent / "saliency").glob("*.yaml"))

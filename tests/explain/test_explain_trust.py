@@ -31,7 +31,7 @@ from fer_lightning.explain.trust.randomization import (
 from fer_lightning.explain.trust.similarity import similarities
 from fer_lightning.explain.trust.trust_verdict import failures, verdict
 from fer_lightning.models import DNN, Small
-from fer_lightning.training.build import build
+from fer_lightning.training.construct import build
 
 
 class Linear(nn.Module):

@@ -10,9 +10,9 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 from fer_lightning.config.compose import compose_config
+from fer_lightning.config.signatures import parted
 from fer_lightning.errors import ConfigError
-from fer_lightning.training.build import build
-from fer_lightning.training.construct import plain_node
+from fer_lightning.training.construct import build, plain_node
 
 
 def described(value: Any) -> Any:
@@ -32,12 +32,13 @@ def described(value: Any) -> Any:
 
 def test_every_part_is_what_hydra_builds() -> None:
     config = compose_config(["callbacks=[default,explain]", "normalization=standard"])
-    nodes = [config.data, config.normalization, config.augmentation, config.logger, config.model]
+    nodes = [config.data, config.normalization, config.augmentation, config.logger]
+    nodes += [model := OmegaConf.create(parted(config.model, "model")[0])]
     nodes += [node for node in config.callbacks.values() if node.get("_target_")]
     more = {"image_size": 48, "num_classes": 7}
     own = 0
     for node in nodes:
-        options: dict[str, Any] = more if node is config.model else {}
+        options: dict[str, Any] = more if node is model else {}
         options |= {"folder": "runs/x"} if node is config.logger else {}
         plain = plain_node(node)
         own += plain is not None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fer_lightning.explain.face_selection import one_of_each_class
-from fer_lightning.explain.feature_maps import block_layers, feature_maps
+from fer_lightning.explain.feature_maps import feature_maps
 from fer_lightning.explain.page.options import Options
 from fer_lightning.explain.page.section import Section
 from fer_lightning.explain.subject import Subject
@@ -12,7 +12,6 @@ from fer_lightning.plots.feature_maps import feature_map_sheet
 
 def make(subject: Subject, options: Options, section: Section) -> None:
     """Draw the maps of every block for one face that is classified right, of the class that is known best."""
-    layers = block_layers(subject.module)
     logits, labels = subject.predictions.logits, subject.predictions.labels
     right = one_of_each_class(logits, labels)
     if not right:
@@ -20,7 +19,7 @@ def make(subject: Subject, options: Options, section: Section) -> None:
         return
     best = max(right, key=lambda label: float((logits.argmax(1) == labels)[labels == label].mean()))
     face = subject.images([right[best]])[0]  # type: ignore[arg-type]
-    maps = feature_maps(subject.module, subject.tensor(face[None]), layers)
+    maps = feature_maps(subject.module, subject.tensor(face[None]))
     ids = subject.predictions.ids
     title = f"{subject.class_names[best]}, {ids[right[best]] if ids is not None else ''}; {subject.title}"
     section.draw(

@@ -24,7 +24,7 @@ def make(subject: Subject, options: Options, section: Section) -> None:
     if options.layers:
         layers = list(options.layers)
     elif convolutions(subject.module):
-        layers = filter_layers(subject.module)
+        layers = filter_layers(subject.module, images=subject.blank)
     else:
         raise ConfigError("the network has no convolution; layer=NAME shows the units of a dense layer")
     faces = None

@@ -11,7 +11,6 @@ import torch
 from fer_lightning.errors import ConfigError
 from fer_lightning.explain.face_selection import probabilities
 from fer_lightning.explain.feature_maps import feature_maps
-from fer_lightning.explain.layers import convolutions
 from fer_lightning.explain.page.options import Options
 from fer_lightning.explain.page.saliency import UNCHECKED, asked_methods
 from fer_lightning.explain.page.section import Section
@@ -57,13 +56,16 @@ def make(subject: Subject, options: Options, section: Section) -> None:
         says = "Each picture, what counts for its predicted class, and the fifth of it that counts most."
         section.draw(drawn, f"own_{method.name}", says, caption)
     _draw_lime(subject, options, section, images, predicted, titles)
-    if convolutions(subject.module):
+    try:
         maps_of = feature_maps(subject.module, subject.tensor(images[:1]))
-        section.draw(
-            feature_map_sheet(maps_of, images[0], title=titles[0].replace("\n", ", ")),
-            "own_feature_maps",
-            "The outputs of each block for the first picture.",
-        )
+    except ConfigError as error:
+        section.left_out.append(f"feature maps: {error}")
+        return
+    section.draw(
+        feature_map_sheet(maps_of, images[0], title=titles[0].replace("\n", ", ")),
+        "own_feature_maps",
+        "The outputs of each block for the first picture.",
+    )
 
 
 def _draw_lime(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import torch
 from pydantic import Field
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _NormBase
 
 from fer_lightning.config.values import checked
 from fer_lightning.errors import ConfigError
-from fer_lightning.explain.layers import convolutions, find_layer
+from fer_lightning.explain.layers import calls_of, convolutions, find_layer
 from fer_lightning.explain.saliency.attribution import Display
 
 LayerName = Annotated[str, Field(min_length=1, description="the dotted name of a layer")]
@@ -68,35 +68,23 @@ def last_maps(model: nn.Module, images: Tensor) -> nn.Module:
     ConfigError
         The network has no convolution.
     """
-    if not convolutions(model):
+    if not convolutions(model, images[:1]):
         raise ConfigError(
             "saliency=grad_cam: the network has no convolution, so no maps; expected another method, "
             "such as gradient or occlusion"
         )
-    passed: list[tuple[nn.Module, torch.Size]] = []
-
-    def note(module: nn.Module, inputs: object, output: Tensor) -> None:
-        passed.append((module, output.shape))
-
-    leaves = [module for module in model.modules() if not list(module.children())]
-    handles = [module.register_forward_hook(note) for module in leaves]
-    try:
-        with torch.no_grad():
-            model(images[:1])
-    finally:
-        for handle in handles:
-            handle.remove()
-    last = max(number for number, (module, _) in enumerate(passed) if isinstance(module, nn.Conv2d))
-    found, shape = passed[last]
-    for module, size in passed[last + 1 :]:
-        if size != shape or not _is_norm_or_activation(module):
+    calls = [call for call in calls_of(model, images[:1]) if not list(call.module.children())]
+    last = max(number for number, call in enumerate(calls) if isinstance(call.module, nn.Conv2d))
+    found = calls[last].module
+    for call in calls[last + 1 :]:
+        if call.shape != calls[last].shape or not _is_norm_or_activation(call.module):
             break
-        found = module
+        found = call.module if not isinstance(call.module, nn.Identity) else found
     return found
 
 
 def _is_norm_or_activation(module: nn.Module) -> bool:
-    kind = type(module).__module__
-    return kind.startswith(("torch.nn.modules.activation", "torch.nn.modules.batchnorm")) or isinstance(
-        module, (nn.GroupNorm, nn.LayerNorm, nn.InstanceNorm2d)
+    kind = type(module).__module__.rpartition(".")[2]  # of torch.nn.modules, or of timm.layers
+    return kind.startswith("activation") or isinstance(
+        module, (_NormBase, nn.GroupNorm, nn.LayerNorm, nn.Identity)
     )

@@ -1,0 +1,95 @@
+"""Models of timm (https://github.com/huggingface/pytorch-image-models) by name, for faces of any size and colour."""
+
+from __future__ import annotations
+
+from types import ModuleType
+from typing import Any
+
+from torch import nn
+
+from fer_lightning.config.values import Count, checked
+from fer_lightning.data.normalization import Fixed
+from fer_lightning.errors import ConfigError, nearest
+from fer_lightning.messages import first_line
+
+
+@checked("model.")
+def timm_model(
+    name: str,
+    *,
+    pretrained: bool = False,
+    in_channels: Count = 1,
+    image_size: Count = 48,
+    num_classes: Count = 7,
+    **options: Any,
+) -> nn.Module:
+    """Return a model of timm with a new head for these classes.
+
+    Parameters
+    ----------
+    name
+        As in ``timm.list_models()``: ``resnet18``, ``vit_tiny_patch16_224.augreg_in21k_ft_in1k``.
+    pretrained
+        Load its weights, from timm's cache or the internet; those of the first layer are summed over the colours where
+        the faces are grey.
+    in_channels, image_size, num_classes
+        Of the faces. A model for one size only, such as a transformer, is built for this one.
+    options
+        Of ``timm.create_model``, such as ``drop_rate``.
+
+    Raises
+    ------
+    ConfigError
+        timm is not installed, has no such model, or cannot load its weights.
+    """
+    timm = _timm()
+    sizes = {"img_size": image_size} if _settings(timm, name).fixed_input_size else {}
+    try:
+        model: nn.Module = timm.create_model(
+            name,
+            pretrained=pretrained,
+            in_chans=in_channels,
+            num_classes=num_classes,
+            **sizes | {key: value for key, value in options.items() if value is not None},
+        )
+    except (AssertionError, TypeError, ValueError) as error:
+        raise ConfigError(f"model.name={name}: {first_line(error)}") from error
+    except Exception as error:
+        if not pretrained:
+            raise
+        raise ConfigError(
+            f"model.pretrained=true: the weights of {name} are not at hand ({first_line(error)}); expected an internet "
+            "connection, or model.pretrained=false model.weights=FILE"
+        ) from error
+    return model
+
+
+def timm_normalization(name: str) -> Fixed:
+    """Return the normalization that the weights of a model of timm were trained with; the mean of the colours for grey.
+
+    Raises
+    ------
+    ConfigError
+        timm is not installed, or has no such model.
+    """
+    settings = _settings(_timm(), name)
+    return Fixed(list(settings.mean), list(settings.std))
+
+
+def _settings(timm: ModuleType, name: str) -> Any:
+    """Return the settings of a model's weights; of its architecture where the name names no weights."""
+    found = timm.models.get_pretrained_cfg(name) if timm.is_model(name) else None
+    if found is None:
+        raise ConfigError(f"model.name={name}: timm has no such model; {nearest(name, timm.list_models())}")
+    return found
+
+
+def _timm() -> ModuleType:
+    try:
+        import timm
+    except (ImportError, RuntimeError) as error:  # torchvision of another build of PyTorch
+        raise ConfigError(
+            f'model=timm: timm cannot be imported ({first_line(error)}); expected pip install "fer-lightning[timm]", '
+            "with torchvision of the same build as PyTorch"
+        ) from error
+    return timm
