@@ -18,8 +18,8 @@ import captum
 import torch
 from model_speed import build
 
-from fer_lightning.explain.saliency import METHODS, saliency
-from fer_lightning.explain.trust import methods_for
+from fer_lightning.explain.saliency_methods import METHODS, saliency
+from fer_lightning.explain.trust_checks import methods_for
 
 
 def best_seconds(work: Callable[[], object], repeats: int) -> float:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from fer_lightning.config.values import Share, checked
 from fer_lightning.data.label import data_label
-from fer_lightning.explain.dead_units import ALERT, UnitWatch, dead_alert, dead_share
+from fer_lightning.explain.unit_watch import ALERT, UnitWatch, dead_alert, dead_share
 from fer_lightning.messages import one_line
 from fer_lightning.plots.style import save_figure
 from fer_lightning.tracking.logger import log_media

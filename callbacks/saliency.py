@@ -66,7 +66,7 @@ class SaliencyMaps(InspectionCallback):
         self.method, self.options = method, dict(options or {})
         self.which, self.count, self.check = which, count, check
         if method != "gradient" or options:
-            from fer_lightning.explain.saliency import make_method
+            from fer_lightning.explain.saliency_methods import make_method
 
             make_method(method, **self.options)  # a mistake is met before the training, not after it
 
@@ -78,7 +78,7 @@ class SaliencyMaps(InspectionCallback):
     def inspect(self, subject: Subject, folder: Path) -> Findings | None:
         """Choose the faces, explain, draw and write."""
         # Here, not above: captum takes longer to import than a small run to train an epoch.
-        from fer_lightning.explain.saliency import attributions, make_method
+        from fer_lightning.explain.saliency_methods import attributions, make_method
 
         method = make_method(self.method, **self.options)
         chosen = self._choose(subject.predictions, subject.datamodule.source["split_seed"])
@@ -125,7 +125,7 @@ class SaliencyMaps(InspectionCallback):
         return np.array(list(found.values()), np.int64)
 
     def _verdict(self, subject: Subject, method: Any) -> dict[str, Any]:
-        from fer_lightning.explain.trust import TrustRules, check_trust
+        from fer_lightning.explain.trust_checks import TrustRules, check_trust
 
         rules = TrustRules()
         logits, labels = subject.predictions.logits, subject.predictions.labels

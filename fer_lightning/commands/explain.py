@@ -18,15 +18,15 @@ from fer_lightning.data.pictures import Pictures, read_pictures
 from fer_lightning.errors import ConfigError, DataError, UserError
 from fer_lightning.evaluation.evaluate import data_of
 from fer_lightning.explain.layers import find_layer
-from fer_lightning.explain.lime import Lime
+from fer_lightning.explain.lime_explanation import Lime
 from fer_lightning.explain.page.options import Options, RegionFaces
 from fer_lightning.explain.page.page import write_page
 from fer_lightning.explain.page.parts import chosen_parts, make_parts
 from fer_lightning.explain.page.section import Section
 from fer_lightning.explain.region_occlusion import RegionOcclusion
-from fer_lightning.explain.saliency import METHODS, make_method
+from fer_lightning.explain.saliency_methods import METHODS, make_method
 from fer_lightning.explain.subject import Subject
-from fer_lightning.explain.trust import TrustRules
+from fer_lightning.explain.trust_checks import TrustRules
 from fer_lightning.redact import redact_text
 from fer_lightning.training.checkpoints import load_classifier
 from fer_lightning.training.module import ExpressionClassifier

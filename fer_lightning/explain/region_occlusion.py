@@ -16,7 +16,7 @@ from fer_lightning.errors import DataError
 from fer_lightning.explain.fill import Fill, fill_words, filled
 from fer_lightning.explain.region_effects import RegionEffects, region_effects
 from fer_lightning.explain.regions import SIZE, Regions
-from fer_lightning.explain.trust.randomization import redrawn, weighted_layers
+from fer_lightning.explain.trust_checks.randomization import redrawn, weighted_layers
 from fer_lightning.explain.undisturbed import undisturbed
 from fer_lightning.messages import progress
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
-from fer_lightning.explain.class_images import ClassImages
+from fer_lightning.explain.class_image_ascent import ClassImages
 from fer_lightning.plots.contact_sheet import tile
 from fer_lightning.plots.style import figure_style, new_axes
 

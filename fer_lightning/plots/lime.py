@@ -12,7 +12,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from skimage.segmentation import find_boundaries
 
-from fer_lightning.explain.lime import LimeExplanation
+from fer_lightning.explain.lime_explanation import LimeExplanation
 from fer_lightning.plots.confusion import DIVERGING, shortened
 from fer_lightning.plots.style import GREY, ORANGE, VERMILION, figure_style
 from fer_lightning.runs.confusion_counts import Confusion

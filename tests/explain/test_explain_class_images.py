@@ -9,7 +9,7 @@ from torch import nn
 
 from fer_lightning.data.normalization import PerImage
 from fer_lightning.errors import ConfigError
-from fer_lightning.explain.class_images import class_images, ignores_contrast, total_variation
+from fer_lightning.explain.class_image_ascent import class_images, ignores_contrast, total_variation
 from fer_lightning.explain.image_parameters import FourierImages, PixelImages
 from fer_lightning.models import Small
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 import fer_lightning.conf
 from fer_lightning.errors import ConfigError, DataError
-from fer_lightning.explain.lime import Lime
+from fer_lightning.explain.lime_explanation import Lime
 from fer_lightning.plots.lime import plot_lime, row_limit
 from fer_lightning.runs.confusion_counts import Confusion
 from fer_lightning.training.build import build

@@ -15,11 +15,11 @@ from torch import nn
 import fer_lightning.conf
 from fer_lightning.errors import ConfigError, DataError
 from fer_lightning.explain.fill import blurred, filled
-from fer_lightning.explain.saliency import CONTROLS, METHODS, attributions, make_method, saliency
-from fer_lightning.explain.saliency.grad_cam import GradCAM, last_maps
-from fer_lightning.explain.saliency.gradient import SmoothGrad
-from fer_lightning.explain.saliency.integrated_gradients import IntegratedGradients
-from fer_lightning.explain.saliency.occlusion import Occlusion
+from fer_lightning.explain.saliency_methods import CONTROLS, METHODS, attributions, make_method, saliency
+from fer_lightning.explain.saliency_methods.grad_cam import GradCAM, last_maps
+from fer_lightning.explain.saliency_methods.gradient import SmoothGrad
+from fer_lightning.explain.saliency_methods.integrated_gradients import IntegratedGradients
+from fer_lightning.explain.saliency_methods.occlusion import Occlusion
 from fer_lightning.models import DNN, Small
 from fer_lightning.training.build import build
 
@@ -241,7 +241,7 @@ def test_the_gradient_is_captums_and_needs_no_captum(faces):
     np.testing.assert_allclose(found, expected[:, 0].detach().numpy(), rtol=1e-4, atol=1e-8)
     code = (
         "import sys, torch\n"
-        "from fer_lightning.explain.saliency import saliency\n"
+        "from fer_lightning.explain.saliency_methods import saliency\n"
         "saliency(torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(16, 2)), torch.rand(1, 1, 4, 4))\n"
         "sys.exit('captum' in sys.modules)"
     )

@@ -11,7 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from fer_lightning.errors import DataError
 from fer_lightning.explain.activation_maximization import Ascent
-from fer_lightning.explain.class_images import ClassImages
+from fer_lightning.explain.class_image_ascent import ClassImages
 from fer_lightning.explain.class_statistics import largest_logits, mean_faces
 from fer_lightning.explain.top_faces import TopFaces
 from fer_lightning.models import Small

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fer_lightning.explain.class_images import class_images
+from fer_lightning.explain.class_image_ascent import class_images
 from fer_lightning.explain.class_statistics import largest_logits, mean_faces
 from fer_lightning.explain.page.options import Options
 from fer_lightning.explain.page.section import Section

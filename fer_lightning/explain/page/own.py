@@ -15,7 +15,7 @@ from fer_lightning.explain.layers import convolutions
 from fer_lightning.explain.page.options import Options
 from fer_lightning.explain.page.saliency import UNCHECKED, asked_methods
 from fer_lightning.explain.page.section import Section
-from fer_lightning.explain.saliency import attributions
+from fer_lightning.explain.saliency_methods import attributions
 from fer_lightning.explain.subject import Subject
 from fer_lightning.plots.feature_maps import feature_map_sheet
 from fer_lightning.plots.saliency import plot_saliency

@@ -8,9 +8,9 @@ from fer_lightning.errors import ConfigError
 from fer_lightning.explain.face_selection import balanced_correct, one_of_each_class, worst_mistakes
 from fer_lightning.explain.page.options import Options
 from fer_lightning.explain.page.section import Section
-from fer_lightning.explain.saliency import Method, attributions
+from fer_lightning.explain.saliency_methods import Method, attributions
 from fer_lightning.explain.subject import Subject
-from fer_lightning.explain.trust import TrustReport, check_trust, methods_for
+from fer_lightning.explain.trust_checks import TrustReport, check_trust, methods_for
 from fer_lightning.plots.saliency import plot_saliency
 from fer_lightning.plots.trust import plot_trust, trust_data
 from fer_lightning.runs.files import write_json, write_text

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from fer_lightning.config.values import Count, checked
 from fer_lightning.explain.fill import Fill, fill_words, filled
-from fer_lightning.explain.saliency.attribution import Display
+from fer_lightning.explain.saliency_methods.attribution import Display
 
 _PASS = 64  # images in one pass at least
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from fer_lightning.config.values import Count, NotNegative, checked
-from fer_lightning.explain.saliency.attribution import Display
+from fer_lightning.explain.saliency_methods.attribution import Display
 
 
 class Gradient:

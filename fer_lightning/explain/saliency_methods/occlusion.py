@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from fer_lightning.config.values import Count, checked
 from fer_lightning.errors import ConfigError
 from fer_lightning.explain.fill import Fill, fill_words, filled
-from fer_lightning.explain.saliency.attribution import Display
+from fer_lightning.explain.saliency_methods.attribution import Display
 
 _PASS = 128  # covered faces in one pass
 

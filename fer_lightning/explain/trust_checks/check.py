@@ -11,14 +11,14 @@ from torch import Tensor, nn
 
 from fer_lightning.errors import DataError
 from fer_lightning.explain.layers import convolutions
-from fer_lightning.explain.saliency import CONTROLS, METHODS, Method, attributions, make_method
-from fer_lightning.explain.trust.discrimination import class_similarity, other_classes
-from fer_lightning.explain.trust.estimate import Estimate, FaceBootstrap
-from fer_lightning.explain.trust.insertion import insertion_deletion
-from fer_lightning.explain.trust.randomization import redrawn_similarity
-from fer_lightning.explain.trust.trust_report import MethodTrust, TrustReport
-from fer_lightning.explain.trust.trust_rules import TrustRules
-from fer_lightning.explain.trust.trust_verdict import verdict
+from fer_lightning.explain.saliency_methods import CONTROLS, METHODS, Method, attributions, make_method
+from fer_lightning.explain.trust_checks.discrimination import class_similarity, other_classes
+from fer_lightning.explain.trust_checks.estimate import Estimate, FaceBootstrap
+from fer_lightning.explain.trust_checks.insertion import insertion_deletion
+from fer_lightning.explain.trust_checks.randomization import redrawn_similarity
+from fer_lightning.explain.trust_checks.trust_report import MethodTrust, TrustReport
+from fer_lightning.explain.trust_checks.trust_rules import TrustRules
+from fer_lightning.explain.trust_checks.trust_verdict import verdict
 from fer_lightning.explain.undisturbed import undisturbed
 
 

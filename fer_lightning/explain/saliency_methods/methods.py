@@ -10,12 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from fer_lightning.errors import ConfigError, DataError, nearest
-from fer_lightning.explain.saliency.attribution import Attribution, Method
-from fer_lightning.explain.saliency.controls import Random, Sobel
-from fer_lightning.explain.saliency.grad_cam import GradCAM
-from fer_lightning.explain.saliency.gradient import Gradient, SmoothGrad
-from fer_lightning.explain.saliency.integrated_gradients import IntegratedGradients
-from fer_lightning.explain.saliency.occlusion import Occlusion
+from fer_lightning.explain.saliency_methods.attribution import Attribution, Method
+from fer_lightning.explain.saliency_methods.controls import Random, Sobel
+from fer_lightning.explain.saliency_methods.grad_cam import GradCAM
+from fer_lightning.explain.saliency_methods.gradient import Gradient, SmoothGrad
+from fer_lightning.explain.saliency_methods.integrated_gradients import IntegratedGradients
+from fer_lightning.explain.saliency_methods.occlusion import Occlusion
 from fer_lightning.explain.undisturbed import undisturbed
 from fer_lightning.messages import progress
 
