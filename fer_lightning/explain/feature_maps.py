@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from fer_lightning.errors import ConfigError
 from fer_lightning.explain.layers import convolutions, find_layer, recorded
-from fer_lightning.explain.undisturbed import undisturbed
+from fer_lightning.explain.undisturbed import device_of, undisturbed
 
 
 def block_layers(model: nn.Module) -> list[str]:
@@ -39,9 +39,9 @@ def feature_maps(
     Parameters
     ----------
     model
-        Maps grey levels, float ``[N, 1, H, W]``, to logits.
+        Maps levels, float ``[N, C, H, W]``, to logits.
     image
-        One face in grey levels, ``[1, 1, H, W]``, ``[1, H, W]`` or ``[H, W]``.
+        One face in levels, ``[1, C, H, W]``, ``[C, H, W]`` or ``[H, W]``.
     layers
         Names of layers that put out maps; by default every block of the network.
 
@@ -55,12 +55,12 @@ def feature_maps(
     ConfigError
         A layer does not exist or puts out no maps, there is more than one face, or no convolution.
     """
-    if image.numel() != image.shape[-1] * image.shape[-2]:
-        raise ConfigError(f"image has shape {tuple(image.shape)}; expected one grey face [1, 1, H, W]")
+    if not 2 <= image.ndim <= 4 or (image.ndim == 4 and len(image) != 1):
+        raise ConfigError(f"image has shape {tuple(image.shape)}; expected one face [1, C, H, W]")
     names = block_layers(model) if layers is None else list(layers)
     modules = {name: find_layer(model, name) for name in names}
-    device = next(model.parameters()).device
-    batch = image.reshape(1, 1, *image.shape[-2:]).to(device).float()
+    device = device_of(model)
+    batch = image[(None,) * (4 - image.ndim)].to(device).float()
     with undisturbed(model), torch.no_grad(), recorded(modules) as outputs:
         model(batch)
         for name in names:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from fer_lightning.config.values import NotNegative, Share, checked
 from fer_lightning.errors import ConfigError
-from fer_lightning.explain.undisturbed import undisturbed
+from fer_lightning.explain.undisturbed import device_of, undisturbed
 
 # For each of these the output is positive exactly where the input is.
 ACTIVATIONS = (nn.ReLU, nn.LeakyReLU, nn.PReLU, nn.ELU, nn.SELU, nn.GELU, nn.SiLU)
@@ -177,7 +177,7 @@ def dead_units(model: nn.Module, batches: Iterable[Tensor], tolerance: float = T
     model
         The network; it is left as it was.
     batches
-        Grey levels ``[B, 1, H, W]``, as the model takes them. A hundred faces tell little: a unit that is on for one
+        Levels ``[B, C, H, W]``, as the model takes them. A hundred faces tell little: a unit that is on for one
         face in a thousand is not dead.
     tolerance
         See :class:`UnitWatch`.
@@ -187,7 +187,7 @@ def dead_units(model: nn.Module, batches: Iterable[Tensor], tolerance: float = T
     ConfigError
         The model has no activation layer.
     """
-    device = next(model.parameters()).device
+    device = device_of(model)
     with undisturbed(model), UnitWatch(model, tolerance) as watch:
         for images in batches:
             model(images.to(device))

@@ -328,5 +328,5 @@ def test_feature_maps_equal_a_forward_pass_by_hand():
 def test_feature_maps_of_what_has_none_are_refused():
     with pytest.raises(ConfigError, match=r"layer=classifier\.output: it puts out no maps"):
         feature_maps(Small(), torch.zeros(48, 48), ["classifier.output"])
-    with pytest.raises(ConfigError, match="expected one grey face"):
+    with pytest.raises(ConfigError, match="expected one face"):
         feature_maps(Small(), torch.zeros(2, 1, 48, 48))

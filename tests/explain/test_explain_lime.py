@@ -75,7 +75,7 @@ def test_the_fill_is_what_a_superpixel_is_compared_with():
     weights = model.weight.detach().double().numpy() * difference
     first = weights[:, (found.segments == 0).ravel()].sum(1)
     assert found.weights[:, 0] == pytest.approx(first, abs=1e-4)
-    assert found.fill == "each face's mean grey"
+    assert found.fill == "each face's mean"
 
 
 def test_a_network_that_reads_the_mouth_is_found_out():

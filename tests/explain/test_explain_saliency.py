@@ -287,7 +287,7 @@ def test_a_wrong_option_is_named(call, message):
 
 
 def test_wrong_shapes_are_named(faces, weights):
-    with pytest.raises(DataError, match=r"images of shape \(5, 16, 16\): expected \[N, 1, H, W\]"):
+    with pytest.raises(DataError, match=r"images of shape \(5, 16, 16\): expected \[N, C, H, W\]"):
         saliency(Linear(weights), faces[:, 0], TARGETS)
     with pytest.raises(DataError, match=r"targets of shape \(3,\): expected one for each of 5"):
         saliency(Linear(weights), faces, TARGETS[:3])

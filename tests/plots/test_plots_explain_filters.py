@@ -190,7 +190,7 @@ def test_mean_faces_and_largest_logits_equal_those_over_the_whole_set():
     images = (torch.rand(11, 1, 48, 48, generator=generator) * 255).byte()
     labels = torch.arange(11) % 3
     batches = list(zip(images.split(4), labels.split(4), torch.arange(11).split(4), strict=True))
-    expected = torch.stack([images[labels == label, 0].float().mean(0) for label in range(3)])
+    expected = torch.stack([images[labels == label].float().mean(0) for label in range(3)])
     assert torch.allclose(mean_faces(batches, 3), expected, atol=1e-3)
     model = Small(num_classes=3)
     largest = largest_logits(model, batches)

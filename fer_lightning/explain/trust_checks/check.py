@@ -19,7 +19,7 @@ from fer_lightning.explain.trust_checks.randomization import redrawn_similarity
 from fer_lightning.explain.trust_checks.trust_report import MethodTrust, TrustReport
 from fer_lightning.explain.trust_checks.trust_rules import TrustRules
 from fer_lightning.explain.trust_checks.trust_verdict import verdict
-from fer_lightning.explain.undisturbed import undisturbed
+from fer_lightning.explain.undisturbed import device_of, undisturbed
 
 
 def methods_for(model: nn.Module) -> list[str]:
@@ -43,10 +43,10 @@ def check_trust(
     Parameters
     ----------
     model
-        Grey levels float ``[N, 1, H, W]`` to logits ``[N, C]``.
+        Levels float ``[N, C, H, W]`` to logits.
     images, targets
-        ``[N, 1, H, W]`` grey levels, and the class of each, int ``[N]``: faces that the model classifies
-        correctly, such as ``choice.balanced_correct`` picks.
+        ``[N, C, H, W]`` levels 0–255, and the class of each, int ``[N]``: faces that the model classifies correctly,
+        such as `balanced_correct` picks.
     methods
         Names or methods; ``None`` is all that go with the network.
     rules
@@ -144,6 +144,6 @@ def _scores(
 
 
 def _count_classes(model: nn.Module, images: Tensor) -> int:
-    device = next((each.device for each in model.parameters()), images.device)
+    device = device_of(model)
     with undisturbed(model), torch.no_grad():
         return int(model(images[:1].to(device).float()).shape[1])
