@@ -14,6 +14,7 @@ from fer_lightning.commands.arguments import parse_arguments
 from fer_lightning.config.values import Count, CountOrZero, Name, check_keys, hints_of
 from fer_lightning.data.datamodule import FaceDataModule
 from fer_lightning.data.faces import Split
+from fer_lightning.data.labelled_pictures import SplitPictures
 from fer_lightning.data.pictures import Pictures, read_pictures
 from fer_lightning.errors import ConfigError, DataError, UserError
 from fer_lightning.evaluation.evaluate import data_of
@@ -146,9 +147,12 @@ def made(prefix: str, settings: dict[str, Any], **more: Any) -> Any:
 
 def _subject(values: dict[str, Any], overrides: dict[str, Any]) -> Subject:
     module = load(values["checkpoint"])
-    own = _own(values["image"], int(module.record["image_size"]))
+    record = module.record
+    own = _own(values["image"], int(record["image_size"]))
     compared = load(values["compare"]) if values["compare"] else None
-    return Subject(module, _data(module, overrides, values, own), values["split"], own, compared)
+    data = _data(module, overrides, values, own)
+    pictures = None if data is None else SplitPictures(data, values["split"])
+    return Subject(module, pictures, own, compared)
 
 
 def load(checkpoint: str) -> ExpressionClassifier:

@@ -52,7 +52,8 @@ def top_faces_sheet(
     found
         From `top_faces`.
     faces
-        Levels ``[N, H, W]`` or ``[N, H, W, 3]`` that ``found.positions`` index.
+        Levels ``[N, H, W]`` or ``[N, H, W, 3]`` of the rows, one row after the other: as many
+        of each as ``found.positions`` has.
     filters
         The rows.
     images
@@ -75,11 +76,10 @@ def top_faces_sheet(
         if images is not None:
             titles.append("ascent")
             pictures.append(images[row])
-        for position, label, value in zip(
-            found.positions[number], found.labels[number], found.values[number], strict=True
-        ):
+        shown = faces.reshape(len(filters), -1, *faces.shape[1:])[row]
+        for face, label, value in zip(shown, found.labels[number], found.values[number], strict=True):
             titles.append(f"{found.class_names[label]} {value:.2g}")
-            pictures.append(faces[position])
+            pictures.append(face)
     columns = len(pictures) // len(filters)
     height, width = faces.shape[1:3]
     sheet, corners = tile(np.stack(pictures), columns, max(6, round(width * 0.22)))

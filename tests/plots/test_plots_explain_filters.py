@@ -118,7 +118,8 @@ def test_a_row_of_top_faces_says_which_class_and_how_clearly():
 def test_a_sheet_of_top_faces_shows_them_in_order():
     found, faces = some_top_faces(), np.arange(9)[:, None, None] * np.ones((9, 48, 48))
     images = np.full((2, 48, 48), 200.0)
-    ax = top_faces_sheet(found, faces, [1, 3], images, synthetic=True)
+    shown = faces[found.positions[[1, 3]].ravel()]
+    ax = top_faces_sheet(found, shown, [1, 3], images, synthetic=True)
     shown = np.ma.filled(ax.images[0].get_array(), np.nan)
     assert [shown[30, 24 + 50 * column] for column in range(5)] == [200, *found.positions[1]]
     assert "synthetic" in ax._left_title.get_text()

@@ -72,8 +72,8 @@ def _checked(
         subject.predictions.labels[chosen],
         methods,
         rules,
-        data=subject.datamodule.faces.name,
-        synthetic=subject.datamodule.faces.synthetic,
+        data=subject.pictures.name,
+        synthetic=subject.pictures.synthetic,
     )
     write_json(section.folder / "trust.json", report.to_dict())
     write_text(section.folder / "trust.csv", report.to_csv())
