@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from fer_lightning.config.values import Count, CountOrZero, OpenShare, checked
 from fer_lightning.errors import DataError
 from fer_lightning.explain.fill import Fill, fill_words, filled
+from fer_lightning.explain.region_boxes import SIZE, Regions
 from fer_lightning.explain.region_effects import RegionEffects, region_effects
-from fer_lightning.explain.regions import SIZE, Regions
 from fer_lightning.explain.trust_checks.randomization import redrawn, weighted_layers
 from fer_lightning.explain.undisturbed import device_of, undisturbed
 from fer_lightning.messages import progress
@@ -43,7 +43,7 @@ class RegionOcclusion:
     Parameters
     ----------
     boxes, size
-        See :class:`fer_lightning.explain.regions.Regions`.
+        See :class:`fer_lightning.explain.region_boxes.Regions`.
     fill
         What covers a box: ``mean`` (each face's mean), ``blur``, ``black``, or a grey level.
     measure

@@ -12,8 +12,8 @@ from fer_lightning.explain.activation_maximization import gradient_ascent
 from fer_lightning.explain.class_image_ascent import class_images
 from fer_lightning.explain.class_statistics import mean_faces
 from fer_lightning.explain.duplicate_filters import repeated_filters
-from fer_lightning.explain.feature_maps import feature_maps
 from fer_lightning.explain.fill import blurred, filled
+from fer_lightning.explain.layer_outputs import feature_maps
 from fer_lightning.explain.lime_explanation import Lime
 from fer_lightning.explain.region_occlusion import RegionOcclusion
 from fer_lightning.explain.saliency_methods import CONTROLS, METHODS, attributions, make_method

@@ -10,7 +10,7 @@ from torch import nn
 from fer_lightning.errors import ConfigError, DataError
 from fer_lightning.explain.activation_maximization import gradient_ascent
 from fer_lightning.explain.duplicate_filters import repeated_filters, similarities
-from fer_lightning.explain.feature_maps import feature_maps
+from fer_lightning.explain.layer_outputs import feature_maps
 from fer_lightning.explain.layers import activation_of
 from fer_lightning.explain.own_maps import own_maps
 from fer_lightning.explain.pre_activation import filter_layers, pre_activation

@@ -10,7 +10,7 @@ import torch
 
 from fer_lightning.errors import ConfigError
 from fer_lightning.explain.face_selection import probabilities
-from fer_lightning.explain.feature_maps import feature_maps
+from fer_lightning.explain.layer_outputs import feature_maps
 from fer_lightning.explain.layers import convolutions
 from fer_lightning.explain.page.options import Options
 from fer_lightning.explain.page.saliency import UNCHECKED, asked_methods

@@ -9,4 +9,4 @@ from fer_lightning.explain.saliency_methods.methods import (
     saliency,
 )
 
-__all__ = ["CONTROLS", "METHODS", "Attribution", "Method", "attributions", "make_method", "saliency"]
+__all__ = ["CONTROLS", "METHODS", "Attribution", "Method", "attributions", "make_method"]

@@ -117,16 +117,3 @@ def attributions(
         display=method.display,
         completeness_error=torch.cat(known).numpy() if known else None,
     )
-
-
-def saliency(
-    model: nn.Module,
-    images: Tensor | np.ndarray,
-    targets: Tensor | np.ndarray | Sequence[int] | None = None,
-    method: str | Method = "gradient",
-    *,
-    batch_size: int = 64,
-    seed: int = 0,
-) -> np.ndarray:
-    """Return the maps to show, float32 ``[N, H, W]``, at least 0; see :func:`attributions`."""
-    return attributions(model, images, targets, method, batch_size=batch_size, seed=seed).maps
