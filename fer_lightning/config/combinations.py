@@ -30,6 +30,13 @@ def check_combinations(config: Mapping[str, Any]) -> None:
         raise ConfigError(
             "callbacks.early_stopping with data.train_on=train_val: expected validation faces that are not trained on"
         )
+    augmentation = config.get("augmentation") or {}
+    for key in ("saturation", "hue"):
+        if augmentation.get(key) and config["data"].get("channels", 1) == 1:
+            raise ConfigError(
+                f"augmentation.{key}={augmentation[key]} with data.channels=1: grey faces have no colour; expected "
+                f"data.channels=3, or augmentation.{key}=0"
+            )
     _check_length(config)
     for prefix, metric, mode in monitored(config):
         _check_direction(prefix, metric, mode)

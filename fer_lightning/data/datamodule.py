@@ -14,9 +14,10 @@ from torch import Tensor
 
 from fer_lightning.config.values import Count, CountOrZero, ShareAboveZero, ShareBelowOne, checked
 from fer_lightning.data.duplicates import Exclusion, exclusion_mask, has_training_copy
-from fer_lightning.data.faces import Faces
+from fer_lightning.data.faces import Faces, Selection, as_tensor
 from fer_lightning.data.loader import BatchLoader
 from fer_lightning.data.near_copies import NEAR_SIZE, has_near_copy
+from fer_lightning.data.placement import fits
 from fer_lightning.data.source import load_faces
 from fer_lightning.data.splits import stratified_fraction
 from fer_lightning.data.synthetic import Drawing, synthetic_faces
@@ -42,6 +43,8 @@ class FaceDataModule(pl.LightningDataModule):
         The file or folder; not for ``synthetic``.
     image_size
         Height and width to which faces are brought, in pixels.
+    channels
+        1 for grey faces, 3 for colour.
     batch_size, eval_batch_size
         Faces in a batch of training, of validation and test; of each process.
     fraction, eval_fraction
@@ -63,6 +66,9 @@ class FaceDataModule(pl.LightningDataModule):
         :class:`~fer_lightning.data.file_labels.FileNames`.
     cache_dir
         Folder of the cache; ``None`` is the user's cache folder.
+    on_device
+        Whether all pictures lie on the device that trains, or are sent to it batch by batch; ``auto`` where they take
+        at most half of its free memory.
     drawing
         Options of the synthetic faces.
     seed
@@ -76,6 +82,7 @@ class FaceDataModule(pl.LightningDataModule):
         path: str | None = None,
         *,
         image_size: Count = 48,
+        channels: Literal[1, 3] = 1,
         batch_size: Count = 128,
         eval_batch_size: Count = 512,
         fraction: ShareAboveZero = 1.0,
@@ -89,12 +96,14 @@ class FaceDataModule(pl.LightningDataModule):
         unreadable: Literal["refuse", "skip"] = "refuse",
         names: str | None = None,
         cache_dir: str | None = None,
+        on_device: Literal["auto"] | bool = "auto",
         drawing: Drawing | None = None,
         seed: CountOrZero = 0,
     ) -> None:
         super().__init__()
         self.source: dict[str, Any] = {
             "image_size": image_size,
+            "channels": channels,
             "cache_dir": cache_dir,
             "val_fraction": val_fraction,
             "test_fraction": test_fraction,
@@ -108,7 +117,8 @@ class FaceDataModule(pl.LightningDataModule):
         self.batch_size, self.eval_batch_size = batch_size, eval_batch_size
         self.fraction, self.eval_fraction = fraction, eval_fraction
         self.train_on, self.steps_per_epoch = train_on, steps_per_epoch
-        self.exclude, self.seed = list(exclude or []), seed
+        self.exclude, self.seed, self.on_device = list(exclude or []), seed, on_device
+        self._ahead = False
         self._faces: Faces | None = None
         self._tensors: tuple[Tensor, Tensor] | None = None
         self._train_indices: np.ndarray | None = None
@@ -125,7 +135,7 @@ class FaceDataModule(pl.LightningDataModule):
     def faces(self) -> Faces:
         """All faces of the source, memory-mapped; read on first use."""
         if self._faces is None:
-            self._faces = self._load(self.image_size)
+            self._faces = self._load(self.image_size, self.channels)
             for note in self._faces.notes:
                 say_once(f"{self._faces.name}: {note}")
             if left_out := len(self._faces.unreadable):
@@ -135,14 +145,16 @@ class FaceDataModule(pl.LightningDataModule):
                 )
         return self._faces
 
-    def _load(self, image_size: int) -> Faces:
+    def _load(self, image_size: int, channels: int) -> Faces:
+        wanted: dict[str, Any] = {"image_size": image_size, "channels": channels}
         if self.form == "synthetic":
-            return synthetic_faces(image_size=image_size, cache_dir=self.source["cache_dir"], **self.drawing)
-        return load_faces(self.form, self.path, **(self.source | {"image_size": image_size}))
+            return synthetic_faces(cache_dir=self.source["cache_dir"], **wanted, **self.drawing)
+        return load_faces(self.form, self.path, **(self.source | wanted))
 
     def _compared_images(self) -> np.ndarray:
-        """All faces at the size at which near copies are told, whatever size a model sees: uint8 ``[N, H, W]``."""
-        return (self.faces if self.image_size == NEAR_SIZE else self._load(NEAR_SIZE)).images
+        """All faces in grey at the size at which near copies are told, whatever a model sees: uint8 ``[N, H, W]``."""
+        told = self.image_size == NEAR_SIZE and self.channels == 1
+        return (self.faces if told else self._load(NEAR_SIZE, channels=1)).images
 
     def prepare_data(self) -> None:
         """Build the cache, in one process of each machine."""
@@ -205,9 +217,14 @@ class FaceDataModule(pl.LightningDataModule):
         """Height and width of a face in pixels."""
         return int(self.source["image_size"])
 
-    def training_images(self) -> np.ndarray:
-        """Return the faces that are trained on, uint8 ``[M, H, W]``."""
-        return self.faces.images[self.train_indices]
+    @property
+    def channels(self) -> int:
+        """1 for grey faces, 3 for colour."""
+        return int(self.source["channels"])
+
+    def training_images(self) -> Selection:
+        """Return the faces that are trained on, ``[M, H, W]`` or ``[M, H, W, 3]``, without loading them."""
+        return Selection(self.faces.images, self.train_indices)
 
     def class_counts(self) -> np.ndarray:
         """Return the number of training faces of each class, int64 ``[C]``."""
@@ -233,7 +250,8 @@ class FaceDataModule(pl.LightningDataModule):
         if split in splits:
             return np.ones(len(faces.indices(split)), bool)
         images = self._compared_images()
-        return has_near_copy(images[faces.indices(split)], images[self._indices_of(splits)])
+        chosen, known = (Selection(images, rows) for rows in (faces.indices(split), self._indices_of(splits)))
+        return has_near_copy(chosen, known)
 
     def _indices_of(self, splits: Iterable[str]) -> np.ndarray:
         found = [self.faces.indices(split) for split in splits]
@@ -243,8 +261,12 @@ class FaceDataModule(pl.LightningDataModule):
         if self._tensors is None:
             device = self.trainer.strategy.root_device if self.trainer is not None else torch.device("cpu")
             # On the CPU this shares the pages of the cache; elsewhere it is the only copy to the device.
-            images = torch.from_numpy(self.faces.images).unsqueeze(1).to(device)
-            self._tensors = images, torch.from_numpy(np.array(self.faces.labels)).to(device)
+            images = as_tensor(self.faces.images)
+            self._ahead = not fits(images.nbytes, device, self.on_device)
+            self._tensors = (
+                images if self._ahead else images.to(device),
+                torch.from_numpy(np.array(self.faces.labels)).to(device),
+            )
         return self._tensors
 
     def _loader(self, indices: np.ndarray, *, train: bool) -> BatchLoader:
@@ -261,6 +283,7 @@ class FaceDataModule(pl.LightningDataModule):
             rank=trainer.global_rank if trainer is not None else 0,
             world_size=trainer.world_size if trainer is not None else 1,
             reshuffle=not getattr(trainer, "overfit_batches", 0),
+            ahead=self._ahead,
         )
 
     def train_dataloader(self) -> BatchLoader:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
@@ -16,6 +17,20 @@ SPLITS: tuple[str, ...] = get_args(Split)
 
 FER_CLASSES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 """The seven expressions of FER2013, in the order of its ``emotion`` column."""
+
+
+Allocate = Callable[[tuple[int, ...]], np.ndarray]
+"""Gives room for uint8 pictures of a shape: memory, or a part of a file that is mapped into it."""
+
+
+def in_memory(shape: tuple[int, ...]) -> np.ndarray:
+    """Give room for uint8 pictures in memory."""
+    return np.zeros(shape, np.uint8)
+
+
+def picture_shape(count: int, size: int, channels: int) -> tuple[int, ...]:
+    """Return the shape of ``count`` square pictures: ``(N, S, S)`` in grey, ``(N, S, S, 3)`` in colour."""
+    return (count, size, size) if channels == 1 else (count, size, size, channels)
 
 
 def channels_of(images: np.ndarray) -> int:
@@ -83,6 +98,43 @@ def as_pictures(tensor: Tensor) -> np.ndarray:
     return images.squeeze(1).numpy() if images.shape[1] == 1 else images.permute(0, 2, 3, 1).numpy()
 
 
+class Selection:
+    """Some pictures of an array that may be larger than memory, copied only where they are looked at.
+
+    Parameters
+    ----------
+    images
+        Pictures ``[N, …]``, possibly memory-mapped.
+    positions
+        int64 ``[M]``, which of them.
+
+    Examples
+    --------
+    >>> chosen = Selection(np.arange(5)[:, None, None], np.array([4, 0, 2]))
+    >>> chosen.shape, chosen[:2].ravel().tolist()
+    ((3, 1, 1), [4, 0])
+    """
+
+    def __init__(self, images: np.ndarray, positions: np.ndarray) -> None:
+        self.images, self.positions = images, positions
+        self.dtype, self.shape = images.dtype, (len(positions), *images.shape[1:])
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    def __getitem__(self, rows: slice) -> np.ndarray:
+        """Copy the pictures of some rows."""
+        return np.asarray(self.images[self.positions[rows]])
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        """Copy all of them."""
+        return self[:].astype(dtype or self.dtype, copy=False)
+
+
+Images = np.ndarray | Selection
+"""Pictures that are looked at by slices of rows."""
+
+
 @dataclass(frozen=True)
 class RawFaces:
     """Faces in memory, as a reader makes them, before they go through the cache.
@@ -107,6 +159,10 @@ class RawFaces:
         What a person may want to know of how the faces were read; said whenever they are used.
     unreadable
         The pictures that were left out, and why.
+    group
+        str [N], what each face must share a split with, such as its person; None where that is not known.
+    targets
+        float32 [N, C], the probability of each class in place of one label; None where faces have labels alone.
 
     Raises
     ------
@@ -123,15 +179,21 @@ class RawFaces:
     synthetic: bool = False
     notes: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
+    group: np.ndarray | None = None
+    targets: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         if self.images.dtype != np.uint8:
             raise ValueError(f"images are {self.images.dtype} {self.images.shape}; expected uint8")
         channels_of(self.images)
         n = len(self.images)
-        for what in ("labels", "splits", "ids"):
-            if getattr(self, what).shape != (n,):
-                raise ValueError(f"{what} have shape {getattr(self, what).shape}; expected ({n},)")
+        shapes = dict.fromkeys(("labels", "splits", "ids", "group"), (n,)) | {
+            "targets": (n, len(self.class_names))
+        }
+        for what, shape in shapes.items():
+            values = getattr(self, what)
+            if values is not None and values.shape != shape:
+                raise ValueError(f"{what} have shape {values.shape}; expected {shape}")
         for what, limit in (("labels", len(self.class_names)), ("splits", len(SPLITS))):
             values = getattr(self, what)
             if n and not (int(values.min()) >= 0 and int(values.max()) < limit):
@@ -170,6 +232,10 @@ class Faces:
         What a person may want to know of how the faces were read.
     unreadable
         The pictures that were left out, and why.
+    group
+        Fixed-width str [N], what each face must share a split with, such as its person; None where that is not known.
+    targets
+        float32 [N, C], the probability of each class in place of one label; None where faces have labels alone.
     """
 
     images: np.ndarray
@@ -182,6 +248,8 @@ class Faces:
     synthetic: bool
     notes: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
+    group: np.ndarray | None = None
+    targets: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.labels)

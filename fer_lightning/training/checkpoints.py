@@ -58,7 +58,12 @@ def load_classifier(path: str | Path) -> ExpressionClassifier:
     checkpoint = read_checkpoint(path)
     record = checkpoint[CHECKPOINT_KEY]
     config = OmegaConf.create(record["config"])
-    model = build_model(config.model, image_size=record["image_size"], num_classes=len(record["class_names"]))
+    model = build_model(
+        config.model,
+        image_size=record["image_size"],
+        num_classes=len(record["class_names"]),
+        in_channels=record.get("channels", 1),
+    )
     module = ExpressionClassifier(
         model,
         build(config.normalization),

@@ -7,6 +7,7 @@ import copy
 import torch
 
 from fer_lightning.data.datamodule import FaceDataModule
+from fer_lightning.data.faces import as_tensor
 from fer_lightning.errors import ConfigError
 from fer_lightning.training.module import ExpressionClassifier
 
@@ -21,7 +22,7 @@ def rehearse(module: ExpressionClassifier, data: FaceDataModule) -> None:
         needs a larger batch.
     """
     faces = data.train_indices[:2]
-    images = torch.from_numpy(data.faces.images[faces]).unsqueeze(1).float()
+    images = as_tensor(data.faces.images[faces]).float()
     smallest = min(data.batch_size, len(faces))
     name = f"model: {type(module.model).__name__}"
     classes = module.class_names

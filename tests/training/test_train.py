@@ -208,7 +208,7 @@ def test_fitted_statistics_travel_with_the_checkpoint(tmp_path, tiny):
     run(tmp_path, tiny, "normalization=standard")
     module = load_classifier(tmp_path / "checkpoints" / "last.ckpt")
     data = data_of(module, {})
-    levels = data.training_images().astype(np.float64) / 255
+    levels = np.asarray(data.training_images()).astype(np.float64) / 255
     assert float(module.normalization.mean) == pytest.approx(levels.mean(), rel=1e-5)
     assert float(module.normalization.std) == pytest.approx(levels.std(), rel=1e-5)
 
