@@ -148,7 +148,7 @@ def made(prefix: str, settings: dict[str, Any], **more: Any) -> Any:
 def _subject(values: dict[str, Any], overrides: dict[str, Any]) -> Subject:
     module = load(values["checkpoint"])
     record = module.record
-    own = _own(values["image"], int(record["image_size"]))
+    own = _own(values["image"], int(record["image_size"]), int(record.get("channels", 1)))
     compared = load(values["compare"]) if values["compare"] else None
     data = _data(module, overrides, values, own)
     pictures = None if data is None else SplitPictures(data, values["split"])
@@ -163,10 +163,10 @@ def load(checkpoint: str) -> ExpressionClassifier:
     return module.to("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def _own(words: Any, size: int) -> Pictures | None:
+def _own(words: Any, size: int, channels: int) -> Pictures | None:
     if words is None:
         return None
-    pictures = read_pictures(as_list(words), size)
+    pictures = read_pictures(as_list(words), size, channels)
     if not pictures.paths:
         raise DataError(f"image={words}: no picture could be read ({'; '.join(pictures.problems)})")
     return pictures

@@ -6,7 +6,6 @@ from fer_lightning.explain.saliency_methods.methods import (
     METHODS,
     attributions,
     make_method,
-    saliency,
 )
 
 __all__ = ["CONTROLS", "METHODS", "Attribution", "Method", "attributions", "make_method"]
