@@ -28,7 +28,7 @@ from fer_lightning.explain.lime_explanation import Lime, LimeExplanation
 from fer_lightning.explain.region_effects import RegionEffects
 from fer_lightning.explain.region_occlusion import RegionOcclusion
 from fer_lightning.explain.saliency_methods import Attribution, Method, attributions, make_method
-from fer_lightning.explain.trust_checks import TrustReport, TrustRules, check_trust
+from fer_lightning.explain.trust_checks import TrustReport, TrustRules, check_trust, count_classes
 from fer_lightning.explain.undisturbed import device_of
 
 Pictures = np.ndarray | Tensor
@@ -156,7 +156,9 @@ def regions(
     """
     network, levels = in_levels(model, images, input_range)
     known = np.asarray(labels)
-    names = tuple(map(str, range(_classes(network, levels)))) if class_names is None else tuple(class_names)
+    names = (
+        tuple(map(str, range(count_classes(network, levels)))) if class_names is None else tuple(class_names)
+    )
     return RegionOcclusion(**settings)(network, levels, known, names)
 
 
@@ -209,8 +211,3 @@ def feature_maps(
         raise ConfigError(f"{len(levels)} pictures: expected one")
     found = layer_outputs.feature_maps(network, levels, layers)
     return {name if network is model else name.removeprefix("model."): maps for name, maps in found.items()}
-
-
-@torch.no_grad()
-def _classes(model: nn.Module, levels: Tensor) -> int:
-    return int(model(levels[:1].to(device_of(model))).shape[1])

@@ -14,7 +14,7 @@ from skimage.segmentation import find_boundaries
 
 from fer_lightning.explain.lime_explanation import LimeExplanation
 from fer_lightning.plots.confusion import DIVERGING, shortened
-from fer_lightning.plots.show_pictures import show_picture
+from fer_lightning.plots.show_pictures import in_grey, show_picture
 from fer_lightning.plots.style import GREY, ORANGE, VERMILION, figure_style
 from fer_lightning.runs.confusion_counts import Confusion
 
@@ -103,8 +103,8 @@ def _draw_face(ax: Axes, explanation: LimeExplanation, name: str) -> None:
 
 def _draw_map(ax: Axes, explanation: LimeExplanation, label: int) -> None:
     limit = row_limit(explanation)
-    # The face shows through faintly, so that a reader sees what a superpixel covers.
-    show_picture(ax, explanation.image)
+    # The face shows through in faint grey, so that a reader sees what a superpixel covers.
+    show_picture(ax, in_grey(explanation.image[None])[0])
     ax.imshow(
         explanation.map(label), cmap=DIVERGING, vmin=-limit, vmax=limit, interpolation="nearest", alpha=0.72
     )

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from fer_lightning.plots.confusion import shortened
 from fer_lightning.plots.lettering import LINE, Lettering, letter
-from fer_lightning.plots.show_pictures import as_rgb
+from fer_lightning.plots.show_pictures import as_rgb, in_grey
 from fer_lightning.plots.style import SEQUENTIAL, figure_style
 
 PARTS: Final = ("face", "map", "masked", "overlay")
@@ -60,8 +60,8 @@ def pictures(images: np.ndarray, maps: np.ndarray, part: str, share: float = SHA
     images, maps
         ``[N, H, W]`` or ``[N, H, W, 3]``: levels 0–255; and ``[N, H, W]``: values of at least 0.
     part
-        ``face``; ``map``; ``masked``: the face's most salient pixels; ``overlay``: the map over the face, the
-        more opaque the more salient.
+        ``face``; ``map``; ``masked``: the face's most salient pixels; ``overlay``: the map over the face
+        in grey, the more opaque the more salient.
     share
         Of the pixels that a masked face keeps.
     """
@@ -77,7 +77,7 @@ def pictures(images: np.ndarray, maps: np.ndarray, part: str, share: float = SHA
     if part == "map":
         return np.asarray(heat)
     opacity = 0.75 * strength[..., None]
-    return np.asarray((1 - opacity) * faces + opacity * heat)
+    return np.asarray((1 - opacity) * as_rgb(in_grey(images)) + opacity * heat)
 
 
 def plot_saliency(

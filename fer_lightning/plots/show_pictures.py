@@ -7,11 +7,18 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
+from fer_lightning.data.faces import LUMA
+
 
 def as_rgb(images: np.ndarray) -> np.ndarray:
     """Return pictures ``[N, H, W]`` or ``[N, H, W, 3]``, levels 0–255, as RGB in [0, 1], float64 ``[N, H, W, 3]``."""
     levels = images.astype(np.float64) / 255
     return levels if images.ndim == 4 else np.repeat(levels[..., None], 3, axis=-1)
+
+
+def in_grey(images: np.ndarray) -> np.ndarray:
+    """Return pictures without their colours, as what lies under a map in colours of its own: float ``[N, H, W]``."""
+    return images if images.ndim == 3 else images @ np.array(LUMA)
 
 
 def show_picture(

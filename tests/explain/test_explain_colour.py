@@ -225,6 +225,8 @@ def test_figures_show_colours():
     assert np.array_equal(pictures(faces, maps, "face"), faces / 255)
     masked = pictures(faces, maps, "masked", share=0.1)
     assert np.array_equal(masked[:, 0, 0], faces[:, 0, 0] / 255)
+    over = pictures(faces, maps, "overlay")
+    assert np.ptp(over[:, 1:, 1:], axis=-1).max() == pytest.approx(0, abs=1e-9)  # colours are the map's alone
     sheet = contact_sheet(faces, columns=2).images[0].get_array()
     assert np.asarray(sheet)[:8, :8] == pytest.approx(faces[0] / 255)
     assert np.asarray(sheet)[-8:, -8:] == pytest.approx(1.0)  # the empty place

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, pad
 
+from fer_lightning.data.faces import LUMA
 from fer_lightning.explain.saliency_methods.attribution import Display
 
 
@@ -41,5 +42,5 @@ def luma(images: Tensor) -> Tensor:
     if images.shape[1] == 1:
         return images
     if images.shape[1] == 3:
-        return (images * images.new_tensor([0.299, 0.587, 0.114])[:, None, None]).sum(1, keepdim=True)
+        return (images * images.new_tensor(LUMA)[:, None, None]).sum(1, keepdim=True)
     return images.mean(1, keepdim=True)

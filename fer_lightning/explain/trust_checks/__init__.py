@@ -1,6 +1,6 @@
 """Whether a saliency method's picture shows what the network does."""
 
-from fer_lightning.explain.trust_checks.check import check_trust, methods_for
+from fer_lightning.explain.trust_checks.check import check_trust, count_classes, methods_for
 from fer_lightning.explain.trust_checks.insertion import InsertionDeletion, insertion_deletion
 from fer_lightning.explain.trust_checks.trust_report import MethodTrust, TrustReport
 from fer_lightning.explain.trust_checks.trust_rules import TrustRules
@@ -11,6 +11,7 @@ __all__ = [
     "TrustReport",
     "TrustRules",
     "check_trust",
+    "count_classes",
     "insertion_deletion",
     "methods_for",
 ]

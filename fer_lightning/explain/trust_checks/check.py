@@ -69,7 +69,7 @@ def check_trust(
         raise DataError(
             f"{len(faces)} faces and targets of shape {classes.shape}: expected at least 2, one target each"
         )
-    others = other_classes(classes, _count_classes(model, faces), rules.seed)
+    others = other_classes(classes, count_classes(model, faces), rules.seed)
     asked = [make_method(method) for method in (methods_for(model) if methods is None else methods)]
     asked = [method for method in asked if method.name not in CONTROLS]
     scored = [
@@ -143,7 +143,8 @@ def _scores(
     return scores, time.perf_counter() - begin
 
 
-def _count_classes(model: nn.Module, images: Tensor) -> int:
+def count_classes(model: nn.Module, images: Tensor) -> int:
+    """Return how many logits a network gives for levels ``[N, C, H, W]``; it is left as it was."""
     device = device_of(model)
     with undisturbed(model), torch.no_grad():
         return int(model(images[:1].to(device).float()).shape[1])
