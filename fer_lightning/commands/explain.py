@@ -14,19 +14,20 @@ from fer_lightning.commands.arguments import parse_arguments
 from fer_lightning.config.values import Count, CountOrZero, Name, check_keys, hints_of
 from fer_lightning.data.datamodule import FaceDataModule
 from fer_lightning.data.faces import Split
+from fer_lightning.data.labelled_pictures import SplitPictures
 from fer_lightning.data.pictures import Pictures, read_pictures
 from fer_lightning.errors import ConfigError, DataError, UserError
 from fer_lightning.evaluation.evaluate import data_of
 from fer_lightning.explain.layers import find_layer
-from fer_lightning.explain.lime import Lime
+from fer_lightning.explain.lime_explanation import Lime
 from fer_lightning.explain.page.options import Options, RegionFaces
 from fer_lightning.explain.page.page import write_page
 from fer_lightning.explain.page.parts import chosen_parts, make_parts
 from fer_lightning.explain.page.section import Section
 from fer_lightning.explain.region_occlusion import RegionOcclusion
-from fer_lightning.explain.saliency import METHODS, make_method
+from fer_lightning.explain.saliency_methods import METHODS, make_method
 from fer_lightning.explain.subject import Subject
-from fer_lightning.explain.trust import TrustRules
+from fer_lightning.explain.trust_checks import TrustRules
 from fer_lightning.redact import redact_text
 from fer_lightning.training.checkpoints import load_classifier
 from fer_lightning.training.module import ExpressionClassifier
@@ -146,9 +147,12 @@ def made(prefix: str, settings: dict[str, Any], **more: Any) -> Any:
 
 def _subject(values: dict[str, Any], overrides: dict[str, Any]) -> Subject:
     module = load(values["checkpoint"])
-    own = _own(values["image"], int(module.record["image_size"]))
+    record = module.record
+    own = _own(values["image"], int(record["image_size"]), int(record.get("channels", 1)))
     compared = load(values["compare"]) if values["compare"] else None
-    return Subject(module, _data(module, overrides, values, own), values["split"], own, compared)
+    data = _data(module, overrides, values, own)
+    pictures = None if data is None else SplitPictures(data, values["split"])
+    return Subject(module, pictures, own, compared)
 
 
 def load(checkpoint: str) -> ExpressionClassifier:
@@ -159,10 +163,10 @@ def load(checkpoint: str) -> ExpressionClassifier:
     return module.to("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def _own(words: Any, size: int) -> Pictures | None:
+def _own(words: Any, size: int, channels: int) -> Pictures | None:
     if words is None:
         return None
-    pictures = read_pictures(as_list(words), size)
+    pictures = read_pictures(as_list(words), size, channels)
     if not pictures.paths:
         raise DataError(f"image={words}: no picture could be read ({'; '.join(pictures.problems)})")
     return pictures

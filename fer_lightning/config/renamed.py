@@ -14,6 +14,14 @@ MODULES = {
     "fer_lightning.muon": "fer_lightning.training.muon",
     "fer_lightning.tracking.wandb_run": "fer_lightning.tracking.logger",
     "fer_lightning.study_report": "fer_lightning.study.study_report",
+    "fer_lightning.explain.lime": "fer_lightning.explain.lime_explanation",
+    "fer_lightning.explain.trust.trust_rules": "fer_lightning.explain.trust_checks.trust_rules",
+    "fer_lightning.explain.saliency.grad_cam": "fer_lightning.explain.saliency_methods.grad_cam",
+    "fer_lightning.explain.saliency.gradient": "fer_lightning.explain.saliency_methods.gradient",
+    "fer_lightning.explain.saliency.integrated_gradients": (
+        "fer_lightning.explain.saliency_methods.integrated_gradients"
+    ),
+    "fer_lightning.explain.saliency.occlusion": "fer_lightning.explain.saliency_methods.occlusion",
 }
 # Keys that are gone: callbacks take the run's folder from the trainer. As written in conf/, and as kept by a run.
 _GONE = "output_dir"

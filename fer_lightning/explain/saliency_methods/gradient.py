@@ -6,13 +6,14 @@ import torch
 from torch import Tensor, nn
 
 from fer_lightning.config.values import Count, NotNegative, checked
-from fer_lightning.explain.saliency.attribution import Display
+from fer_lightning.explain.saliency_methods.attribution import Display
 
 
 class Gradient:
     """Gradient of the class's logit: Simonyan et al. 2014, https://arxiv.org/abs/1312.6034.
 
-    Values are logits per grey level; the map is their magnitude. One forward and one backward pass.
+    Values are logits per level; the map is their magnitude. A colour pixel has the value of the channel whose
+    magnitude is the largest, as in the paper. One forward and one backward pass.
     """
 
     name = "gradient"
@@ -20,23 +21,25 @@ class Gradient:
     settings = ""
 
     def attribute(self, model: nn.Module, images: Tensor, targets: Tensor) -> tuple[Tensor, None]:
-        """Return the gradient ``[N, H, W]`` in logits per grey level."""
+        """Return the gradient ``[N, H, W]`` in logits per level."""
         images = images.detach().requires_grad_()
         # By torch alone: every run draws this map, and captum takes half a second to import.
         logits = model(images).gather(1, targets[:, None])
         # The signed gradient: averages (SmoothGrad) and sums need the sign, a picture takes the magnitude.
-        return torch.autograd.grad(logits.sum(), images)[0].sum(1), None
+        return strongest_channel(torch.autograd.grad(logits.sum(), images)[0]), None
 
 
 class SmoothGrad:
     """Mean gradient over noisy copies of the face: Smilkov et al. 2017, https://arxiv.org/abs/1706.03825.
+
+    Noise and mean are taken by channel; of a colour pixel's channels the strongest counts, as for `Gradient`.
 
     Parameters
     ----------
     samples
         Noisy copies of each face.
     sigma
-        Standard deviation of the noise in grey levels; 25 is a tenth of the range, the least that the paper
+        Standard deviation of the noise in levels; 25 is a tenth of the range, the least that the paper
         recommends.
     """
 
@@ -54,7 +57,7 @@ class SmoothGrad:
         return f"{self.samples} copies, noise of {self.sigma:g} grey levels"
 
     def attribute(self, model: nn.Module, images: Tensor, targets: Tensor) -> tuple[Tensor, None]:
-        """Return the mean gradient ``[N, H, W]`` in logits per grey level."""
+        """Return the mean gradient ``[N, H, W]`` in logits per level."""
         from captum.attr import NoiseTunnel, Saliency  # here: it takes half a second
 
         tunnel = NoiseTunnel(Saliency(model))
@@ -67,4 +70,9 @@ class SmoothGrad:
             target=targets,
             abs=False,  # magnitudes before the average would not let the noise cancel
         )
-        return values.sum(1), None
+        return strongest_channel(values), None
+
+
+def strongest_channel(values: Tensor) -> Tensor:
+    """Return of each pixel of ``[N, C, H, W]`` the signed value of the channel with the largest magnitude."""
+    return values.gather(1, values.abs().argmax(1, keepdim=True)).squeeze(1)

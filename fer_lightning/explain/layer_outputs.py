@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from fer_lightning.errors import ConfigError
 from fer_lightning.explain.layers import calls_of, convolutions, find_layer, recorded
-from fer_lightning.explain.undisturbed import undisturbed
+from fer_lightning.explain.undisturbed import device_of, undisturbed
 
 
 def block_layers(model: nn.Module, image: Tensor) -> list[str]:
@@ -53,9 +53,9 @@ def feature_maps(
     Parameters
     ----------
     model
-        Maps grey levels, float ``[N, 1, H, W]``, to logits.
+        Maps levels, float ``[N, C, H, W]``, to logits.
     image
-        One face in grey levels, ``[1, 1, H, W]``, ``[1, H, W]`` or ``[H, W]``.
+        One face in levels, ``[1, C, H, W]``, ``[C, H, W]`` or ``[H, W]``.
     layers
         Names of layers that put out maps; by default every block of the network.
 
@@ -69,10 +69,9 @@ def feature_maps(
     ConfigError
         A layer does not exist or puts out no maps, there is more than one face, or no convolution.
     """
-    if image.numel() != image.shape[-1] * image.shape[-2]:
-        raise ConfigError(f"image has shape {tuple(image.shape)}; expected one grey face [1, 1, H, W]")
-    device = next(model.parameters()).device
-    batch = image.reshape(1, 1, *image.shape[-2:]).to(device).float()
+    if not 2 <= image.ndim <= 4 or (image.ndim == 4 and len(image) != 1):
+        raise ConfigError(f"image has shape {tuple(image.shape)}; expected one face [1, C, H, W]")
+    batch = image[(None,) * (4 - image.ndim)].to(device_of(model)).float()
     names = block_layers(model, batch) if layers is None else list(layers)
     modules = {name: find_layer(model, name) for name in names}
     with undisturbed(model), torch.no_grad(), recorded(modules) as outputs:

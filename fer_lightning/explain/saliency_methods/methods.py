@@ -10,13 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from fer_lightning.errors import ConfigError, DataError, nearest
-from fer_lightning.explain.saliency.attribution import Attribution, Method
-from fer_lightning.explain.saliency.controls import Random, Sobel
-from fer_lightning.explain.saliency.grad_cam import GradCAM
-from fer_lightning.explain.saliency.gradient import Gradient, SmoothGrad
-from fer_lightning.explain.saliency.integrated_gradients import IntegratedGradients
-from fer_lightning.explain.saliency.occlusion import Occlusion
-from fer_lightning.explain.undisturbed import undisturbed
+from fer_lightning.explain.saliency_methods.attribution import Attribution, Method
+from fer_lightning.explain.saliency_methods.controls import Random, Sobel
+from fer_lightning.explain.saliency_methods.grad_cam import GradCAM
+from fer_lightning.explain.saliency_methods.gradient import Gradient, SmoothGrad
+from fer_lightning.explain.saliency_methods.integrated_gradients import IntegratedGradients
+from fer_lightning.explain.saliency_methods.occlusion import Occlusion
+from fer_lightning.explain.undisturbed import device_of, undisturbed
 from fer_lightning.messages import progress
 
 METHODS: dict[str, Callable[..., Method]] = {
@@ -58,9 +58,10 @@ def attributions(
     Parameters
     ----------
     model
-        Grey levels float ``[N, 1, H, W]`` to logits ``[N, C]``.
+        Levels float ``[N, C, H, W]`` to logits.
     images
-        ``[N, 1, H, W]`` of any kind of number, grey levels 0–255; go to the model's device batch by batch.
+        ``[N, C, H, W]`` of any kind of number, levels 0–255, grey (C = 1) or colour; they go to the model's
+        device batch by batch.
     targets
         int ``[N]``: the class each face is asked about; ``None`` is the class that the model predicts.
     method
@@ -84,14 +85,14 @@ def attributions(
     """
     method = make_method(method)
     faces = torch.as_tensor(images)
-    if faces.ndim != 4 or faces.shape[1] != 1 or len(faces) == 0:
-        raise DataError(f"images of shape {tuple(faces.shape)}: expected [N, 1, H, W] with at least one")
+    if faces.ndim != 4 or 0 in faces.shape:
+        raise DataError(f"images of shape {tuple(faces.shape)}: expected [N, C, H, W] with at least one")
     wanted = None if targets is None else torch.as_tensor(targets).long()
     if wanted is not None and wanted.shape != faces.shape[:1]:
         raise DataError(
             f"targets of shape {tuple(wanted.shape)}: expected one for each of {len(faces)} images"
         )
-    device = next((each.device for each in model.parameters()), faces.device)
+    device = device_of(model)
     values, errors, asked = [], [], []
     with undisturbed(model), torch.inference_mode(False), torch.enable_grad():
         torch.manual_seed(seed)
@@ -116,16 +117,3 @@ def attributions(
         display=method.display,
         completeness_error=torch.cat(known).numpy() if known else None,
     )
-
-
-def saliency(
-    model: nn.Module,
-    images: Tensor | np.ndarray,
-    targets: Tensor | np.ndarray | Sequence[int] | None = None,
-    method: str | Method = "gradient",
-    *,
-    batch_size: int = 64,
-    seed: int = 0,
-) -> np.ndarray:
-    """Return the maps to show, float32 ``[N, H, W]``, at least 0; see :func:`attributions`."""
-    return attributions(model, images, targets, method, batch_size=batch_size, seed=seed).maps

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from fer_lightning.explain.trust.estimate import Estimate
-from fer_lightning.explain.trust.trust_rules import TrustRules
+from fer_lightning.explain.trust_checks.estimate import Estimate
+from fer_lightning.explain.trust_checks.trust_rules import TrustRules
 
 CHECKS: Final = ("faithfulness", "over_edges", "over_random", "redrawn", "other_class", "completeness")
 

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from fer_lightning.errors import DataError
 from fer_lightning.explain.fill import Fill, filled
-from fer_lightning.explain.undisturbed import undisturbed
+from fer_lightning.explain.undisturbed import device_of, undisturbed
 from fer_lightning.messages import progress
 
 
@@ -83,9 +83,9 @@ def insertion_deletion(
     Parameters
     ----------
     model
-        Grey levels float ``[N, 1, H, W]`` to logits; left as it was.
+        Levels float ``[N, C, H, W]`` to logits; left as it was.
     images, targets, maps
-        ``[N, 1, H, W]`` grey levels, int ``[N]``, and ``[N, H, W]`` with large values for salient pixels.
+        ``[N, C, H, W]`` levels 0–255, int ``[N]``, and ``[N, H, W]`` with large values for salient pixels.
     fill
         What stands for a pixel taken away, as in ``filled``.
     steps
@@ -100,7 +100,7 @@ def insertion_deletion(
     """
     if maps.shape != (len(images), *images.shape[2:]):
         raise DataError(f"maps of shape {maps.shape} for images of shape {tuple(images.shape)}")
-    device = next((each.device for each in model.parameters()), images.device)
+    device = device_of(model)
     ranks = torch.from_numpy(pixel_ranks(maps, seed)).view(len(images), 1, *images.shape[2:])
     classes = torch.as_tensor(targets).long()
     pixels = maps[0].size

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from fer_lightning.explain.saliency import Attribution, Method, attributions
-from fer_lightning.explain.trust.similarity import similarities
+from fer_lightning.explain.saliency_methods import Attribution, Method, attributions
+from fer_lightning.explain.trust_checks.similarity import similarities
 from fer_lightning.explain.undisturbed import undisturbed
 from fer_lightning.messages import progress
 

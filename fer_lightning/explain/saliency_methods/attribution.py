@@ -28,7 +28,7 @@ class Method(Protocol):
     def attribute(self, model: nn.Module, images: Tensor, targets: Tensor) -> tuple[Tensor, Tensor | None]:
         """Return signed values ``[N, H, W]`` and, where the method has one, its completeness error ``[N]``.
 
-        Called within ``undisturbed(model)``, with images float ``[N, 1, H, W]`` (grey levels 0–255) and
+        Called within ``undisturbed(model)``, with images float ``[N, C, H, W]`` (levels 0–255) and
         targets int64 ``[N]`` on the model's device.
         """
 
@@ -44,7 +44,7 @@ class Attribution:
     Attributes
     ----------
     signed
-        float32 ``[N, H, W]``: above 0 speaks for the class. Logits per grey level (gradients) or logits.
+        float32 ``[N, H, W]``: above 0 speaks for the class. Logits per level (gradients) or logits.
     targets
         int64 ``[N]``: the class each map is about.
     method, settings

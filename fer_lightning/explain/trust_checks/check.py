@@ -11,15 +11,15 @@ from torch import Tensor, nn
 
 from fer_lightning.errors import DataError
 from fer_lightning.explain.layers import convolutions
-from fer_lightning.explain.saliency import CONTROLS, METHODS, Method, attributions, make_method
-from fer_lightning.explain.trust.discrimination import class_similarity, other_classes
-from fer_lightning.explain.trust.estimate import Estimate, FaceBootstrap
-from fer_lightning.explain.trust.insertion import insertion_deletion
-from fer_lightning.explain.trust.randomization import redrawn_similarity
-from fer_lightning.explain.trust.trust_report import MethodTrust, TrustReport
-from fer_lightning.explain.trust.trust_rules import TrustRules
-from fer_lightning.explain.trust.trust_verdict import verdict
-from fer_lightning.explain.undisturbed import undisturbed
+from fer_lightning.explain.saliency_methods import CONTROLS, METHODS, Method, attributions, make_method
+from fer_lightning.explain.trust_checks.discrimination import class_similarity, other_classes
+from fer_lightning.explain.trust_checks.estimate import Estimate, FaceBootstrap
+from fer_lightning.explain.trust_checks.insertion import insertion_deletion
+from fer_lightning.explain.trust_checks.randomization import redrawn_similarity
+from fer_lightning.explain.trust_checks.trust_report import MethodTrust, TrustReport
+from fer_lightning.explain.trust_checks.trust_rules import TrustRules
+from fer_lightning.explain.trust_checks.trust_verdict import verdict
+from fer_lightning.explain.undisturbed import device_of, undisturbed
 
 
 def methods_for(model: nn.Module) -> list[str]:
@@ -43,10 +43,10 @@ def check_trust(
     Parameters
     ----------
     model
-        Grey levels float ``[N, 1, H, W]`` to logits ``[N, C]``.
+        Levels float ``[N, C, H, W]`` to logits.
     images, targets
-        ``[N, 1, H, W]`` grey levels, and the class of each, int ``[N]``: faces that the model classifies
-        correctly, such as ``choice.balanced_correct`` picks.
+        ``[N, C, H, W]`` levels 0–255, and the class of each, int ``[N]``: faces that the model classifies correctly,
+        such as `balanced_correct` picks.
     methods
         Names or methods; ``None`` is all that go with the network.
     rules
@@ -69,7 +69,7 @@ def check_trust(
         raise DataError(
             f"{len(faces)} faces and targets of shape {classes.shape}: expected at least 2, one target each"
         )
-    others = other_classes(classes, _count_classes(model, faces), rules.seed)
+    others = other_classes(classes, count_classes(model, faces), rules.seed)
     asked = [make_method(method) for method in (methods_for(model) if methods is None else methods)]
     asked = [method for method in asked if method.name not in CONTROLS]
     scored = [
@@ -143,7 +143,8 @@ def _scores(
     return scores, time.perf_counter() - begin
 
 
-def _count_classes(model: nn.Module, images: Tensor) -> int:
-    device = next((each.device for each in model.parameters()), images.device)
+def count_classes(model: nn.Module, images: Tensor) -> int:
+    """Return how many logits a network gives for levels ``[N, C, H, W]``; it is left as it was."""
+    device = device_of(model)
     with undisturbed(model), torch.no_grad():
         return int(model(images[:1].to(device).float()).shape[1])

@@ -14,10 +14,17 @@ from torch import Tensor, nn
 
 from fer_lightning.config.values import Count, NotNegative, Positive, ShareBelowOne, checked
 from fer_lightning.data.affine import AffineParameters, warp
+from fer_lightning.data.faces import as_pictures
 from fer_lightning.data.normalization import GREY_MAX
 from fer_lightning.errors import ConfigError
-from fer_lightning.explain.image_parameters import FourierImages, PixelImages
-from fer_lightning.explain.undisturbed import undisturbed
+from fer_lightning.explain.image_parameters import (
+    Channels,
+    FourierImages,
+    ImageSize,
+    PixelImages,
+    height_and_width,
+)
+from fer_lightning.explain.undisturbed import device_of, undisturbed
 from fer_lightning.messages import progress
 
 NOISE: Final = 0.3  # deviation of the starting parameters, before the sigmoid
@@ -31,11 +38,11 @@ class ClassImages:
     Attributes
     ----------
     images
-        float32 ``[S, C, H, W]``, grey levels 0–255, for S seeds and C classes.
+        float32 ``[S, K, H, W]`` or, in colour, ``[S, K, H, W, 3]``, levels 0–255, for S seeds and K classes.
     logits, probabilities
-        float32 ``[S, C]``: what the class of each image reaches on it, unwarped.
+        float32 ``[S, K]``: what the class of each image reaches on it, unwarped.
     start
-        float32 ``[S, C]``: the logit of the starting image.
+        float32 ``[S, K]``: the logit of the starting image.
     seeds
         Of the starting noise and of the warps.
     regularised
@@ -57,8 +64,9 @@ class ClassImages:
 @checked()
 def class_images(
     model: nn.Module,
-    image_size: Count,
+    image_size: ImageSize,
     *,
+    channels: Channels = 1,
     seeds: Annotated[Sequence[int], Field(min_length=1)] = (0, 1, 2),
     regularised: bool = True,
     start: Tensor | None = None,
@@ -81,13 +89,15 @@ def class_images(
     Parameters
     ----------
     model
-        Maps grey levels, float ``[N, 1, H, W]``, to logits ``[N, C]``.
+        Maps levels, float ``[N, C, H, W]``, to logits ``[N, K]``.
     image_size
-        Height and width in pixels.
+        Height and width in pixels: one number, or both.
+    channels
+        1 for grey images, 3 for colour.
     seeds
         One set of images each; a seed's images do not depend on the other seeds.
     start
-        Grey levels ``[C, H, W]`` to start from, such as each class's mean face: the images are then called guided.
+        Levels ``[K, C, H, W]`` to start from, such as each class's mean face: the images are then called guided.
         None starts from noise.
     steps, lr
         Of Adam.
@@ -101,21 +111,21 @@ def class_images(
     ConfigError
         An option is out of range, or ``start`` does not fit.
     """
-    if jitter >= image_size:
-        raise ConfigError(f"jitter={jitter}: expected pixels, below the image's {image_size}")
-    device = next(model.parameters()).device
+    height, width = height_and_width(image_size)
+    if jitter >= min(height, width):
+        raise ConfigError(f"jitter={jitter}: expected pixels, below the image's {min(height, width)}")
+    device = device_of(model)
     with undisturbed(model):
         with torch.no_grad():
-            classes = model(torch.full((1, 1, image_size, image_size), GREY_MAX / 2, device=device)).shape[1]
-        if start is not None and tuple(start.shape) != (classes, image_size, image_size):
-            raise ConfigError(
-                f"start has shape {tuple(start.shape)}; expected {(classes, image_size, image_size)}"
-            )
+            grey = torch.full((1, channels, height, width), GREY_MAX / 2, device=device)
+            shape = (model(grey).shape[1], channels, height, width)
+        if start is not None and tuple(start.shape) != shape:
+            raise ConfigError(f"start has shape {tuple(start.shape)}; expected {shape}")
         generators = [torch.Generator().manual_seed(seed) for seed in seeds]
         kind = FourierImages if regularised else PixelImages
-        parameters = kind.draw(generators, classes, image_size, NOISE, start).to(device)
-        warps = _Warps(generators, classes, jitter, rotation, scale, device) if regularised else None
-        wanted = torch.arange(classes, device=device).repeat(len(seeds))
+        parameters = kind.draw(generators, shape, NOISE, start).to(device)
+        warps = _Warps(generators, shape[0], jitter, rotation, scale, device) if regularised else None
+        wanted = torch.arange(shape[0], device=device).repeat(len(seeds))
         first = _logits(model, parameters(), wanted)[0]
         level = _evened if regularised and ignores_contrast(model, parameters()) else nn.Identity()
         optimizer = torch.optim.Adam(parameters.parameters(), lr=lr)
@@ -133,14 +143,14 @@ def class_images(
             found = level(parameters()).clamp(0, 1)
         reached, probabilities = _logits(model, found, wanted)
 
-    def table(values: Tensor) -> np.ndarray:
-        return values.reshape(len(seeds), classes, *values.shape[1:]).detach().cpu().numpy()
+    def table(values: np.ndarray) -> np.ndarray:
+        return values.reshape(len(seeds), shape[0], *values.shape[1:])
 
     return ClassImages(
-        images=table(found[:, 0] * GREY_MAX),
-        logits=table(reached),
-        probabilities=table(probabilities),
-        start=table(first),
+        images=table(as_pictures((found * GREY_MAX).cpu())),
+        logits=table(reached.cpu().numpy()),
+        probabilities=table(probabilities.cpu().numpy()),
+        start=table(first.cpu().numpy()),
         seeds=tuple(seeds),
         regularised=regularised,
         guided=start is not None,

@@ -12,11 +12,12 @@ from torch import Tensor, nn
 
 from fer_lightning.config.values import NotNegative, Share, checked
 from fer_lightning.errors import ConfigError
-from fer_lightning.explain.undisturbed import undisturbed
+from fer_lightning.explain.undisturbed import device_of, undisturbed
 
 # For each of these the output is positive exactly where the input is.
 ACTIVATIONS = (nn.ReLU, nn.ReLU6, nn.LeakyReLU, nn.PReLU, nn.ELU, nn.CELU, nn.SELU, nn.GELU, nn.SiLU, nn.Mish)
 TOLERANCE = 1e-4
+_BATCH = 64
 # Small nets without norm that learn lose up to 70 % of a layer, those that are stuck up to 84 %: docs/explanations.md.
 ALERT = 0.75
 
@@ -187,7 +188,9 @@ def _column_extremes(rows: Tensor) -> tuple[Tensor, Tensor]:
 
 
 @torch.no_grad()
-def dead_units(model: nn.Module, batches: Iterable[Tensor], tolerance: float = TOLERANCE) -> list[LayerUnits]:
+def dead_units(
+    model: nn.Module, batches: Iterable[Tensor | Sequence[Tensor]], tolerance: float = TOLERANCE
+) -> list[LayerUnits]:
     """Count the units of each activation layer that never activate over a pass in evaluation mode.
 
     Parameters
@@ -195,7 +198,8 @@ def dead_units(model: nn.Module, batches: Iterable[Tensor], tolerance: float = T
     model
         The network; it is left as it was.
     batches
-        Grey levels ``[B, 1, H, W]``, as the model takes them. A hundred faces tell little: a unit that is on for one
+        Inputs ``[B, …]`` as the model takes them, alone or at the head of a batch such as ``(images, labels)``; or one
+        tensor of all. A hundred faces tell little: a unit that is on for one
         face in a thousand is not dead.
     tolerance
         See :class:`UnitWatch`.
@@ -205,9 +209,10 @@ def dead_units(model: nn.Module, batches: Iterable[Tensor], tolerance: float = T
     ConfigError
         The model has no activation layer.
     """
-    device = next(model.parameters()).device
+    device = device_of(model)
     with undisturbed(model), UnitWatch(model, tolerance) as watch:
-        for images in batches:
+        for batch in batches.split(_BATCH) if isinstance(batches, Tensor) else batches:
+            images = batch if isinstance(batch, Tensor) else batch[0]
             model(images.to(device))
     return watch.layers()
 

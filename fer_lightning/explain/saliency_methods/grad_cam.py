@@ -11,7 +11,7 @@ from torch.nn.modules.batchnorm import _NormBase
 from fer_lightning.config.values import checked
 from fer_lightning.errors import ConfigError
 from fer_lightning.explain.layers import calls_of, convolutions, find_layer
-from fer_lightning.explain.saliency.attribution import Display
+from fer_lightning.explain.saliency_methods.attribution import Display
 
 LayerName = Annotated[str, Field(min_length=1, description="the dotted name of a layer")]
 

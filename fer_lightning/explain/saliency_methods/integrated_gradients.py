@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from fer_lightning.config.values import Count, checked
 from fer_lightning.explain.fill import Fill, fill_words, filled
-from fer_lightning.explain.saliency.attribution import Display
+from fer_lightning.explain.saliency_methods.attribution import Display
 
 _PASS = 64  # images in one pass at least
 
@@ -14,15 +14,16 @@ _PASS = 64  # images in one pass at least
 class IntegratedGradients:
     """Integrated gradients: Sundararajan et al. 2017, https://arxiv.org/abs/1703.01365.
 
-    A face's values sum to f(face) − f(baseline), in logits, up to the completeness error of the sum.
+    A face's values sum to f(face) − f(baseline), in logits, up to the completeness error of the sum; a colour
+    pixel's value is the sum over its channels.
 
     Parameters
     ----------
     steps
         Points of the Gauss-Legendre rule on the way.
     baseline
-        Where the way begins: ``mean`` (a flat image of each face's mean grey), ``black``, ``blur``, a grey
-        level, or an image ``[H, W]`` such as the mean training face. Black makes dark pixels count nothing.
+        Where the way begins: ``mean`` (a flat image of each face's mean), ``black``, ``blur``, a grey level, or
+        an image ``[H, W]`` or ``[H, W, 3]`` such as the mean training face. Black makes dark pixels count nothing.
     """
 
     name = "integrated_gradients"

@@ -6,8 +6,8 @@ import numpy as np
 from torch import Tensor, nn
 
 from fer_lightning.errors import DataError
-from fer_lightning.explain.saliency import Attribution, Method, attributions
-from fer_lightning.explain.trust.similarity import similarities
+from fer_lightning.explain.saliency_methods import Attribution, Method, attributions
+from fer_lightning.explain.trust_checks.similarity import similarities
 
 
 def other_classes(targets: np.ndarray, num_classes: int, seed: int = 0) -> np.ndarray:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from fer_lightning.config.values import Count, checked
 from fer_lightning.errors import ConfigError
 from fer_lightning.explain.fill import Fill, fill_words, filled
-from fer_lightning.explain.saliency.attribution import Display
+from fer_lightning.explain.saliency_methods.attribution import Display
 
 _PASS = 128  # covered faces in one pass
 
@@ -16,7 +16,8 @@ _PASS = 128  # covered faces in one pass
 class Occlusion:
     """Occlusion by a sliding window: Zeiler & Fergus 2014, https://arxiv.org/abs/1311.2901.
 
-    A pixel's value is the mean loss of logit over the windows that cover it; the map is the positive part.
+    A pixel's value is the mean loss of logit over the windows that cover it, all channels at once; the map is the
+    positive part.
 
     Parameters
     ----------
@@ -25,7 +26,7 @@ class Occlusion:
     stride
         Pixels from one window to the next, at most ``window``.
     fill
-        What covers: ``mean`` (each face's mean grey), ``blur``, ``black``, a grey level, or an image.
+        What covers: ``mean`` (each face's mean), ``blur``, ``black``, a grey level, or an image.
 
     Raises
     ------
@@ -60,10 +61,10 @@ class Occlusion:
         with torch.no_grad():
             values = CaptumOcclusion(model).attribute(
                 images.detach(),
-                sliding_window_shapes=(1, self.window, self.window),
-                strides=(1, self.stride, self.stride),
+                sliding_window_shapes=(images.shape[1], self.window, self.window),
+                strides=(images.shape[1], self.stride, self.stride),
                 baselines=filled(images, self.fill),
                 target=targets,
                 perturbations_per_eval=max(1, _PASS // len(images)),
             )
-        return values.sum(1), None
+        return values[:, 0], None  # a window covers all channels: each has the whole loss

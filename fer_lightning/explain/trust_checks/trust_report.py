@@ -11,9 +11,9 @@ import numpy as np
 
 from fer_lightning.data.label import data_label
 from fer_lightning.explain.fill import fill_words
-from fer_lightning.explain.trust.estimate import Estimate
-from fer_lightning.explain.trust.trust_rules import TrustRules
-from fer_lightning.explain.trust.trust_verdict import CHECKS, CONTROL, NOT_CHECKED, TOO_FEW
+from fer_lightning.explain.trust_checks.estimate import Estimate
+from fer_lightning.explain.trust_checks.trust_rules import TrustRules
+from fer_lightning.explain.trust_checks.trust_verdict import CHECKS, CONTROL, NOT_CHECKED, TOO_FEW
 from fer_lightning.messages import aligned
 
 COLUMNS: Final = {

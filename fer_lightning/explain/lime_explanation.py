@@ -13,9 +13,10 @@ from skimage.segmentation import slic
 from torch import Tensor, nn
 
 from fer_lightning.config.values import Count, CountOrZero, NotNegative, Positive, checked
+from fer_lightning.data.faces import as_pictures
 from fer_lightning.errors import DataError
 from fer_lightning.explain.fill import Fill, fill_words, filled
-from fer_lightning.explain.undisturbed import undisturbed
+from fer_lightning.explain.undisturbed import device_of, undisturbed
 
 Target = Literal["probability", "logit"]
 Several = Annotated[int, Field(ge=2)]
@@ -28,7 +29,7 @@ class LimeExplanation:
     Attributes
     ----------
     image
-        Grey levels, float32 ``[H, W]``.
+        Levels 0–255, float32 ``[H, W]`` or ``[H, W, 3]``.
     segments
         int64 ``[H, W]``: the superpixel of each pixel, 0 to S - 1.
     weights
@@ -70,7 +71,8 @@ class Lime:
     superpixels
         About how many; SLIC (Achanta et al. 2012) decides.
     compactness
-        SLIC's trade of squareness against even grey, for levels in [0, 1].
+        SLIC's trade of squareness against even grey or colour, for levels in [0, 1]; a colour's distance is the
+        root mean square over its channels.
     samples_per_superpixel
         Coverings of each of the two draws, times the number of superpixels.
     fill
@@ -105,17 +107,17 @@ class Lime:
         self.ridge, self.kernel_width, self.seed, self.batch_size = ridge, kernel_width, seed, batch_size
 
     def __call__(self, model: nn.Module, image: Tensor) -> LimeExplanation:
-        """Explain one face, grey levels ``[1, H, W]``; ``model`` is left as it was.
+        """Explain one face, levels 0–255 ``[1, H, W]`` or ``[3, H, W]``; ``model`` is left as it was.
 
         Raises
         ------
         DataError
-            It is no single grey picture.
+            It is no single picture, grey or colour.
         """
-        if image.ndim != 3 or image.shape[0] != 1:
-            raise DataError(f"a picture of shape {tuple(image.shape)}: expected [1, H, W]")
-        grey = image[0].float().cpu().numpy()
-        segments = self.segment(grey)
+        if image.ndim != 3 or image.shape[0] not in (1, 3):
+            raise DataError(f"a picture of shape {tuple(image.shape)}: expected [1, H, W] or [3, H, W]")
+        picture = as_pictures(image.detach()[None].float().cpu())[0]
+        segments = self.segment(picture)
         samples = self.samples_per_superpixel * int(segments.max() + 1)
         fits = []
         with torch.no_grad(), undisturbed(model):
@@ -126,7 +128,7 @@ class Lime:
                 fits.append(self._fit(shown, self._outputs(model, image, segments, shown)[0]))
         (one, r2_one), (other, r2_other) = fits
         return LimeExplanation(
-            image=grey,
+            image=picture,
             segments=segments,
             weights=(one + other) / 2,
             r2=(r2_one + r2_other) / 2,
@@ -137,18 +139,26 @@ class Lime:
             samples=samples,
         )
 
-    def segment(self, grey: np.ndarray) -> np.ndarray:
-        """Return the superpixels of a picture, int64 ``[H, W]`` numbered from 0 without gaps."""
+    def segment(self, picture: np.ndarray) -> np.ndarray:
+        """Return the superpixels of a picture ``[H, W]`` or ``[H, W, 3]``, int64 ``[H, W]``, numbered without gaps."""
+        colour = picture.ndim == 3
         found = slic(
-            grey / 255, self.superpixels, self.compactness, sigma=1, channel_axis=None, start_label=0
+            picture / 255,
+            self.superpixels,
+            # SLIC adds up squared distances over channels: so three equal ones count as one.
+            self.compactness * (3**0.5 if colour else 1),
+            sigma=1,
+            convert2lab=False,
+            channel_axis=-1 if colour else None,
+            start_label=0,
         )
-        return np.unique(found, return_inverse=True)[1].reshape(grey.shape)
+        return np.unique(found, return_inverse=True)[1].reshape(picture.shape[:2])
 
     def _outputs(
         self, model: nn.Module, image: Tensor, segments: np.ndarray, shown: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return the target and the probabilities, float64 ``[n, C]`` each, for coverings ``shown`` [n, S]."""
-        device = next(model.parameters()).device
+        device = device_of(model)
         picture = image.float().to(device)[None]
         cover = filled(picture, self.fill)
         places, shown_here = torch.from_numpy(segments).to(device), torch.from_numpy(shown).to(device)
