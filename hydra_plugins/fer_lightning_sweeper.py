@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from hydra.core.config_store import ConfigStore
 from hydra.plugins.sweeper import Sweeper
+from omegaconf import DictConfig
 
 if TYPE_CHECKING:
     from hydra.types import HydraContext, TaskFunction
-    from omegaconf import DictConfig
 
     from fer_lightning.sweeps.sweeper import StudySweep
 
@@ -53,7 +53,7 @@ SWEEPER: dict[str, Any] = {
     "unit": None,
     "seed": 0,
     "search_space": None,
-    "params": None,
+    "params": DictConfig({}, flags={"struct": False}),  # hydra.sweeper.params.x=… adds a key
     "custom_search_space": None,
     "plan": None,
     "seeds": None,

@@ -33,7 +33,7 @@ def main(config: DictConfig) -> float:
     for epoch in range(first, config.epochs):
         probability = 1 / (1 + np.exp(-x @ weights))
         slope = x.T @ (probability - y) / len(x) + config.decay * weights
-        weights = weights - config.rate * (np.sign(slope) if config.update == "sign" else slope)
+        weights = weights - config.rate * (np.sign(slope) if config.rule == "sign" else slope)
         loss = np.logaddexp(0, np.where(held_y, -1, 1) * (held_x @ weights)).mean()
         if trial is not None:
             trial.report(loss, step=epoch)
