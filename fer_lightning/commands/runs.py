@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -23,6 +24,8 @@ from fer_lightning.sweeps.study.place import STORED_IN
 from fer_lightning.sweeps.study.results import Trial, load_study, study_trials
 
 EXAMPLE = "runs sort=val/acc"
+# The trials of the study in a folder, by the names of their own.
+TrialsIn = Callable[[Path], dict[str, Row]]
 
 
 @dataclass
@@ -48,8 +51,9 @@ def main(arguments: list[str]) -> int:
     values, _ = parse_arguments(rest, Keys)
     output = None if values["output"] is None else Path(values["output"])
     form = values["format"] or _format_of(output)
-    rows = with_studies(collect(place, required=False), Path(place))
-    others, objectives = other_trials(rows, Path(place))
+    trials = functools.cache(_trials)  # a folder's study is opened once
+    rows = with_studies(collect(place, required=False), Path(place), trials)
+    others, objectives = other_trials(rows, Path(place), trials)
     if not rows and not others:
         collect(place)
     names = None if rows else [name for name in columns(others) if name not in ("study", "trial")]
@@ -83,20 +87,17 @@ def _format_of(output: Path | None) -> str:
     return suffix if suffix in FORMATS else "table"
 
 
-def with_studies(rows: list[Row], root: Path) -> list[Row]:
+def with_studies(rows: list[Row], root: Path, trials: TrialsIn) -> list[Row]:
     """Add what a study beside the runs knows of them: parameters, arm, number, state, reason, time of all attempts."""
-    studies: dict[Path, dict[str, Row]] = {}
     found = []
     for row in rows:
         folder = (root / row["run"]).resolve()
-        if folder.parent not in studies:
-            studies[folder.parent] = _trials(folder.parent)
-        known = studies[folder.parent].get(folder.name, {})
+        known = trials(folder.parent).get(folder.name, {})
         found.append(known.get("params", {}) | row | known.get("trial", {}))
     return found
 
 
-def other_trials(rows: Sequence[Row], root: Path) -> tuple[list[Row], list[str]]:
+def other_trials(rows: Sequence[Row], root: Path, trials: TrialsIn) -> tuple[list[Row], list[str]]:
     """Return a row for each trial of another program's studies, which has no run of ours, and their objectives."""
     known = {(root / row["run"]).resolve() for row in rows}
     found: list[Row] = []
@@ -104,7 +105,7 @@ def other_trials(rows: Sequence[Row], root: Path) -> tuple[list[Row], list[str]]
     for place, _, files in os.walk(root):
         if not STORED_IN & set(files):
             continue
-        for trial in _trials(Path(place).resolve()).values():
+        for trial in trials(Path(place).resolve()).values():
             if trial["folder"] not in known:
                 found.append({"run": os.path.relpath(trial["folder"], root.resolve()), **trial["params"]})
                 found[-1] |= trial["trial"] | trial["values"]
@@ -113,7 +114,7 @@ def other_trials(rows: Sequence[Row], root: Path) -> tuple[list[Row], list[str]]
 
 
 def _trials(folder: Path) -> dict[str, Row]:
-    """Return the parameters and the row of each trial of the study in a folder, by the name of its run's folder."""
+    """Return what the study in a folder knows of its trials, by the name of each run's folder."""
     try:
         study = load_study(folder)
         trials = study_trials(study, folder)
