@@ -8,7 +8,8 @@ APT := DEBIAN_FRONTEND=noninteractive apt-get -o Acquire::Retries=3 -qq
 NEXT := .venv-next
 NEXT_HYDRA := hydra-core==1.4.0rc3
 
-MEETS_HYDRA := tests/config/test_instantiation.py tests/study/test_experiment_mode.py tests/sweeps/test_sweep_overrides.py
+MEETS_HYDRA := tests/config/test_instantiation.py tests/study/test_experiment_mode.py tests/sweeps/test_sweep_overrides.py \
+  tests/sweeps/test_sweep_foreign.py
 
 .PHONY: ablation test fast ci-extras test-next clean
 
