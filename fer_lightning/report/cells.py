@@ -119,7 +119,8 @@ def cost_line(report: AblationReport) -> str:
     }
     counted = ", ".join(f"{n} {word}" for word, n in lost.items() if n) or "none"
     total = complete + sum(lost.values())
-    return f"Cost: {total} runs, {duration(report.total_seconds)}. Left out of every other number: {counted}."
+    took = "" if math.isnan(report.total_seconds) else f", {duration(report.total_seconds)}"
+    return f"Cost: {total} runs{took}. Left out of every other number: {counted}."
 
 
 def failure_lines(report: AblationReport) -> list[str]:
@@ -167,8 +168,8 @@ def seeds_lines(report: AblationReport) -> list[str]:
     size = report.smallest_effect
     if report.spread is not None and size is None:
         lines.append(
-            f"How many seeds a smaller difference takes is told for a size of your own: report STUDY_DIR "
-            f"smallest_effect=…, in {report.objective.unit or f'the unit of {report.metric}'}."
+            f"How many seeds a smaller difference takes is told for a size of your own, smallest_effect=…, in "
+            f"{report.objective.unit or f'the unit of {report.metric}'}."
         )
     elif report.spread is not None and size is not None:
         wanted = f"{number(report, size)}{unit(report)}"

@@ -48,6 +48,10 @@ class Predictions:
             raise DataError(
                 f"logits of shape {self.logits.shape} with labels of shape {self.labels.shape}: expected [N, C] and [N]"
             )
+        if self.labels.dtype.kind not in "iu" or len(self.labels) == 0:
+            raise DataError(
+                f"{len(self.labels)} labels of type {self.labels.dtype}: expected whole numbers, at least one"
+            )
         if self.ids is not None and self.ids.shape != self.labels.shape:
             raise DataError(
                 f"{self.ids.shape} ids for labels of shape {self.labels.shape}: expected one each"
@@ -94,6 +98,8 @@ def read_predictions(path: str | Path) -> Predictions:
                 ids=stored.get("ids"),
                 class_names=() if names is None else tuple(str(name) for name in names),
             )
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from None
     except FileNotFoundError:
         raise DataError(f"{path}: no such file; expected the logits of a finished run") from None
     except KeyError as error:

@@ -61,10 +61,10 @@ class PairedEffect:
 
 def contradicts(run: ArmRun) -> bool:
     """Whether a run's logits are another model's than its value: they differ by more than one image."""
-    if run.predictions is None or run.value is None:
+    found = run.correctness
+    if found is None or run.value is None:
         return False
-    correct = run.predictions.correct
-    return abs(float(correct.mean()) - run.value) > 1 / len(correct) + 1e-6
+    return abs(found.share - run.value) > 1 / len(found.right) + 1e-6
 
 
 def aligned_correctness(runs: list[ArmRun]) -> tuple[np.ndarray | None, str | None]:
@@ -77,17 +77,15 @@ def aligned_correctness(runs: list[ArmRun]) -> tuple[np.ndarray | None, str | No
     rows: list[np.ndarray] = []
     reference: np.ndarray | None = None
     for run in runs:
-        predictions = run.predictions
-        if predictions is None:
+        found = run.correctness
+        if found is None:
             return None, f"no logits of arm {run.arm!r}, seed {run.seed}"
-        correct = predictions.correct
+        key, correct = found.images, found.right
         if contradicts(run):
             return None, OTHER_ACCURACY
-        if predictions.ids is None:
-            key = predictions.labels
-        else:
-            order = np.argsort(predictions.ids, kind="stable")
-            key, correct = predictions.ids[order], correct[order]
+        if found.named:
+            order = np.argsort(found.images, kind="stable")
+            key, correct = key[order], correct[order]
         if reference is None:
             reference = key
         if not np.array_equal(reference, key):

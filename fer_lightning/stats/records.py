@@ -15,6 +15,27 @@ from fer_lightning.runs.run import Run
 
 
 @dataclass(frozen=True, eq=False)
+class Correctness:
+    """Which images a run classifies right, whatever logits say so.
+
+    Attributes
+    ----------
+    right : bool [N]
+    images : [N], what tells the images apart: their ids, or their labels or places where they have no ids
+    named : whether `images` are ids
+    """
+
+    right: np.ndarray
+    images: np.ndarray
+    named: bool
+
+    @property
+    def share(self) -> float:
+        """The accuracy, 0..1."""
+        return float(self.right.mean())
+
+
+@dataclass(frozen=True, eq=False)
 class ArmRun:
     """One run of one arm of an ablation.
 
@@ -27,6 +48,7 @@ class ArmRun:
     value : the metric; for an accuracy within 0..1
     seconds : what the run took
     logits, labels, ids : float32 [N, C], int64 [N], str [N]; those of ``run`` if they are not given
+    correct : bool [N], for a run that is known by these and its ``ids`` alone
     reason : why the run failed or was pruned
     run : the run's folder
     """
@@ -40,6 +62,7 @@ class ArmRun:
     logits: np.ndarray | None = None
     labels: np.ndarray | None = None
     ids: np.ndarray | None = None
+    correct: np.ndarray | None = None
     reason: str | None = None
     run: Run = field(default_factory=Run)
 
@@ -54,6 +77,19 @@ class ArmRun:
         if self.logits is not None and self.labels is not None:
             return Predictions(self.logits, self.labels, self.ids)
         return self.run.predictions
+
+    @cached_property
+    def correctness(self) -> Correctness | None:
+        """Which validation images are classified right; None where neither that nor logits are there."""
+        if self.correct is not None:
+            places = np.arange(len(self.correct))
+            return Correctness(self.correct, places if self.ids is None else self.ids, self.ids is not None)
+        found = self.predictions
+        if found is None:
+            return None
+        return Correctness(
+            found.correct, found.labels if found.ids is None else found.ids, found.ids is not None
+        )
 
 
 def complete_by_seed(runs: Iterable[ArmRun], arm: str) -> dict[int, ArmRun]:
