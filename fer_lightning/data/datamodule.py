@@ -13,22 +13,27 @@ import torch
 from torch import Tensor
 
 from fer_lightning.config.values import Count, CountOrZero, ShareAboveZero, ShareBelowOne, checked
+from fer_lightning.data.arrays import arrange, as_faces, check_pictures
 from fer_lightning.data.duplicates import Exclusion, exclusion_mask, has_training_copy
-from fer_lightning.data.faces import Faces, Selection, as_tensor
+from fer_lightning.data.faces import Faces, Selection, as_tensor, channels_of
+from fer_lightning.data.fer_plus import LabelMode
 from fer_lightning.data.loader import BatchLoader
 from fer_lightning.data.near_copies import NEAR_SIZE, has_near_copy
 from fer_lightning.data.placement import fits
+from fer_lightning.data.reading import Reading
 from fer_lightning.data.source import load_faces
-from fer_lightning.data.splits import stratified_fraction
+from fer_lightning.data.splits import Splitting, stratified_fraction
 from fer_lightning.data.synthetic import Drawing, synthetic_faces
 from fer_lightning.errors import ConfigError
 from fer_lightning.messages import say_once
 
 # Options that say nothing of the faces of a source.
 _UNUSED = {
-    "synthetic": ("path", "val_fraction", "test_fraction", "unreadable", "names"),
+    "synthetic": ("path", "val_fraction", "test_fraction", "unreadable", "names", "labels", "label_mode"),
     "fer2013": ("names", "drawing"),
-    "image_folder": ("drawing",),
+    "image_folder": ("drawing", "labels", "label_mode"),
+    "arrays": ("drawing", "labels", "label_mode", "names", "unreadable"),
+    "file_list": ("drawing", "labels", "label_mode", "names"),
 }
 
 
@@ -38,7 +43,7 @@ class FaceDataModule(pl.LightningDataModule):
     Parameters
     ----------
     name
-        ``synthetic``, ``fer2013`` or ``image_folder``.
+        ``synthetic``, ``fer2013``, ``image_folder``, ``arrays`` or ``file_list``.
     path
         The file or folder; not for ``synthetic``.
     image_size
@@ -64,6 +69,8 @@ class FaceDataModule(pl.LightningDataModule):
     names
         What the names of an ``image_folder``'s files say of person and class: see
         :class:`~fer_lightning.data.file_labels.FileNames`.
+    labels, label_mode
+        Of ``fer2013``: FER+'s ``fer2013new.csv``, and how its votes become labels.
     cache_dir
         Folder of the cache; ``None`` is the user's cache folder.
     on_device
@@ -78,7 +85,7 @@ class FaceDataModule(pl.LightningDataModule):
     @checked("data.")
     def __init__(
         self,
-        name: Literal["synthetic", "fer2013", "image_folder"],
+        name: Literal["synthetic", "fer2013", "image_folder", "arrays", "file_list"],
         path: str | None = None,
         *,
         image_size: Count = 48,
@@ -95,6 +102,8 @@ class FaceDataModule(pl.LightningDataModule):
         split_seed: CountOrZero = 0,
         unreadable: Literal["refuse", "skip"] = "refuse",
         names: str | None = None,
+        labels: str | None = None,
+        label_mode: LabelMode = "majority",
         cache_dir: str | None = None,
         on_device: Literal["auto"] | bool = "auto",
         drawing: Drawing | None = None,
@@ -110,6 +119,8 @@ class FaceDataModule(pl.LightningDataModule):
             "split_seed": split_seed,
             "unreadable": unreadable,
             "names": names,
+            "labels": labels,
+            "label_mode": label_mode,
         }
         self._refuse_unused(name, {**self.source, "path": path, "drawing": drawing})
         self.drawing = drawing or Drawing()
@@ -119,9 +130,43 @@ class FaceDataModule(pl.LightningDataModule):
         self.train_on, self.steps_per_epoch = train_on, steps_per_epoch
         self.exclude, self.seed, self.on_device = list(exclude or []), seed, on_device
         self._ahead = False
+        self._arrays: dict[str, Any] | None = None
         self._faces: Faces | None = None
         self._tensors: tuple[Tensor, Tensor] | None = None
         self._train_indices: np.ndarray | None = None
+
+    @classmethod
+    def from_arrays(
+        cls,
+        images: np.ndarray,
+        labels: np.ndarray,
+        *,
+        ids: np.ndarray | None = None,
+        group: np.ndarray | None = None,
+        split: np.ndarray | None = None,
+        class_names: Sequence[str] | None = None,
+        name: str = "arrays",
+        **options: Any,
+    ) -> FaceDataModule:
+        """Make a data module of arrays in memory; what they may be: see :func:`~fer_lightning.data.arrays.arrange`.
+
+        Parameters
+        ----------
+        options
+            Of this class; ``image_size`` and ``channels`` are those of ``images`` unless given.
+
+        Examples
+        --------
+        >>> images = np.random.default_rng(0).integers(0, 256, (40, 24, 24, 3), np.uint8)
+        >>> FaceDataModule.from_arrays(images, np.arange(40) % 2).channels
+        3
+        """
+        check_pictures(images, name)
+        own = {"image_size": images.shape[1], "channels": channels_of(images)}
+        data = cls("arrays", **(own | options))
+        given = {"ids": ids, "group": group, "split": split, "class_names": class_names}
+        data._arrays = {"images": images, "labels": labels, "name": name, "where": name, **given}
+        return data
 
     def _refuse_unused(self, form: str, given: Mapping[str, Any]) -> None:
         """Refuse an option of other data than ``form``: whoever gives ``path`` does not mean drawn faces."""
@@ -149,6 +194,11 @@ class FaceDataModule(pl.LightningDataModule):
         wanted: dict[str, Any] = {"image_size": image_size, "channels": channels}
         if self.form == "synthetic":
             return synthetic_faces(cache_dir=self.source["cache_dir"], **wanted, **self.drawing)
+        if self._arrays is not None:
+            splitting = Splitting(
+                *(self.source[key] for key in ("val_fraction", "test_fraction", "split_seed"))
+            )
+            return as_faces(arrange(**self._arrays, how=Reading(image_size, splitting, channels=channels)))
         return load_faces(self.form, self.path, **(self.source | wanted))
 
     def _compared_images(self) -> np.ndarray:

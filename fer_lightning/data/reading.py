@@ -1,10 +1,12 @@
-"""How faces are read from a source."""
+"""What a source of faces is, and how faces are read from it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from fer_lightning.data.faces import Allocate, in_memory
+from fer_lightning.data.faces import Allocate, RawFaces, in_memory
 from fer_lightning.data.splits import Splitting
 
 
@@ -47,3 +49,22 @@ class Reading:
                 "the pictures are grey: red, green and blue of each are alike, and data.channels=1 is enough"
             ]
         return []
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where faces come from: how to tell whether it has changed, and how to read it.
+
+    Attributes
+    ----------
+    path
+        The file or folder that is read.
+    fingerprint
+        Gives the source's fingerprint, quickly.
+    read
+        Reads the faces.
+    """
+
+    path: Path
+    fingerprint: Callable[[Path], str]
+    read: Callable[[Path, Reading], RawFaces]
