@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Literal
@@ -159,9 +160,26 @@ def _most_voted(votes: np.ndarray, total: int) -> np.ndarray:
     return chosen if np.count_nonzero(chosen) <= _MOST_CLASSES else np.zeros_like(votes)
 
 
+def require_rows(ids: Sequence[str], path: Path) -> list[str]:
+    """Return the names of faces without folders and endings, which must tell the row of each in ``fer2013.csv``.
+
+    Raises
+    ------
+    DataError
+        They do not, as those of Kaggle's files.
+    """
+    stems = [PurePosixPath(name).stem for name in ids]
+    if not any(all(map(pattern.fullmatch, stems)) for pattern in (_ROW_OF_CSV, _FILE_NAME)):
+        raise DataError(
+            f"data.labels={path}: FER+ follows the rows of fer2013.csv, which file names do not tell "
+            f"(the first is {stems[0]}); expected data.path=…/fer2013.csv, or files called fer0000000.png and so on"
+        )
+    return stems
+
+
 def _rows_of(raw: RawFaces, votes: Votes, path: Path) -> np.ndarray:
     """Return the row of each face in ``fer2013.csv``: by the order of the table, or by FER+'s names of files."""
-    stems = [PurePosixPath(name).stem for name in raw.ids.tolist()]
+    stems = require_rows(raw.ids.tolist(), path)
     named = [_FILE_NAME.fullmatch(stem) for stem in stems]
     if all(named):
         rows = np.array([int(match[1]) for match in named if match])
@@ -171,11 +189,6 @@ def _rows_of(raw: RawFaces, votes: Votes, path: Path) -> np.ndarray:
                 f"data.labels={path}: has no row of {stems[beyond[0]]}; it has {len(votes.counts):,} rows"
             )
         return rows
-    if not all(_ROW_OF_CSV.fullmatch(stem) for stem in stems):
-        raise DataError(
-            f"data.labels={path}: FER+ follows the rows of fer2013.csv, which file names do not tell "
-            f"(the first is {stems[0]}); expected data.path=…/fer2013.csv, or files called fer0000000.png and so on"
-        )
     if len(stems) != len(votes.counts):
         raise DataError(
             f"data.labels={path}: has {len(votes.counts):,} rows; expected one for each of {len(stems):,} faces"

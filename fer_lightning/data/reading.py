@@ -28,6 +28,8 @@ class Reading:
         1 for grey, 3 for colour.
     allocate
         Gives room for the pictures.
+    votes
+        FER+'s table, which follows the rows of ``fer2013.csv``; None takes FER2013's own labels.
     """
 
     size: int
@@ -37,6 +39,7 @@ class Reading:
     # Not in the text: the keys of grey faces are those of versions that knew no others.
     channels: int = field(default=1, repr=False)
     allocate: Allocate = field(default=in_memory, repr=False)
+    votes: Path | None = field(default=None, repr=False)
 
     def colour_notes(self, coloured: str) -> list[str]:
         """Say where colours are lost, or where there are none to keep; ``coloured`` names a picture that has some."""

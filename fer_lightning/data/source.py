@@ -102,7 +102,7 @@ def load_faces(
 
     def build(allocate: Allocate) -> RawFaces:
         with _readable(place):
-            raw = source.read(source.path, replace(how, allocate=allocate))
+            raw = source.read(source.path, replace(how, allocate=allocate, votes=votes))
             return raw if votes is None else with_votes(raw, votes, label_mode)
 
     return cached(key, build, cache_dir)
