@@ -26,7 +26,7 @@ from fer_lightning.runs.listing import FORMATS, Format
 from fer_lightning.training.checkpoints import load_classifier
 from fer_lightning.training.module import ExpressionClassifier
 
-EXAMPLE = "checkpoint=runs/one/best.ckpt photo.jpg faces/"
+EXAMPLE = "checkpoint=runs/one/checkpoints/best.ckpt photo.jpg faces/"
 
 
 @dataclass

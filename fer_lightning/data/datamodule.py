@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Mapping, Sequence
 from inspect import signature
 from typing import Any, Literal
 
@@ -13,19 +12,15 @@ import torch
 from torch import Tensor
 
 from fer_lightning.config.values import Count, CountOrZero, ShareAboveZero, ShareBelowOne, checked
-from fer_lightning.data.arrays import arrange, as_faces, check_pictures
-from fer_lightning.data.duplicates import Exclusion, exclusion_mask, has_training_copy
-from fer_lightning.data.faces import Faces, Selection, as_tensor, channels_of
+from fer_lightning.data.arrays import check_pictures
+from fer_lightning.data.chosen_faces import ChosenFaces, Form
+from fer_lightning.data.duplicates import Exclusion
+from fer_lightning.data.faces import as_tensor, channels_of
 from fer_lightning.data.fer_plus import LabelMode
 from fer_lightning.data.loader import BatchLoader
-from fer_lightning.data.near_copies import NEAR_SIZE, has_near_copy
 from fer_lightning.data.placement import fits
-from fer_lightning.data.reading import Reading
-from fer_lightning.data.source import load_faces
-from fer_lightning.data.splits import Splitting, stratified_fraction
-from fer_lightning.data.synthetic import Drawing, synthetic_faces
+from fer_lightning.data.synthetic import Drawing
 from fer_lightning.errors import ConfigError
-from fer_lightning.messages import say_once
 
 # Options that say nothing of the faces of a source.
 _UNUSED = {
@@ -37,7 +32,7 @@ _UNUSED = {
 }
 
 
-class FaceDataModule(pl.LightningDataModule):
+class FaceDataModule(ChosenFaces, pl.LightningDataModule):
     """Faces of one source, split, thinned out as asked, and cut into batches.
 
     Parameters
@@ -85,7 +80,7 @@ class FaceDataModule(pl.LightningDataModule):
     @checked("data.")
     def __init__(
         self,
-        name: Literal["synthetic", "fer2013", "image_folder", "arrays", "file_list"],
+        name: Form,
         path: str | None = None,
         *,
         image_size: Count = 48,
@@ -109,8 +104,8 @@ class FaceDataModule(pl.LightningDataModule):
         drawing: Drawing | None = None,
         seed: CountOrZero = 0,
     ) -> None:
-        super().__init__()
-        self.source: dict[str, Any] = {
+        pl.LightningDataModule.__init__(self)
+        source = {
             "image_size": image_size,
             "channels": channels,
             "cache_dir": cache_dir,
@@ -122,18 +117,22 @@ class FaceDataModule(pl.LightningDataModule):
             "labels": labels,
             "label_mode": label_mode,
         }
-        self._refuse_unused(name, {**self.source, "path": path, "drawing": drawing})
-        self.drawing = drawing or Drawing()
-        self.form, self.path = name, path
+        self._refuse_unused(name, {**source, "path": path, "drawing": drawing})
+        ChosenFaces.__init__(
+            self,
+            name,
+            path,
+            source,
+            drawing or Drawing(),
+            fraction=fraction,
+            eval_fraction=eval_fraction,
+            train_on=train_on,
+            exclude=exclude or [],
+        )
         self.batch_size, self.eval_batch_size = batch_size, eval_batch_size
-        self.fraction, self.eval_fraction = fraction, eval_fraction
-        self.train_on, self.steps_per_epoch = train_on, steps_per_epoch
-        self.exclude, self.seed, self.on_device = list(exclude or []), seed, on_device
+        self.steps_per_epoch, self.seed, self.on_device = steps_per_epoch, seed, on_device
         self._ahead = False
-        self._arrays: dict[str, Any] | None = None
-        self._faces: Faces | None = None
         self._tensors: tuple[Tensor, Tensor] | None = None
-        self._train_indices: np.ndarray | None = None
 
     @classmethod
     def from_arrays(
@@ -165,7 +164,7 @@ class FaceDataModule(pl.LightningDataModule):
         own = {"image_size": images.shape[1], "channels": channels_of(images)}
         data = cls("arrays", **(own | options))
         given = {"ids": ids, "group": group, "split": split, "class_names": class_names}
-        data._arrays = {"images": images, "labels": labels, "name": name, "where": name, **given}
+        data.arrays = {"images": images, "labels": labels, "name": name, "where": name, **given}
         return data
 
     def _refuse_unused(self, form: str, given: Mapping[str, Any]) -> None:
@@ -176,136 +175,9 @@ class FaceDataModule(pl.LightningDataModule):
                 others = " or ".join(f"data={other}" for other in _UNUSED if key not in _UNUSED[other])
                 raise ConfigError(f"data.{key}={given[key]}: data={form} does not use it; expected {others}")
 
-    @property
-    def faces(self) -> Faces:
-        """All faces of the source, memory-mapped; read on first use."""
-        if self._faces is None:
-            self._faces = self._load(self.image_size, self.channels)
-            for note in self._faces.notes:
-                say_once(f"{self._faces.name}: {note}")
-            if left_out := len(self._faces.unreadable):
-                say_once(
-                    f"{self._faces.name}: {left_out:,} pictures cannot be read and are left out; "
-                    "a run lists them in unreadable.txt"
-                )
-        return self._faces
-
-    def _load(self, image_size: int, channels: int) -> Faces:
-        wanted: dict[str, Any] = {"image_size": image_size, "channels": channels}
-        if self.form == "synthetic":
-            return synthetic_faces(cache_dir=self.source["cache_dir"], **wanted, **self.drawing)
-        if self._arrays is not None:
-            splitting = Splitting(
-                *(self.source[key] for key in ("val_fraction", "test_fraction", "split_seed"))
-            )
-            return as_faces(arrange(**self._arrays, how=Reading(image_size, splitting, channels=channels)))
-        return load_faces(self.form, self.path, **(self.source | wanted))
-
-    def _compared_images(self) -> np.ndarray:
-        """All faces in grey at the size at which near copies are told, whatever a model sees: uint8 ``[N, H, W]``."""
-        told = self.image_size == NEAR_SIZE and self.channels == 1
-        return (self.faces if told else self._load(NEAR_SIZE, channels=1)).images
-
     def prepare_data(self) -> None:
         """Build the cache, in one process of each machine."""
         _ = self.faces
-
-    @property
-    def train_indices(self) -> np.ndarray:
-        """Positions of the faces that are trained on, int64 ``[M]``."""
-        if self._train_indices is None:
-            self._train_indices = self._choose_training_faces()
-        return self._train_indices
-
-    @property
-    def training_splits(self) -> tuple[str, ...]:
-        """The splits from which the training faces are taken."""
-        return ("train", "val") if self.train_on == "train_val" else ("train",)
-
-    def _choose_training_faces(self) -> np.ndarray:
-        faces = self.faces
-        chosen = self._indices_of(self.training_splits)
-        if self.exclude:
-            compared = self._compared_images() if "nearly_leaked" in self.exclude else None
-            excluded = exclusion_mask(faces, self.exclude, self.training_splits, compared)
-            chosen = chosen[~excluded[chosen]]
-        chosen = self.subset(chosen, self.fraction)
-        if len(chosen) == 0:
-            raise ConfigError(f"data.fraction={self.fraction}, data.exclude={self.exclude}: no face is left")
-        return chosen
-
-    @cached_property
-    def val_indices(self) -> np.ndarray:
-        """Positions of the faces that are validated on, int64 ``[M]``, in the order of the source.
-
-        Raises
-        ------
-        ConfigError
-            There are none.
-        """
-        chosen = self.faces.indices("val")
-        if self.train_on == "train" and not len(chosen):
-            raise ConfigError(
-                f"data.val_fraction={self.source['val_fraction']}: the data have no validation split; expected a share "
-                "above 0 of the training faces, or data.train_on=train_val to train without validation"
-            )
-        return self.subset(chosen, self.eval_fraction)
-
-    def subset(self, chosen: np.ndarray, share: float) -> np.ndarray:
-        """Return a share of faces by their positions, drawn over the classes by ``split_seed``, ascending."""
-        if share >= 1 or not len(chosen):
-            return chosen
-        return stratified_fraction(chosen, self.faces.labels, share, self.source["split_seed"])
-
-    @property
-    def num_classes(self) -> int:
-        """Number of classes of the source."""
-        return len(self.faces.class_names)
-
-    @property
-    def image_size(self) -> int:
-        """Height and width of a face in pixels."""
-        return int(self.source["image_size"])
-
-    @property
-    def channels(self) -> int:
-        """1 for grey faces, 3 for colour."""
-        return int(self.source["channels"])
-
-    def training_images(self) -> Selection:
-        """Return the faces that are trained on, ``[M, H, W]`` or ``[M, H, W, 3]``, without loading them."""
-        return Selection(self.faces.images, self.train_indices)
-
-    def class_counts(self) -> np.ndarray:
-        """Return the number of training faces of each class, int64 ``[C]``."""
-        return np.bincount(self.faces.labels[self.train_indices], minlength=self.num_classes)
-
-    def copied_from_training(self, split: str, training: Sequence[str] | None = None) -> np.ndarray:
-        """Return for each face of ``split`` whether the splits trained on hold an exact copy of it, bool ``[N]``.
-
-        Those are ``training``, or :attr:`training_splits`; whatever share of them was trained on, all their faces
-        count. A split that is itself among them is held as a whole.
-        """
-        faces, splits = self.faces, self.training_splits if training is None else training
-        if split in splits:
-            return np.ones(len(faces.indices(split)), bool)
-        return has_training_copy(faces, self._indices_of(splits))[faces.indices(split)]
-
-    def nearly_copied_from_training(self, split: str, training: Sequence[str] | None = None) -> np.ndarray:
-        """Return for each face of ``split`` whether the splits trained on hold a near copy of it, bool ``[N]``.
-
-        Of which faces: see :meth:`copied_from_training`.
-        """
-        faces, splits = self.faces, self.training_splits if training is None else training
-        if split in splits:
-            return np.ones(len(faces.indices(split)), bool)
-        images = self._compared_images()
-        chosen, known = (Selection(images, rows) for rows in (faces.indices(split), self._indices_of(splits)))
-        return has_near_copy(chosen, known)
-
-    def _indices_of(self, splits: Iterable[str]) -> np.ndarray:
-        found = [self.faces.indices(split) for split in splits]
-        return np.sort(np.concatenate(found)) if found else np.zeros(0, np.int64)
 
     def _on_device(self) -> tuple[Tensor, Tensor]:
         if self._tensors is None:
