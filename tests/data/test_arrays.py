@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from fer_lightning.data import arrays
+from fer_lightning.data import npz
 from fer_lightning.data.datamodule import FaceDataModule
 from fer_lightning.data.faces import Faces
 from fer_lightning.data.source import load_faces
@@ -63,7 +63,7 @@ def test_pictures_and_labels_alone(tmp_path: Path) -> None:
 def test_pictures_are_read_block_by_block_whatever_the_compression(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(arrays, "_BLOCK_BYTES", 7 * 12 * 12 * 3)
+    monkeypatch.setattr(npz, "_BLOCK_BYTES", 7 * 12 * 12 * 3)
     np.savez_compressed(tmp_path / "faces.npz", **FULL)
     faces = load_faces("arrays", tmp_path / "faces.npz", image_size=12, channels=3, cache_dir=tmp_path / "c")
     assert (faces.images == COLOUR).all()
