@@ -8,14 +8,19 @@ from typing import Any, Literal
 
 import numpy as np
 
+from fer_lightning.data.arrays import arrange, as_faces
 from fer_lightning.data.duplicates import Exclusion, exclusion_mask, has_training_copy
 from fer_lightning.data.faces import Faces, Selection
 from fer_lightning.data.near_copies import NEAR_SIZE, has_near_copy
+from fer_lightning.data.reading import Reading
 from fer_lightning.data.source import load_faces
-from fer_lightning.data.splits import stratified_fraction
+from fer_lightning.data.splits import Splitting, stratified_fraction
 from fer_lightning.data.synthetic import Drawing, synthetic_faces
 from fer_lightning.errors import ConfigError
 from fer_lightning.messages import say_once
+
+Form = Literal["synthetic", "fer2013", "image_folder", "arrays", "file_list"]
+"""What faces are read from, as ``data.name`` says it."""
 
 
 class ChosenFaces:
@@ -27,14 +32,21 @@ class ChosenFaces:
         What the faces are read from, or how they are drawn.
     source
         How they are read: ``image_size``, ``channels``, ``cache_dir``, ``val_fraction``, ``test_fraction``,
-        ``split_seed``, ``unreadable`` and ``names``.
+        ``split_seed``, ``unreadable``, ``names``, ``labels`` and ``label_mode``.
     fraction, eval_fraction, train_on, exclude
         Which of them are trained and validated on.
+
+    Attributes
+    ----------
+    arrays
+        What :func:`~fer_lightning.data.arrays.arrange` takes, for faces that were given as arrays; else None.
     """
+
+    arrays: Mapping[str, Any] | None = None
 
     def __init__(
         self,
-        form: Literal["synthetic", "fer2013", "image_folder"],
+        form: Form,
         path: str | None,
         source: Mapping[str, Any],
         drawing: Drawing,
@@ -44,7 +56,7 @@ class ChosenFaces:
         train_on: str,
         exclude: Iterable[Exclusion],
     ) -> None:
-        self.form: Literal["synthetic", "fer2013", "image_folder"] = form
+        self.form: Form = form
         self.path, self.source, self.drawing = path, dict(source), drawing
         self.fraction, self.eval_fraction = fraction, eval_fraction
         self.train_on, self.exclude = train_on, list(exclude)
@@ -69,6 +81,11 @@ class ChosenFaces:
         wanted: dict[str, Any] = {"image_size": image_size, "channels": channels}
         if self.form == "synthetic":
             return synthetic_faces(cache_dir=self.source["cache_dir"], **wanted, **self.drawing)
+        if self.arrays is not None:
+            shares = (self.source[key] for key in ("val_fraction", "test_fraction", "split_seed"))
+            return as_faces(
+                arrange(**self.arrays, how=Reading(image_size, Splitting(*shares), channels=channels))
+            )
         return load_faces(self.form, self.path, **(self.source | wanted))
 
     def _compared_images(self) -> np.ndarray:
