@@ -24,6 +24,7 @@ from fer_lightning.runs.files import require_writable
 from fer_lightning.sweeps.composition import selected
 from fer_lightning.sweeps.plan.parse_plan import parse_plan
 from fer_lightning.sweeps.plan.plan import BASELINE
+from fer_lightning.sweeps.space.override import override
 from fer_lightning.training.build import build_data, build_module, check_parts, check_trainer
 from fer_lightning.training.library_warnings import quiet_libraries
 from fer_lightning.training.ranks import check_strategy
@@ -105,9 +106,10 @@ def _levels(config: DictConfig) -> Iterator[tuple[str, Sequence[str]]]:
     )
     levels, seeds = given
     plan = parse_plan(levels, seeds, lambda key: selected(config, key), sweeper.seed_key)
+    fold = [] if sweeper.folds is None else [override(sweeper.fold_key, 0)]
     for arm in plan.arms:
         if sum(arm.levels[factor.name] != factor.baseline for factor in plan.factors) <= 1:
-            yield arm.name, arm.overrides
+            yield arm.name, [*arm.overrides, *fold]
 
 
 class _Check:
