@@ -68,8 +68,8 @@ class ChosenFaces:
             return
         if self.fold is None:
             raise ConfigError(
-                f"{folds}: expected data.fold=…, from 0 to {self.folds - 1}, beside it, or an ablation, which runs every "
-                "arm on each fold"
+                f"{folds}: expected data.fold=…, from 0 to {self.folds - 1}, beside it, or an ablation, which runs "
+                "every arm on each fold"
             )
         if self.fold >= self.folds:
             raise ConfigError(f"{given}: expected a number from 0 to {self.folds - 1}, for {folds}")

@@ -68,7 +68,7 @@ class ArmSummary(Counts):
 def count_runs(runs: Sequence[ArmRun], complete: Mapping[int, ArmRun]) -> Counts:
     """Count the runs of one arm; `complete` are its complete ones by seed."""
     values = np.array([run.value for run in complete.values()], dtype=np.float64)
-    seconds = [run.seconds for run in complete.values() if run.seconds is not None]
+    seconds = [run.seconds / max(1, len(run.parts)) for run in complete.values() if run.seconds is not None]
     left_out = [run for run in runs if not run.complete]
     # A run that "completed" without a finite value has failed, whatever its state says.
     failed = [run for run in left_out if run.state in ("FAIL", "COMPLETE")]
