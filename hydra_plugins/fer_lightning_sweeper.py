@@ -58,6 +58,8 @@ SWEEPER: dict[str, Any] = {
     "plan": None,
     "seeds": None,
     "seed_key": "seed",
+    "folds": None,
+    "fold_key": "data.fold",
     "workers": None,
     "n_jobs": 1,
     "max_failures": None,

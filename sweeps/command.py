@@ -100,6 +100,9 @@ def _with_top_level(options: dict[str, Any], config: DictConfig, searched: bool)
         found["plan"] = plan
     if options.get("plan") is not None or "plan" in found:
         found["seeds"] = top("seeds")
+        data = top("data")
+        if isinstance(data, Mapping) and {"folds", "fold"} <= data.keys():
+            found["folds"] = data["folds"]
     if isinstance(study, Mapping) and study.get("workers") is not None:
         found["workers"] = study["workers"]
     return {**options, **{key: value for key, value in found.items() if options.get(key) is None}}

@@ -22,6 +22,7 @@ from fer_lightning.config.values import (
 from fer_lightning.errors import ConfigError
 
 Unit = Annotated[str, Field(pattern=r"\S", description="share, or a unit such as s")]
+Folds = Annotated[int, Field(ge=2)]
 SeedKey = Annotated[str, Field(pattern=r"^[+~]*[^+~=]", description="the key of the seed, such as seed")]
 _SHORT = {"max": "maximize", "min": "minimize"}  # as Lightning's callbacks say it
 
@@ -58,6 +59,9 @@ class SweepOptions:
         The dotted name of a function of the configuration and the Optuna trial that suggests further parameters.
     seed_key
         The configuration key that a plan sets to each of the seeds; ``+seed`` adds a key that is not there.
+    folds, fold_key
+        Number of folds of a cross-validation on each of which a plan runs every arm and seed, and the key that is set
+        to 0, 1, … for them; None is no cross-validation.
     workers
         Processes that share the study on this machine, this one included.
     n_jobs
@@ -99,6 +103,8 @@ class SweepOptions:
     plan: Mapping[str, Any] | None = None
     seeds: Sequence[Any] | None = None
     seed_key: SeedKey = "seed"
+    folds: Folds | None = None
+    fold_key: SeedKey = "data.fold"
     workers: Count = 1
     n_jobs: Count = 1
     max_failures: Count | None = None

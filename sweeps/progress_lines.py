@@ -121,12 +121,13 @@ def _count(trials: list[FrozenTrial], *states: TrialState) -> int:
 
 
 def _arm(trial: FrozenTrial) -> str:
-    """The arm and seed of a plan's trial, in brackets."""
+    """The arm, seed and fold of a plan's trial, in brackets."""
     key = key_of_trial(trial)
     if key is None:
         return ""
     what = {Stage.TUNING: f", tuning point {key.point}", Stage.TUNED: ", tuned"}.get(key.stage, "")
-    return f" ({key.arm}{what}, seed {key.seed})"
+    fold = "" if key.fold is None else f", fold {key.fold}"
+    return f" ({key.arm}{what}, seed {key.seed}{fold})"
 
 
 def _outcome(trial: FrozenTrial) -> str:

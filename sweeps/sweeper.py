@@ -140,7 +140,10 @@ class StudySweep:
     def _varied(self) -> set[str]:
         """Where the configuration has what the study varies."""
         keys = set(self._space.keys) if self._plan is None else self._plan.keys
-        return {node_of(key) for key in keys} | {key_of(self._options.seed_key)}
+        repeats = {key_of(self._options.seed_key)}
+        if self._plan is not None and self._plan.folds is not None:
+            repeats.add(key_of(self._plan.fold_key))
+        return {node_of(key) for key in keys} | repeats
 
     def _settle_directory(self, name: str, given: Path | None) -> Path:
         """Give every job the study's name and folder, the name as if it had been typed.

@@ -41,7 +41,8 @@ _WITH_FOLDER = {
 _DRAWS = "fer_lightning.callbacks.dead_units.DeadUnits"
 
 # Keys that came later, with the values under which everything is as it was without them.
-ADDED = {"data.eval_fraction": 1.0, "data.unreadable": "refuse", "data.names": None}
+ADDED: dict[str, Any] = {"data.folds": None, "data.fold": None}
+ADDED |= {"data.eval_fraction": 1.0, "data.unreadable": "refuse", "data.names": None}
 ADDED |= {"data.channels": 1, "data.on_device": "auto", "model.in_channels": None}
 ADDED |= {"data.labels": None, "data.label_mode": "majority"}
 ADDED |= {"augmentation.saturation": 0.0, "augmentation.hue": 0.0}

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from inspect import signature
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pytorch_lightning as pl
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from fer_lightning.config.values import Count, CountOrZero, ShareAboveZero, ShareBelowOne, checked
@@ -57,6 +58,9 @@ class FaceDataModule(ChosenFaces, pl.LightningDataModule):
         Kinds of faces left out of training: ``leaked`` (copies of validation or test faces), ``duplicates``,
         ``conflicting`` (copies under different labels), ``blank``, ``nearly_leaked`` (near copies of validation
         or test faces, exact ones included).
+    folds, fold
+        Of a cross-validation, at least 2, and the number of the fold that is validated on, from 0: see
+        :func:`~fer_lightning.data.folds.fold_splits`. Each ``seed`` has folds of its own.
     val_fraction, test_fraction, split_seed
         Of the stratified split, where the source has none of its own.
     unreadable
@@ -92,6 +96,8 @@ class FaceDataModule(ChosenFaces, pl.LightningDataModule):
         train_on: Literal["train", "train_val"] = "train",
         steps_per_epoch: Count | None = None,
         exclude: list[Exclusion] | None = None,
+        folds: Annotated[int, Field(ge=2)] | None = None,
+        fold: CountOrZero | None = None,
         val_fraction: ShareBelowOne = 0.15,
         test_fraction: ShareBelowOne = 0.15,
         split_seed: CountOrZero = 0,
@@ -128,9 +134,12 @@ class FaceDataModule(ChosenFaces, pl.LightningDataModule):
             eval_fraction=eval_fraction,
             train_on=train_on,
             exclude=exclude or [],
+            folds=folds,
+            fold=fold,
+            seed=seed,
         )
         self.batch_size, self.eval_batch_size = batch_size, eval_batch_size
-        self.steps_per_epoch, self.seed, self.on_device = steps_per_epoch, seed, on_device
+        self.steps_per_epoch, self.on_device = steps_per_epoch, on_device
         self._ahead = False
         self._tensors: tuple[Tensor, Tensor] | None = None
 

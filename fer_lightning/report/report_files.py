@@ -45,6 +45,7 @@ def _row(report: AblationReport, rank: int, row: ArmSummary, settings: str) -> d
         "direction": "max" if report.objective.higher_is_better else "min",
         "unit": report.objective.unit,
         "n_seeds": len(row.seeds),
+        "n_folds": report.folds,
         "seeds": " ".join(map(str, row.seeds)),
         "mean": row.mean,
         "sd": row.sd,

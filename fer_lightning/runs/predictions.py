@@ -141,6 +141,17 @@ def average(parts: Sequence[Predictions]) -> Predictions:
     )
 
 
+def joined(parts: Sequence[Predictions]) -> Predictions:
+    """Put predictions on different faces of the same classes behind each other."""
+    ids = [part.ids for part in parts if part.ids is not None]
+    return Predictions(
+        logits=np.concatenate([part.logits for part in parts]),
+        labels=np.concatenate([part.labels for part in parts]),
+        ids=np.concatenate(ids) if len(ids) == len(parts) else None,
+        class_names=parts[0].class_names,
+    )
+
+
 def same_faces(one: Predictions, other: Predictions) -> bool:
     """Say whether both are about the same faces in the same order, by name where names are known."""
     if one.ids is None or other.ids is None:

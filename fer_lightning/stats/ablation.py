@@ -39,6 +39,7 @@ class AblationReport:
     total_seconds : time of all runs, whatever became of them; NaN where no run has one
     spread : of the paired differences, over all arms; None where no arm has two seeds
     seeds : seeds of the study
+    folds : runs of an arm and seed, on the folds of a cross-validation; 1 without one
     seeds_needed : seeds in all that call the rules' smallest effect at that spread; None where 200 do not, or it has
         none
     detectable : smallest true difference that the present seeds call with the rules' power; None where no
@@ -73,6 +74,7 @@ class AblationReport:
     tuned: AblationReport | None = None
     tuning: TuningPart | None = None
     earlier: tuple[str, bool] | None = None
+    folds: int = 1
 
     @property
     def metric(self) -> str:
@@ -141,7 +143,13 @@ def ablation_report(
     first = next((found for _, found in predicted if found is not None), None)
     guessing = guessing_levels(first) if first is not None and objective.is_accuracy else ""
     levels = (f"guessing: {guessing}",) if guessing else ()
-    notes = (*levels, *collapse_notes(predicted), *_notes(done, effects, use_logits=by_face))
+    folds = max((len(run.parts) for run in runs), default=1) or 1
+    notes = (
+        *levels,
+        *_fold_notes(folds, by_face=by_face),
+        *collapse_notes(predicted),
+        *_notes(done, effects, use_logits=by_face),
+    )
     tuned_report = None
     if tuned is not None:
         title_tuned = f"{title}, each arm at its own tuned settings"
@@ -176,6 +184,22 @@ def ablation_report(
         guessing=guessing,
         factorial=factorial,
         tuned=tuned_report,
+        folds=folds,
+    )
+
+
+def _fold_notes(folds: int, *, by_face: bool) -> tuple[str, ...]:
+    if folds == 1:
+        return ()
+    how = (
+        "by the crossed analysis of the out-of-fold results"
+        if by_face
+        else "by the corrected resampled t-test"
+    )
+    return (
+        f"{folds}-fold cross-validation: a seed's value is the mean over all faces, each judged by the run that "
+        f"was not trained on it; the intervals, {how}, are for nets trained on {folds - 1}/{folds} of "
+        "new data of this size",
     )
 
 

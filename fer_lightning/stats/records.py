@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from fer_lightning.errors import DataError
-from fer_lightning.runs.predictions import Predictions
+from fer_lightning.runs.predictions import Predictions, joined
 from fer_lightning.runs.run import Run
 
 
@@ -51,6 +51,7 @@ class ArmRun:
     correct : bool [N], for a run that is known by these and its ``ids`` alone
     reason : why the run failed or was pruned
     run : the run's folder
+    parts : the runs on the folds of a cross-validation that are judged as one: see `stats.folds.out_of_fold`
     """
 
     arm: str
@@ -65,6 +66,7 @@ class ArmRun:
     correct: np.ndarray | None = None
     reason: str | None = None
     run: Run = field(default_factory=Run)
+    parts: tuple[ArmRun, ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -76,6 +78,9 @@ class ArmRun:
         """The validation logits, given or the run's; None where there are none."""
         if self.logits is not None and self.labels is not None:
             return Predictions(self.logits, self.labels, self.ids)
+        if self.parts:
+            found = [part.predictions for part in self.parts if part.predictions is not None]
+            return joined(found) if len(found) == len(self.parts) else None
         return self.run.predictions
 
     @cached_property
