@@ -8,7 +8,8 @@ APT := DEBIAN_FRONTEND=noninteractive apt-get -o Acquire::Retries=3 -qq
 NEXT := .venv-next
 NEXT_HYDRA := hydra-core==1.4.0rc3
 
-MEETS_HYDRA := tests/config/test_instantiation.py tests/study/test_experiment_mode.py tests/sweeps/test_sweep_overrides.py
+MEETS_HYDRA := tests/config/test_instantiation.py tests/study/test_experiment_mode.py tests/sweeps/test_sweep_overrides.py \
+  tests/sweeps/test_sweep_study.py::test_hydra_finds_the_sweeper_and_its_discovery_loads_nothing_heavy
 
 .PHONY: ablation test fast ci-extras test-next clean
 

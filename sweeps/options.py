@@ -12,7 +12,7 @@ from fer_lightning.config.threads import available_threads
 from fer_lightning.config.values import ChangedCode, Count, CountOrZero, Name, check_fields, check_keys
 from fer_lightning.errors import ConfigError
 
-Unit = Annotated[str, Field(pattern=r"\S", description="share, a text such as s")]
+Unit = Annotated[str, Field(pattern=r"\S", description="share, or a unit such as s")]
 SeedKey = Annotated[str, Field(pattern=r"^[+~]*[^+~=]", description="the key of the seed, such as seed")]
 _SHORT = {"max": "maximize", "min": "minimize"}  # as Lightning's callbacks say it
 

@@ -39,7 +39,7 @@ def main(arguments: list[str]) -> int:
 
 def summary_text(summary: Summary) -> str:
     """Return a table of the layers and the totals below it."""
-    size = summary.image_size
+    size, kind = summary.image_size, "grey image" if summary.channels == 1 else "image in colour"
     total, trainable, rest = summary.parameters
     figures = {
         "parameters, with batch-norm statistics": total,
@@ -48,7 +48,7 @@ def summary_text(summary: Summary) -> str:
         "multiply-adds for one image": summary.multiply_adds,
     }
     width = len(f"{max(figures.values()):,}")
-    lines = [f"{summary.model}, one grey image of {size}×{size} pixels", "", *_table(summary), ""]
+    lines = [f"{summary.model}, one {kind} of {size}×{size} pixels", "", *_table(summary), ""]
     return "\n".join(lines + [f"{value:>{width},}  {label}" for label, value in figures.items()])
 
 

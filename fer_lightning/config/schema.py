@@ -15,7 +15,7 @@ from fer_lightning.config.values import (
     ChangedCode,
     Count,
     CountOrZero,
-    Mode,
+    Direction,
     NotNegative,
     Seed,
     Seeds,
@@ -64,7 +64,7 @@ class RunConfig(TypedDict):
     seeds: Seeds
     note: str
     metric: str
-    mode: Mode
+    mode: Direction
     loss: LossConfig
     channels_last: bool
     threads: Count | None

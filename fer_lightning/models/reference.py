@@ -32,7 +32,7 @@ def named_model(name: str, *, image_size: int, num_classes: int, in_channels: in
         There is no such model, or it needs more than the sizes.
     """
     if "." not in name:
-        return packaged_model(name, image_size=image_size, num_classes=num_classes)
+        return packaged_model(name, image_size=image_size, num_classes=num_classes, in_channels=in_channels)
     target = find_target(name, "model.match")
     offered = {"image_size": image_size, "num_classes": num_classes, "in_channels": in_channels}
     with torch.random.fork_rng(devices=[]):
@@ -42,7 +42,7 @@ def named_model(name: str, *, image_size: int, num_classes: int, in_channels: in
     return model
 
 
-def packaged_model(name: str, *, image_size: int, num_classes: int) -> nn.Module:
+def packaged_model(name: str, *, image_size: int, num_classes: int, in_channels: int = 1) -> nn.Module:
     """Build the packaged model `name` on the meta device: its layers and sizes, but no values.
 
     No memory is taken and no random number drawn, so a run's numbers do not depend on it.
@@ -60,9 +60,8 @@ def packaged_model(name: str, *, image_size: int, num_classes: int) -> nn.Module
     target = get_class(str(options.pop("_target_")))
     with torch.device("meta"):
         # Called directly: hydra's instantiate would wrap a ConfigError in one of its own.
-        model = target(
-            **{str(k): v for k, v in options.items()} | {"image_size": image_size, "num_classes": num_classes}
-        )
+        data = {"image_size": image_size, "num_classes": num_classes, "in_channels": in_channels}
+        model = target(**{str(k): v for k, v in options.items()} | data)
     if not isinstance(model, nn.Module):
         raise TypeError(f"model/{name}.yaml builds no nn.Module")
     return model

@@ -85,12 +85,12 @@ def check_trainer(config: DictConfig) -> None:
     """
     try:
         build(config.trainer, logger=False, enable_progress_bar=False)
-    except ConfigError as error:
+    except (ConfigError, ImportError) as error:  # of what an accelerator needs
         said = str(error).removeprefix(f"{config.trainer.get('_target_')}: ")
         asked = [
             f"trainer.{key}={config.trainer[key]}" for key in _DEVICES if config.trainer.get(key) is not None
         ]
-        raise ConfigError(f"{' '.join(asked)}: {said}") from error
+        raise ConfigError(f"{' '.join(asked)}: {' '.join(said.split())}") from error
 
 
 def _try_schedule(make: Callable[..., Any], optimizer: Optimizer) -> None:
@@ -137,7 +137,7 @@ def build_module(
         config.model,
         image_size=data.image_size,
         num_classes=data.num_classes,
-        in_channels=getattr(data, "channels", 1),
+        in_channels=data.channels,
     )
     _, beside = parted(config.model, "model")
     record["weights"], said = None, ""
