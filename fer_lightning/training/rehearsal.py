@@ -28,8 +28,6 @@ def rehearse(module: ExpressionClassifier, data: FaceDataModule) -> None:
     if not any(parameter.requires_grad for parameter in module.model.parameters()):
         raise ConfigError(f"{name} has no trainable parameter; expected at least one")
     classes = module.class_names
-    if not any(parameter.requires_grad for parameter in module.model.parameters()):
-        raise ConfigError(f"{name} has no parameters to train")
     net = copy.deepcopy(module.model)
     with torch.no_grad(), torch.random.fork_rng(devices=[]):
         inputs = module.normalization(images)
