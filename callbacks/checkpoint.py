@@ -10,7 +10,7 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import ModelCheckpoint
 from torch import Tensor
 
-from fer_lightning.config.values import Mode
+from fer_lightning.config.values import Direction
 from fer_lightning.runs.best_epoch import BestEpoch
 from fer_lightning.signals import shielded
 
@@ -38,7 +38,7 @@ class RunCheckpoint(ModelCheckpoint):
         folder: str | Path | None = None,
         name: str = "last",
         monitor: str | None = None,
-        mode: Mode = "max",
+        mode: Direction = "max",
     ) -> None:
         super().__init__(
             dirpath=None if folder is None else Path(folder) / "checkpoints",

@@ -9,7 +9,7 @@ import pytorch_lightning as pl
 
 from fer_lightning.callbacks.inspection import Findings, InspectionCallback, When
 from fer_lightning.callbacks.predictions import kept_predictions
-from fer_lightning.config.values import Mode
+from fer_lightning.config.values import Direction
 from fer_lightning.explain.subject import Subject
 from fer_lightning.plots.confusion import plot_confusion
 from fer_lightning.plots.style import save_figure
@@ -40,7 +40,7 @@ class ConfusionMatrix(InspectionCallback):
         when: When = "best",
         *,
         monitor: str = "val/acc",
-        mode: Mode = "max",
+        mode: Direction = "max",
     ) -> None:
         super().__init__(folder, when)
         self.best = BestEpoch(monitor, mode)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytorch_lightning as pl
 
-from fer_lightning.config.values import Mode
+from fer_lightning.config.values import Direction
 from fer_lightning.data.datamodule import FaceDataModule
 from fer_lightning.runs.best_epoch import BestEpoch
 from fer_lightning.runs.predictions import LOGITS_FILE, Predictions, write_predictions
@@ -27,7 +27,7 @@ class BestPredictions(pl.Callback):
     """
 
     def __init__(
-        self, folder: str | Path | None = None, monitor: str = "val/acc", mode: Mode = "max"
+        self, folder: str | Path | None = None, monitor: str = "val/acc", mode: Direction = "max"
     ) -> None:
         self.folder = folder
         self.best = BestEpoch(monitor, mode)

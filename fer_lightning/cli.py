@@ -43,7 +43,7 @@ USAGE = """fer_lightning: why did the model get better?
 
   python -m fer_lightning [key=value ...]          train and validate one model
   python -m fer_lightning +experiment=ablation     the ablation study, from plan to table
-  python -m fer_lightning -m key=a,b,c ...         an ordinary Hydra multirun
+  python -m fer_lightning --multirun key=a,b ...   an ordinary Hydra multirun; -m for short
   python -m fer_lightning --cfg job [key=value ...]  show the configuration of a run
   python -m fer_lightning --help-config            the configuration groups and their options
 

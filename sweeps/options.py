@@ -21,7 +21,7 @@ from fer_lightning.config.values import (
 )
 from fer_lightning.errors import ConfigError
 
-Unit = Annotated[str, Field(pattern=r"\S", description="share, a text such as s")]
+Unit = Annotated[str, Field(pattern=r"\S", description="share, or a unit such as s")]
 SeedKey = Annotated[str, Field(pattern=r"^[+~]*[^+~=]", description="the key of the seed, such as seed")]
 _SHORT = {"max": "maximize", "min": "minimize"}  # as Lightning's callbacks say it
 

@@ -27,7 +27,7 @@ def trial_id(trial: Trial | FrozenTrial) -> int:
     return trial._trial_id
 
 
-def known(trial: Trial) -> FrozenTrial:
+def last_read(trial: Trial) -> FrozenTrial:
     """A trial as its object last read or wrote it; the public way reads it from the storage once more."""
     return trial._cached_frozen_trial
 

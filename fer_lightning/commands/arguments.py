@@ -10,9 +10,10 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from fer_lightning.config.flags import read_command_line
+from fer_lightning.config.expectation import expectation
+from fer_lightning.config.flags import FLAGS, read_command_line
 from fer_lightning.config.typed import PATH_KEYS, key_and_value
-from fer_lightning.config.values import Name, check_keys, expectation, hints_of
+from fer_lightning.config.values import Name, check_keys, hints_of
 from fer_lightning.errors import ConfigError
 from fer_lightning.messages import aligned
 from fer_lightning.runs.files import require_writable
@@ -91,14 +92,19 @@ def take_place(
 
 
 def split_arguments(arguments: Sequence[str], keys: Any) -> tuple[dict[str, Any], list[str]]:
-    """Take a command's own ``key=value`` words; the others are overrides of the configuration, as Hydra reads them."""
+    """Take a command's own ``key=value`` words; the others are overrides of the configuration, as Hydra reads them.
+
+    Raises
+    ------
+    ConfigError
+        There is a flag beside ``--config-dir``, or a word is not what its key takes.
+    """
     own = [word for word in arguments if has_key(word, keys)]
     values = {} if keys is None else parse_arguments(own, keys)[0]
     line = read_command_line([word for word in arguments if word not in own])
-    if line.flags and line.flags[0] != "--config-dir":
-        raise ConfigError(
-            f"{line.flags[0]}: is a flag of experiments; expected key=value or --config-dir DIR"
-        )
+    others = [flag for flag in line.flags if flag in FLAGS and flag != "--config-dir"]
+    if others:
+        raise ConfigError(f"{others[0]}: is a flag of experiments; expected key=value or --config-dir DIR")
     return values, line.overrides
 
 

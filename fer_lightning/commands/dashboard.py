@@ -20,7 +20,7 @@ from fer_lightning.sweeps.study.results import load_study, study_folder
 PORT = "a port from 1 to 65535, or 0 for a free one"
 
 
-EXAMPLE = "studies/2026-01-31/12-00-00 port=0"
+EXAMPLE = "studies/ablation-synthetic-5b2a5b59 port=0"
 
 
 @dataclass

@@ -23,7 +23,7 @@ from fer_lightning.runs.predictions import write_predictions
 from fer_lightning.runs.provenance import command_line, versions
 from fer_lightning.stats.collapse import class_of_all, guessing_levels
 
-EXAMPLE = "checkpoint=runs/one/best.ckpt split=test output=eval/one"
+EXAMPLE = "checkpoint=runs/one/checkpoints/best.ckpt split=test output=eval/one"
 
 
 @dataclass

@@ -31,7 +31,7 @@ from fer_lightning.redact import redact_text
 from fer_lightning.training.checkpoints import load_classifier
 from fer_lightning.training.module import ExpressionClassifier
 
-EXAMPLE = "checkpoint=runs/one/best.ckpt output=explained"
+EXAMPLE = "checkpoint=runs/one/checkpoints/best.ckpt output=explained"
 
 
 @dataclass

@@ -15,6 +15,7 @@ import torch
 
 from fer_lightning.commands.arguments import Checkpoints, FileName, has_key, parse_arguments
 from fer_lightning.config.values import hints_of
+from fer_lightning.data.faces import as_tensor
 from fer_lightning.data.label import SYNTHETIC
 from fer_lightning.data.pictures import Pictures, read_pictures
 from fer_lightning.errors import ConfigError, DataError, nearest
@@ -25,7 +26,7 @@ from fer_lightning.runs.listing import FORMATS, Format
 from fer_lightning.training.checkpoints import load_classifier
 from fer_lightning.training.module import ExpressionClassifier
 
-EXAMPLE = "checkpoint=runs/one/best.ckpt photo.jpg faces/"
+EXAMPLE = "checkpoint=runs/one/checkpoints/best.ckpt photo.jpg faces/"
 
 
 @dataclass
@@ -51,7 +52,9 @@ def main(arguments: list[str]) -> int:
         raise ConfigError("predict checkpoint=… images…: expected at least one picture, folder or pattern")
     form = chosen_format(values["format"], values["output"])
     modules = load_ensemble(values["checkpoint"])
-    pictures = read_pictures(words, int(modules[0].record["image_size"]))
+    pictures = read_pictures(
+        words, int(modules[0].record["image_size"]), modules[0].record.get("channels", 1)
+    )
     for problem in pictures.problems:
         print(f"fer_lightning: skipped {redact_text(problem)}", file=sys.stderr)
     for note in pictures.notes:
@@ -97,8 +100,8 @@ def load_ensemble(checkpoints: str | list[str]) -> list[ExpressionClassifier]:
     paths = [checkpoints] if isinstance(checkpoints, str) else list(checkpoints)
     modules = [load_classifier(path) for path in paths]
     for path, module in zip(paths, modules, strict=True):
-        for key in ("class_names", "image_size"):
-            one, first = module.record[key], modules[0].record[key]
+        for key in ("class_names", "image_size", "channels"):
+            one, first = (each.record.get(key, 1) for each in (module, modules[0]))
             if one != first:
                 raise ConfigError(f"{path}: its {key} is {one}; expected {first} as in {paths[0]}")
     return modules
@@ -113,7 +116,7 @@ def probabilities(modules: Sequence[ExpressionClassifier], images: np.ndarray) -
     modules
         Classifiers of the same classes.
     images
-        uint8 ``[N, H, W]``, grey levels 0–255.
+        uint8 ``[N, H, W]`` or ``[N, H, W, 3]``, levels 0–255.
 
     Returns
     -------
@@ -124,7 +127,7 @@ def probabilities(modules: Sequence[ExpressionClassifier], images: np.ndarray) -
     total = np.zeros((len(images), len(modules[0].class_names)), np.float32)
     for module in modules:
         module = module.eval().to(device)
-        parts = torch.from_numpy(images).unsqueeze(1).split(BATCH)
+        parts = as_tensor(images).split(BATCH)
         total += np.concatenate([module(part.to(device)).softmax(1).float().cpu().numpy() for part in parts])
     return total / len(modules)
 

@@ -12,7 +12,7 @@ from fer_lightning.runs.leakage import Judged
 from fer_lightning.stats.rules import MinSeeds, Rules
 from fer_lightning.study.study_report import report_study
 
-EXAMPLE = "studies/2026-01-31/12-00-00"
+EXAMPLE = "studies/ablation-synthetic-5b2a5b59"
 
 
 @dataclass

@@ -13,17 +13,18 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from fer_lightning.commands.arguments import FileName, parse_arguments, take_place
+from fer_lightning.config.typed import shown
 from fer_lightning.config.values import Name
 from fer_lightning.errors import DataError, UserError
 from fer_lightning.redact import redact_text
-from fer_lightning.runs.files import shown, write_text
+from fer_lightning.runs.files import write_text
 from fer_lightning.runs.groups import choose_columns, group_rows
 from fer_lightning.runs.listing import FORMATS, Format, render, render_groups
 from fer_lightning.runs.table import Row, collect, columns, sort_rows
 from fer_lightning.sweeps.study.place import STORED_IN
 from fer_lightning.sweeps.study.results import Trial, load_study, study_trials
 
-EXAMPLE = "runs sort=val/acc"
+EXAMPLE = "runs sort=-best/val/acc"
 # The trials of the study in a folder, by the names of their own.
 TrialsIn = Callable[[Path], dict[str, Row]]
 

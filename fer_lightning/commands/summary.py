@@ -23,14 +23,15 @@ def main(arguments: list[str]) -> int:
     check_config(config)
     size = config.model.get("image_size") or config.data.image_size
     classes = config.model.get("num_classes") or 7
-    model = build_model(config.model, image_size=size, num_classes=classes)
-    print(summary_text(model_summary(model, image_size=size)))
+    channels = config.data.get("channels", 1)
+    model = build_model(config.model, image_size=size, num_classes=classes, in_channels=channels)
+    print(summary_text(model_summary(model, size, channels)))
     return 0
 
 
 def summary_text(summary: Summary) -> str:
     """Return a table of the layers and the totals below it."""
-    size = summary.image_size
+    size, kind = summary.image_size, "grey image" if summary.channels == 1 else "image in colour"
     total, trainable, rest = summary.parameters
     figures = {
         "parameters, with batch-norm statistics": total,
@@ -39,7 +40,7 @@ def summary_text(summary: Summary) -> str:
         "multiply-adds for one image": summary.multiply_adds,
     }
     width = len(f"{max(figures.values()):,}")
-    lines = [f"{summary.model}, one grey image of {size}×{size} pixels", "", *_table(summary), ""]
+    lines = [f"{summary.model}, one {kind} of {size}×{size} pixels", "", *_table(summary), ""]
     return "\n".join(lines + [f"{value:>{width},}  {label}" for label, value in figures.items()])
 
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fer_lightning.commands.arguments import FileName, parse_arguments
+from fer_lightning.config.typed import shown
 from fer_lightning.config.values import Name
 from fer_lightning.messages import first_line
-from fer_lightning.runs.files import shown, write_json
+from fer_lightning.runs.files import write_json
 from fer_lightning.tracking.mode import Mode, choose_mode
 from fer_lightning.tracking.run_metadata import safe_name
 

@@ -10,7 +10,7 @@ from hydra.utils import get_object
 
 from fer_lightning.config.metric_table import find_metric, measured_names
 from fer_lightning.config.objective import known_direction
-from fer_lightning.config.values import Mode
+from fer_lightning.config.values import Direction
 from fer_lightning.errors import ConfigError, nearest
 
 _OF_CALLBACKS: Final = ("seconds/", "dead_units/")
@@ -30,6 +30,13 @@ def check_combinations(config: Mapping[str, Any]) -> None:
         raise ConfigError(
             "callbacks.early_stopping with data.train_on=train_val: expected validation faces that are not trained on"
         )
+    augmentation = config.get("augmentation") or {}
+    for key in ("saturation", "hue"):
+        if augmentation.get(key) and config["data"].get("channels", 1) == 1:
+            raise ConfigError(
+                f"augmentation.{key}={augmentation[key]} with data.channels=1: grey faces have no colour; expected "
+                f"data.channels=3, or augmentation.{key}=0"
+            )
     _check_length(config)
     for prefix, metric, mode in monitored(config):
         _check_direction(prefix, metric, mode)
@@ -57,7 +64,7 @@ def _check_length(config: Mapping[str, Any]) -> None:
     shown = "null" if epochs is None else epochs
     if (config.get("augmentation") or {}).get("growth"):
         raise ConfigError(f"augmentation.growth with trainer.max_epochs={shown}: expected a number of epochs")
-    name = scheduler.get("_target_")
+    name = None if "total_steps" in scheduler else scheduler.get("_target_")
     if name and steps in (None, -1) and "total_steps" in signature(get_object(name)).parameters:
         raise ConfigError(
             f"scheduler {name} with trainer.max_epochs={shown}: it needs the length of the training; expected "
@@ -75,7 +82,7 @@ def monitored(config: Mapping[str, Any]) -> Iterator[tuple[str, str, str | None]
 
 def _check_direction(prefix: str, metric: str, mode: str | None) -> None:
     higher = known_direction(metric)
-    if mode in get_args(Mode) and higher is not None and higher != (mode == "max"):
+    if mode in get_args(Direction) and higher is not None and higher != (mode == "max"):
         raise ConfigError(
             f"{prefix}mode={mode} with {'monitor' if prefix else 'metric'}={metric}: {'higher' if higher else 'lower'} "
             f"is better; expected {prefix}mode={'max' if higher else 'min'}"

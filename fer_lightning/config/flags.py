@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NoReturn
@@ -29,6 +30,8 @@ _VALUES: Final = {
     "--experimental-rerun": None,
     "--info": "-i",
 }
+FLAGS: Final = frozenset({*_SWITCHES, *_VALUES})
+_PLACES: Final = ("config_dir", "config_path", "experimental_rerun")
 _RUNNING: Final = frozenset({"run", "multirun", "config_path", "config_name", "config_dir", "overrides"})
 
 
@@ -37,10 +40,13 @@ class _Parser(argparse.ArgumentParser):
         unknown, _, word = message.partition("unrecognized arguments: ")
         if not unknown and word:
             name = word.split("=", 1)[0].split(" ")[0]
-            hint = (
-                f"did you mean {word.lstrip('-')}?" if "=" in word else nearest(name, [*_SWITCHES, *_VALUES])
-            )
+            hint = f"did you mean {word.lstrip('-')}?" if "=" in word else nearest(name, FLAGS)
             raise ConfigError(f"{word}: no such flag; {hint}")
+        flag = re.match(r"argument (--[a-z-]+)\S*: ", message)
+        if flag and message.endswith("expected one argument"):
+            raise ConfigError(f"{flag[1]}: expected a value after it")
+        if flag and "ignored explicit argument" in message:
+            raise ConfigError(f"{flag[1]}: expected no value, not {message.rpartition(' ')[2]}")
         raise ConfigError(message)
 
 
@@ -98,8 +104,11 @@ def read_command_line(arguments: Sequence[str]) -> CommandLine:
         parser.add_argument(name, *[short] if short else [], **optional)  # type: ignore[arg-type]
     parser.add_argument("overrides", nargs="*")
     given = vars(parser.parse_intermixed_args(list(arguments)))
+    for name in _PLACES:
+        if given[name] is not None:
+            given[name] = os.path.expanduser(given[name])
     folder = given["config_dir"]
-    if folder is not None and not os.path.isdir(os.path.expanduser(folder)):
+    if folder is not None and not os.path.isdir(folder):
         raise ConfigError(f"--config-dir {folder}: no such folder")
     flags: list[str] = []
     for name in (*_SWITCHES, *_VALUES):
@@ -112,7 +121,7 @@ def read_command_line(arguments: Sequence[str]) -> CommandLine:
         list(arguments),
         runs=not any(value for name, value in given.items() if name not in _RUNNING),
         multirun=given["multirun"],
-        config_dir=None if folder is None else os.path.expanduser(folder),
+        config_dir=folder,
         config_name=given["config_name"],
         config_path=given["config_path"],
     )

@@ -34,6 +34,8 @@ _DRAWS = "fer_lightning.callbacks.dead_units.DeadUnits"
 
 # Keys that came later, with the values under which everything is as it was without them.
 ADDED = {"data.eval_fraction": 1.0, "data.unreadable": "refuse", "data.names": None}
+ADDED |= {"data.channels": 1, "data.on_device": "auto", "model.in_channels": None}
+ADDED |= {"augmentation.saturation": 0.0, "augmentation.hue": 0.0}
 
 
 def current_config(stored: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from fer_lightning.config.values import (
     ChangedCode,
     Count,
     CountOrZero,
-    Mode,
+    Direction,
     NotNegative,
     Seed,
     Seeds,
@@ -66,7 +66,7 @@ class RunConfig(TypedDict):
     seeds: Seeds
     note: str
     metric: str
-    mode: Mode
+    mode: Direction
     loss: LossConfig
     channels_last: bool
     threads: Count | None

@@ -98,6 +98,12 @@ def typed_path(text: str | Path) -> Path:
     return path if typed_in == os.getcwd() else typed_in / path
 
 
+def shown(folder: Path) -> str:
+    """Return a folder as a person would name it: relative to where the command was typed, if it lies within."""
+    here = typed_path(".").resolve()
+    return str(folder.relative_to(here)) if folder.is_relative_to(here) else str(folder)
+
+
 def _read(key: str, value: str) -> Override | None:
     try:
         return OverridesParser.create().parse_override(f"{key}={value}")

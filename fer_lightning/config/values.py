@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import json
-import re
-import types
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import fields
 from functools import cache, wraps
@@ -24,13 +21,12 @@ from typing import (
     is_typeddict,
 )
 
-from annotated_types import Ge, Gt, Le, Lt, MinLen
 from omegaconf import OmegaConf
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
 from pydantic.errors import PydanticUserError
-from pydantic.fields import FieldInfo
 from pydantic_core import SchemaError
 
+from fer_lightning.config.expectation import expectation, hint, kinds_of, shown_value
 from fer_lightning.errors import ConfigError, nearest
 
 P = ParamSpec("P")
@@ -47,13 +43,10 @@ CountOrZero = Annotated[int, Field(ge=0)]
 Seed = Annotated[int, Field(ge=0, le=2**31 - 1)]
 Seeds = Annotated[Sequence[Seed], Field(min_length=1)]
 Name = Annotated[str, Field(min_length=1)]
-Mode = Literal["max", "min"]
+Direction = Literal["max", "min"]
 ChangedCode = Literal["refuse", "accept"]
 
-_WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text", type(None): "null"}
-_WORDS |= {list: "a list", dict: "a mapping"}
 _UNJUDGED = (PydanticUserError, SchemaError, TypeError, NameError)
-_UNLIKE_TEXT = re.compile(r"\s*|[-+.]?\d.*|true|false|null|none", re.IGNORECASE)
 
 
 def check_value(value: Any, expected: Any, where: str) -> None:
@@ -71,7 +64,7 @@ def check_value(value: Any, expected: Any, where: str) -> None:
     if isinstance(value, Sequence) and not isinstance(value, (str, bytes)):
         value = list(value)
     if isinstance(value, Mapping):
-        for kind in _kinds(expected):
+        for kind in kinds_of(expected):
             if is_typeddict(kind):
                 return check_keys(value, hints_of(kind), f"{where}.")
     try:
@@ -91,8 +84,8 @@ def check_value(value: Any, expected: Any, where: str) -> None:
         else:
             adapter.validate_python(value, strict=True)
     except ValidationError as error:
-        hint = _hint(value, expected)
-        raise ConfigError(f"{where}={_shown(value)}: expected {expectation(expected)}{hint}") from error
+        said = f"expected {expectation(expected)}{hint(value, expected)}"
+        raise ConfigError(f"{where}={shown_value(value)}: {said}") from error
 
 
 def check_keys(values: Mapping[Any, Any], hints: Mapping[str, Any], prefix: str = "") -> None:
@@ -175,7 +168,7 @@ def _adapter(expected: Any) -> TypeAdapter[Any] | None:
     # The keys of a TypedDict are checked by `check_keys`, and an iterable must not be begun.
     kinds = [
         dict if is_typeddict(kind) else Any if get_origin(kind) is Iterable else kind
-        for kind in _kinds(expected)
+        for kind in kinds_of(expected)
     ]
     expected = Union[tuple(kinds)]  # noqa: UP007
     try:
@@ -186,83 +179,3 @@ def _adapter(expected: Any) -> TypeAdapter[Any] | None:
     except _UNJUDGED:
         pass
     return None
-
-
-def _shown(value: Any) -> Any:
-    """Return a value as a message shows it: a text that looks like another value in quotes."""
-    if isinstance(value, str):
-        return repr(value) if _UNLIKE_TEXT.fullmatch(value) else value
-    return f"an array of shape {value.shape}" if hasattr(value, "shape") else value
-
-
-def _kinds(expected: Any) -> Iterator[Any]:
-    """Yield the alternatives of an annotation."""
-    if get_origin(expected) in (Union, types.UnionType):
-        for item in get_args(expected):
-            yield from _kinds(item)
-    else:
-        yield expected
-
-
-def expectation(expected: Any) -> str:
-    """Return what an annotation expects, as the end of a message: ``a number from 0 to 1, or null``."""
-    kinds = list(dict.fromkeys(map(_words_of, _kinds(expected))))
-    kinds = sorted(kinds, key="null".__eq__)  # last
-    return ", or ".join(word for word in kinds if word) or str(expected)
-
-
-def _words_of(kind: Any) -> str:
-    origin, args = get_origin(kind), get_args(kind)
-    if is_typeddict(kind):
-        return "a mapping"
-    if origin is Annotated:
-        return _constrained(args[0], args[1:])
-    if origin is Literal:
-        return f"one of {', '.join(map(str, args))}" if len(args) > 1 else str(args[0])
-    if origin is not None and inspect.isclass(origin):
-        if issubclass(origin, Mapping):
-            return "a mapping"
-        item = expectation(args[0]) if args and args[0] is not Any else ""
-        return f"a list of {_plural(item)}" if item else "a list"
-    return _WORDS.get(kind, "")  # an object cannot be typed
-
-
-def _constrained(kind: Any, extras: tuple[Any, ...]) -> str:
-    rules: dict[Any, Any] = {}
-    for extra in extras:
-        if isinstance(extra, FieldInfo) and extra.description:
-            return extra.description
-        rules |= {type(rule): rule for rule in (extra.metadata if isinstance(extra, FieldInfo) else [extra])}
-    words = expectation(kind)
-    if MinLen in rules:
-        return words.replace("a ", "a non-empty ", 1)
-    if Ge in rules and Le in rules:
-        return f"{words} from {rules[Ge].ge} to {rules[Le].le}"
-    limits = ((Gt, "above"), (Ge, "of at least"), (Lt, "below"), (Le, "at most"))
-    named = [
-        f"{word} {getattr(rules[rule], rule.__name__.lower())}" for rule, word in limits if rule in rules
-    ]
-    return f"{words} {' and '.join(named)}".rstrip()
-
-
-def _plural(words: str) -> str:
-    words = re.sub("^a (whole )?number", r"\1numbers", words)
-    return re.sub("^a (text|list|mapping)", r"\1s", words).replace("one of", "any of", 1)
-
-
-def _hint(value: Any, expected: Any) -> str:
-    """Return the nearest of the names that an annotation allows, in brackets, if there is one."""
-    names = [str(name) for name in _literals(expected)]
-    for word in value if isinstance(value, list) else [value]:
-        near = difflib.get_close_matches(str(word), names, n=1)
-        if near and near != [word]:
-            return f" (did you mean {near[0]}?)"
-    return ""
-
-
-def _literals(expected: Any) -> Iterator[Any]:
-    if get_origin(expected) is Literal:
-        yield from get_args(expected)
-    else:
-        for item in get_args(expected):
-            yield from _literals(item)

@@ -18,12 +18,17 @@ ERASED_AREA_MIN = (
     0.02  # the smallest share erased, and the limits of height : width (Zhong et al. 2020, section 4)
 )
 ERASED_ASPECT_MAX = 10 / 3
+RGB_TO_YIQ = ((0.299, 0.587, 0.114), (0.5959, -0.2746, -0.3213), (0.2115, -0.5227, 0.3112))
+"""Luma of ITU-R 601 and the two chrominances of NTSC, for each of red, green and blue."""
+NEEDS_COLOUR = (
+    "augmentation.saturation and augmentation.hue need pictures in colour; expected data.channels=3"
+)
 
 
 class Augmentation(nn.Module):
-    """Draw one affine warp, one change of light and one erased rectangle for each face.
+    """Draw one affine warp, one change of light and colour, and one erased rectangle for each face.
 
-    ``forward`` takes float32 [B, 1, H, W] in grey levels 0 to 255 and returns the same; in ``eval()`` it
+    ``forward`` takes float32 [B, C, H, W] in levels 0 to 255, C being 1 or 3, and returns the same; in ``eval()`` it
     returns its input. Random numbers come from torch's global generator of the faces' device. What is left
     at 0 is not done.
 
@@ -44,9 +49,14 @@ class Augmentation(nn.Module):
     brightness
         Share of 255; what is added is uniform in ±brightness.
     contrast
-        Factors of the distance to the face's mean grey level are uniform in [1 - contrast, 1 + contrast].
+        Factors of the distance to the face's mean level, of all channels together, are uniform in
+        [1 - contrast, 1 + contrast].
+    saturation
+        Factors of the distance of colours to their own grey are uniform in [1 - saturation, 1 + saturation].
+    hue
+        Share of a full turn; colours are turned about grey by angles uniform in ±hue, so that their luma stays.
     erase
-        Probability of a rectangle overwritten with one random grey level (Random Erasing, Zhong et al. 2020).
+        Probability of a rectangle overwritten with one random level or colour (Random Erasing, Zhong et al. 2020).
     erase_area
         Largest share of the image that is erased; the smallest is 0.02.
     crop
@@ -75,6 +85,8 @@ class Augmentation(nn.Module):
         flip: bool = False,
         brightness: Share = 0.0,
         contrast: Share = 0.0,
+        saturation: Share = 0.0,
+        hue: Annotated[float, Field(ge=0, le=0.5)] = 0.0,
         erase: Share = 0.0,
         erase_area: Annotated[float, Field(ge=ERASED_AREA_MIN, le=1)] = 0.2,
         crop: Count | None = None,
@@ -89,6 +101,8 @@ class Augmentation(nn.Module):
         self.flip = flip
         self.brightness = brightness
         self.contrast = contrast
+        self.saturation = saturation
+        self.hue = hue
         self.erase = erase
         self.erase_area = erase_area
         self.crop = crop
@@ -107,6 +121,8 @@ class Augmentation(nn.Module):
             images = mirror(images, self.draw_affine(images).flip)
         if self.brightness or self.contrast:
             images = relight(images, *self.draw_light(images))
+        if self.saturation or self.hue:
+            images = recolour(images, *self.draw_colour(images))
         if self.erase:
             images = overwrite(images, *self.draw_rectangles(images))
         return images
@@ -137,13 +153,18 @@ class Augmentation(nn.Module):
         contrast, brightness = _uniform(images, 2)
         return 1 + contrast * self.contrast, brightness * (self.brightness * 255)
 
+    def draw_colour(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Draw a factor of saturation and an angle in radians for each image, both [B]."""
+        saturation, hue = _uniform(images, 2)
+        return 1 + saturation * self.saturation, hue * (self.hue * 2 * math.pi)
+
     def draw_rectangles(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Draw rectangles [B, 4] and grey levels [B]; the rectangle is empty where nothing is to be erased.
+        """Draw rectangles [B, 4] and levels [B, C]; the rectangle is empty where nothing is to be erased.
 
         A rectangle is top, left, bottom, right in whole pixels, half-open.
         """
-        height, width = images.shape[-2:]
-        area, aspect, down, right, level, coin = (_uniform(images, 6) + 1) / 2
+        channels, height, width = images.shape[1:]
+        area, aspect, down, right, *levels, coin = (_uniform(images, 5 + channels) + 1) / 2
         area = (ERASED_AREA_MIN + area * (self.erase_area - ERASED_AREA_MIN)) * height * width
         aspect = ERASED_ASPECT_MAX ** (2 * aspect - 1)
         erased = coin < self.erase
@@ -151,7 +172,7 @@ class Augmentation(nn.Module):
         columns = ((area / aspect).sqrt().clamp(1, width) * erased).round()
         top = (down * (height - rows)).round()
         left = (right * (width - columns)).round()
-        return torch.stack((top, left, top + rows, left + columns), dim=-1), level * 255
+        return torch.stack((top, left, top + rows, left + columns), dim=-1), torch.stack(levels, dim=-1) * 255
 
 
 def mirror(images: Tensor, flip: Tensor) -> Tensor:
@@ -166,13 +187,41 @@ def relight(images: Tensor, contrast: Tensor, brightness: Tensor) -> Tensor:
     return (images * factor + (mean * (1 - factor) + brightness.view(-1, 1, 1, 1))).clamp_(0, 255)
 
 
+def recolour(images: Tensor, saturation: Tensor, angle: Tensor) -> Tensor:
+    """Turn the colours of images [B, 3, H, W] about grey and scale their distance to it, clip to 0–255.
+
+    Parameters
+    ----------
+    saturation
+        Factors [B]: 0 is the image's luma (ITU-R 601), 1 the image itself.
+    angle
+        Radians [B], in the plane of YIQ's two chrominances.
+
+    Raises
+    ------
+    ConfigError
+        The images are grey.
+    """
+    if images.shape[1] != 3:
+        raise ConfigError(NEEDS_COLOUR)
+    to_yiq = torch.tensor(RGB_TO_YIQ, device=images.device)
+    turn = torch.zeros(len(images), 3, 3, device=images.device)
+    turn[:, 0, 0] = 1
+    turn[:, 1, 1] = turn[:, 2, 2] = saturation * angle.cos()
+    turn[:, 2, 1] = saturation * angle.sin()
+    turn[:, 1, 2] = -turn[:, 2, 1]
+    with torch.autocast(images.device.type, enabled=False):  # in half precision levels would be rounded
+        matrix = torch.linalg.inv(to_yiq) @ turn @ to_yiq
+        return (matrix @ images.flatten(2)).view(images.shape).clamp_(0, 255)
+
+
 def overwrite(images: Tensor, rectangles: Tensor, levels: Tensor) -> Tensor:
-    """Set each image's rectangle (top, left, bottom, right; half-open [B, 4]) to its grey level [B]."""
+    """Set each image's rectangle (top, left, bottom, right; half-open [B, 4]) to its levels [B, C]."""
     top, left, bottom, right = rectangles.view(-1, 4, 1, 1, 1).unbind(1)
     y = torch.arange(images.shape[-2], device=images.device).view(-1, 1)
     x = torch.arange(images.shape[-1], device=images.device).view(1, -1)
     inside = ((y >= top) & (y < bottom)) & ((x >= left) & (x < right))
-    return torch.where(inside, levels.view(-1, 1, 1, 1), images)
+    return torch.where(inside, levels[:, :, None, None], images)
 
 
 def _uniform(images: Tensor, rows: int) -> Tensor:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import re
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 from filelock import BaseFileLock, FileLock, Timeout
 
 from fer_lightning.config.typed import typed_path
-from fer_lightning.data.cache_files import FORMAT, DamagedCacheError, read_cache, write_cache
-from fer_lightning.data.faces import Faces, RawFaces
+from fer_lightning.data.cache_files import FORMAT, DamagedCacheError, ImageFile, read_cache, write_cache
+from fer_lightning.data.faces import Allocate, Faces, RawFaces
 from fer_lightning.data.fingerprint import digest
 from fer_lightning.errors import DataError
 
@@ -33,7 +36,7 @@ def default_cache_dir() -> Path:
     return (Path(xdg) if xdg else Path.home() / ".cache") / "fer_lightning"
 
 
-def cached(key: str, build: Callable[[], RawFaces], cache_dir: str | Path | None = None) -> Faces:
+def cached(key: str, build: Callable[[Allocate], RawFaces], cache_dir: str | Path | None = None) -> Faces:
     """Open the faces kept under `key`, or build and keep them first.
 
     A cache is a folder. It is written beside its place and then renamed, so a half-written one is never seen.
@@ -46,7 +49,8 @@ def cached(key: str, build: Callable[[], RawFaces], cache_dir: str | Path | None
         Says everything that the faces depend on (source fingerprint, parameters). A leading word such as
         ``synthetic-`` shows in the folder's name.
     build
-        Makes the faces; called only when there is no sound cache.
+        Makes the faces; called only when there is no sound cache. It gets what gives room for the pictures in the
+        cache's own file, so that they need not lie in memory all at once.
     cache_dir
         Folder of all caches; None stands for :func:`default_cache_dir`.
 
@@ -99,22 +103,28 @@ def _open(place: Path, key: str, *, warn: bool) -> Faces | None:
         return None
 
 
-def _build(place: Path, key: str, build: Callable[[], RawFaces]) -> Faces:
+def _build(place: Path, key: str, build: Callable[[Allocate], RawFaces]) -> Faces:
     """Build under the lock: all temporary folders of this key are then left-overs of killed processes."""
     for left_over in place.parent.glob(f".{place.name}.*"):
         shutil.rmtree(left_over, ignore_errors=True)
     started = time.perf_counter()
-    raw = build()
     temporary = place.parent / f".{place.name}.{os.getpid()}"
+    room = ImageFile(temporary)
+
+    def allocate(shape: tuple[int, ...]) -> np.ndarray:
+        with _writing(place.parent, math.prod(shape)):
+            return room.allocate(shape)
+
     try:
-        temporary.mkdir()
-        write_cache(temporary, raw, key)
-        if place.exists():
-            shutil.rmtree(place)
-        temporary.rename(place)
-    except OSError as error:
+        with _writing(place.parent):
+            temporary.mkdir()
+        raw = build(allocate)
         needed = sum(array.nbytes for array in (raw.images, raw.labels, raw.splits, raw.ids))
-        raise DataError(_cannot_write(place.parent, error, needed)) from error
+        with _writing(place.parent, needed):
+            write_cache(temporary, raw, key, room)
+            if place.exists():
+                shutil.rmtree(place)
+            temporary.rename(place)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     del raw
@@ -122,6 +132,14 @@ def _build(place: Path, key: str, build: Callable[[], RawFaces]) -> Faces:
     seconds = time.perf_counter() - started
     _log.info("prepared %d faces of %s in %.1f s: %s", len(faces), faces.name, seconds, place)
     return faces
+
+
+@contextmanager
+def _writing(root: Path, needed: int | None = None) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise DataError(_cannot_write(root, error, needed)) from error
 
 
 def _cannot_write(root: Path, error: Exception, needed: int | None = None) -> str:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Mapping
 from inspect import signature
 from typing import Any, Literal
 
@@ -13,15 +12,13 @@ import torch
 from torch import Tensor
 
 from fer_lightning.config.values import Count, CountOrZero, ShareAboveZero, ShareBelowOne, checked
-from fer_lightning.data.duplicates import Exclusion, exclusion_mask, has_training_copy
-from fer_lightning.data.faces import Faces
+from fer_lightning.data.chosen_faces import ChosenFaces
+from fer_lightning.data.duplicates import Exclusion
+from fer_lightning.data.faces import as_tensor
 from fer_lightning.data.loader import BatchLoader
-from fer_lightning.data.near_copies import NEAR_SIZE, has_near_copy
-from fer_lightning.data.source import load_faces
-from fer_lightning.data.splits import stratified_fraction
-from fer_lightning.data.synthetic import Drawing, synthetic_faces
+from fer_lightning.data.placement import fits
+from fer_lightning.data.synthetic import Drawing
 from fer_lightning.errors import ConfigError
-from fer_lightning.messages import say_once
 
 # Options that say nothing of the faces of a source.
 _UNUSED = {
@@ -31,7 +28,7 @@ _UNUSED = {
 }
 
 
-class FaceDataModule(pl.LightningDataModule):
+class FaceDataModule(ChosenFaces, pl.LightningDataModule):
     """Faces of one source, split, thinned out as asked, and cut into batches.
 
     Parameters
@@ -42,6 +39,8 @@ class FaceDataModule(pl.LightningDataModule):
         The file or folder; not for ``synthetic``.
     image_size
         Height and width to which faces are brought, in pixels.
+    channels
+        1 for grey faces, 3 for colour.
     batch_size, eval_batch_size
         Faces in a batch of training, of validation and test; of each process.
     fraction, eval_fraction
@@ -63,6 +62,9 @@ class FaceDataModule(pl.LightningDataModule):
         :class:`~fer_lightning.data.file_labels.FileNames`.
     cache_dir
         Folder of the cache; ``None`` is the user's cache folder.
+    on_device
+        Whether all pictures lie on the device that trains, or are sent to it batch by batch; ``auto`` where they take
+        at most half of its free memory.
     drawing
         Options of the synthetic faces.
     seed
@@ -76,6 +78,7 @@ class FaceDataModule(pl.LightningDataModule):
         path: str | None = None,
         *,
         image_size: Count = 48,
+        channels: Literal[1, 3] = 1,
         batch_size: Count = 128,
         eval_batch_size: Count = 512,
         fraction: ShareAboveZero = 1.0,
@@ -89,12 +92,14 @@ class FaceDataModule(pl.LightningDataModule):
         unreadable: Literal["refuse", "skip"] = "refuse",
         names: str | None = None,
         cache_dir: str | None = None,
+        on_device: Literal["auto"] | bool = "auto",
         drawing: Drawing | None = None,
         seed: CountOrZero = 0,
     ) -> None:
-        super().__init__()
-        self.source: dict[str, Any] = {
+        pl.LightningDataModule.__init__(self)
+        source = {
             "image_size": image_size,
+            "channels": channels,
             "cache_dir": cache_dir,
             "val_fraction": val_fraction,
             "test_fraction": test_fraction,
@@ -102,16 +107,22 @@ class FaceDataModule(pl.LightningDataModule):
             "unreadable": unreadable,
             "names": names,
         }
-        self._refuse_unused(name, {**self.source, "path": path, "drawing": drawing})
-        self.drawing = drawing or Drawing()
-        self.form, self.path = name, path
+        self._refuse_unused(name, {**source, "path": path, "drawing": drawing})
+        ChosenFaces.__init__(
+            self,
+            name,
+            path,
+            source,
+            drawing or Drawing(),
+            fraction=fraction,
+            eval_fraction=eval_fraction,
+            train_on=train_on,
+            exclude=exclude or [],
+        )
         self.batch_size, self.eval_batch_size = batch_size, eval_batch_size
-        self.fraction, self.eval_fraction = fraction, eval_fraction
-        self.train_on, self.steps_per_epoch = train_on, steps_per_epoch
-        self.exclude, self.seed = list(exclude or []), seed
-        self._faces: Faces | None = None
+        self.steps_per_epoch, self.seed, self.on_device = steps_per_epoch, seed, on_device
+        self._ahead = False
         self._tensors: tuple[Tensor, Tensor] | None = None
-        self._train_indices: np.ndarray | None = None
 
     def _refuse_unused(self, form: str, given: Mapping[str, Any]) -> None:
         """Refuse an option of other data than ``form``: whoever gives ``path`` does not mean drawn faces."""
@@ -121,130 +132,20 @@ class FaceDataModule(pl.LightningDataModule):
                 others = " or ".join(f"data={other}" for other in _UNUSED if key not in _UNUSED[other])
                 raise ConfigError(f"data.{key}={given[key]}: data={form} does not use it; expected {others}")
 
-    @property
-    def faces(self) -> Faces:
-        """All faces of the source, memory-mapped; read on first use."""
-        if self._faces is None:
-            self._faces = self._load(self.image_size)
-            for note in self._faces.notes:
-                say_once(f"{self._faces.name}: {note}")
-            if left_out := len(self._faces.unreadable):
-                say_once(
-                    f"{self._faces.name}: {left_out:,} pictures cannot be read and are left out; "
-                    "a run lists them in unreadable.txt"
-                )
-        return self._faces
-
-    def _load(self, image_size: int) -> Faces:
-        if self.form == "synthetic":
-            return synthetic_faces(image_size=image_size, cache_dir=self.source["cache_dir"], **self.drawing)
-        return load_faces(self.form, self.path, **(self.source | {"image_size": image_size}))
-
-    def _compared_images(self) -> np.ndarray:
-        """All faces at the size at which near copies are told, whatever size a model sees: uint8 ``[N, H, W]``."""
-        return (self.faces if self.image_size == NEAR_SIZE else self._load(NEAR_SIZE)).images
-
     def prepare_data(self) -> None:
         """Build the cache, in one process of each machine."""
         _ = self.faces
-
-    @property
-    def train_indices(self) -> np.ndarray:
-        """Positions of the faces that are trained on, int64 ``[M]``."""
-        if self._train_indices is None:
-            self._train_indices = self._choose_training_faces()
-        return self._train_indices
-
-    @property
-    def training_splits(self) -> tuple[str, ...]:
-        """The splits from which the training faces are taken."""
-        return ("train", "val") if self.train_on == "train_val" else ("train",)
-
-    def _choose_training_faces(self) -> np.ndarray:
-        faces = self.faces
-        chosen = self._indices_of(self.training_splits)
-        if self.exclude:
-            compared = self._compared_images() if "nearly_leaked" in self.exclude else None
-            excluded = exclusion_mask(faces, self.exclude, self.training_splits, compared)
-            chosen = chosen[~excluded[chosen]]
-        chosen = self.subset(chosen, self.fraction)
-        if len(chosen) == 0:
-            raise ConfigError(f"data.fraction={self.fraction}, data.exclude={self.exclude}: no face is left")
-        return chosen
-
-    @cached_property
-    def val_indices(self) -> np.ndarray:
-        """Positions of the faces that are validated on, int64 ``[M]``, in the order of the source.
-
-        Raises
-        ------
-        ConfigError
-            There are none.
-        """
-        chosen = self.faces.indices("val")
-        if self.train_on == "train" and not len(chosen):
-            raise ConfigError(
-                f"data.val_fraction={self.source['val_fraction']}: the data have no validation split; expected a share "
-                "above 0 of the training faces, or data.train_on=train_val to train without validation"
-            )
-        return self.subset(chosen, self.eval_fraction)
-
-    def subset(self, chosen: np.ndarray, share: float) -> np.ndarray:
-        """Return a share of faces by their positions, drawn over the classes by ``split_seed``, ascending."""
-        if share >= 1 or not len(chosen):
-            return chosen
-        return stratified_fraction(chosen, self.faces.labels, share, self.source["split_seed"])
-
-    @property
-    def num_classes(self) -> int:
-        """Number of classes of the source."""
-        return len(self.faces.class_names)
-
-    @property
-    def image_size(self) -> int:
-        """Height and width of a face in pixels."""
-        return int(self.source["image_size"])
-
-    def training_images(self) -> np.ndarray:
-        """Return the faces that are trained on, uint8 ``[M, H, W]``."""
-        return self.faces.images[self.train_indices]
-
-    def class_counts(self) -> np.ndarray:
-        """Return the number of training faces of each class, int64 ``[C]``."""
-        return np.bincount(self.faces.labels[self.train_indices], minlength=self.num_classes)
-
-    def copied_from_training(self, split: str, training: Sequence[str] | None = None) -> np.ndarray:
-        """Return for each face of ``split`` whether the splits trained on hold an exact copy of it, bool ``[N]``.
-
-        Those are ``training``, or :attr:`training_splits`; whatever share of them was trained on, all their faces
-        count. A split that is itself among them is held as a whole.
-        """
-        faces, splits = self.faces, self.training_splits if training is None else training
-        if split in splits:
-            return np.ones(len(faces.indices(split)), bool)
-        return has_training_copy(faces, self._indices_of(splits))[faces.indices(split)]
-
-    def nearly_copied_from_training(self, split: str, training: Sequence[str] | None = None) -> np.ndarray:
-        """Return for each face of ``split`` whether the splits trained on hold a near copy of it, bool ``[N]``.
-
-        Of which faces: see :meth:`copied_from_training`.
-        """
-        faces, splits = self.faces, self.training_splits if training is None else training
-        if split in splits:
-            return np.ones(len(faces.indices(split)), bool)
-        images = self._compared_images()
-        return has_near_copy(images[faces.indices(split)], images[self._indices_of(splits)])
-
-    def _indices_of(self, splits: Iterable[str]) -> np.ndarray:
-        found = [self.faces.indices(split) for split in splits]
-        return np.sort(np.concatenate(found)) if found else np.zeros(0, np.int64)
 
     def _on_device(self) -> tuple[Tensor, Tensor]:
         if self._tensors is None:
             device = self.trainer.strategy.root_device if self.trainer is not None else torch.device("cpu")
             # On the CPU this shares the pages of the cache; elsewhere it is the only copy to the device.
-            images = torch.from_numpy(self.faces.images).unsqueeze(1).to(device)
-            self._tensors = images, torch.from_numpy(np.array(self.faces.labels)).to(device)
+            images = as_tensor(self.faces.images)
+            self._ahead = not fits(images.nbytes, device, self.on_device)
+            self._tensors = (
+                images if self._ahead else images.to(device),
+                torch.from_numpy(np.array(self.faces.labels)).to(device),
+            )
         return self._tensors
 
     def _loader(self, indices: np.ndarray, *, train: bool) -> BatchLoader:
@@ -261,6 +162,7 @@ class FaceDataModule(pl.LightningDataModule):
             rank=trainer.global_rank if trainer is not None else 0,
             world_size=trainer.world_size if trainer is not None else 1,
             reshuffle=not getattr(trainer, "overfit_batches", 0),
+            ahead=self._ahead,
         )
 
     def train_dataloader(self) -> BatchLoader:

@@ -9,13 +9,13 @@ from pathlib import Path
 from fer_lightning.data.archives import ZipMembers, archive_opener
 from fer_lightning.data.class_folders import inner_root
 from fer_lightning.data.csv_reader import header_columns, is_fer_header, read_fer_csv
-from fer_lightning.data.decode import resize_grey
+from fer_lightning.data.decode import fitted
 from fer_lightning.data.faces import RawFaces
 from fer_lightning.data.fingerprint import file_fingerprint, folder_fingerprint, zip_fingerprint
 from fer_lightning.data.folder_reader import read_fer_folder
 from fer_lightning.data.image_folder import read_image_folder
 from fer_lightning.data.members import READ_ERRORS, FolderMembers, Members, legible
-from fer_lightning.data.splits import Splitting
+from fer_lightning.data.reading import Reading
 from fer_lightning.errors import DataError
 
 _FER_FORMS = (
@@ -25,16 +25,6 @@ _FER_FORMS = (
 _FOLDER_FORMS = "a folder, or a zip or tar of one, with <class>/* or {train,val,test}/<class>/*"
 _HEAD_BYTES = 4096
 _CONTROL = set(range(32)) - set(b"\t\r\n")
-
-
-@dataclass(frozen=True)
-class Reading:
-    """How faces are read: their size in pixels, how they are split, and options of folders of pictures."""
-
-    size: int
-    splitting: Splitting
-    unreadable: str = "refuse"
-    names: str | None = None
 
 
 @dataclass(frozen=True)
@@ -90,11 +80,13 @@ def find_image_source(path: Path) -> Source:
         If the path is neither a folder nor an archive.
     """
     if path.is_dir():
-        return Source(path, folder_fingerprint, lambda place, how: _read_pictures(FolderMembers(place), how))
+        return Source(
+            path, folder_fingerprint, lambda place, how: read_image_folder(FolderMembers(place), how)
+        )
     opener = archive_opener(path)
     if opener is None:
         raise DataError(f"{path}: not a folder of pictures; expected {_FOLDER_FORMS}")
-    return Source(path, _fingerprint_of(opener), lambda place, how: _read_pictures(opener(place), how))
+    return Source(path, _fingerprint_of(opener), lambda place, how: read_image_folder(opener(place), how))
 
 
 def _head(path: Path) -> bytes:
@@ -132,9 +124,9 @@ def _read_table(path: Path, how: Reading, note: str = "") -> RawFaces:
 
 
 def _finished(raw: RawFaces, how: Reading, note: str) -> RawFaces:
-    return replace(
-        raw, images=resize_grey(raw.images, how.size), notes=(note, *raw.notes) if note else raw.notes
-    )
+    notes = (note, *how.colour_notes(""), *raw.notes)
+    images = fitted(raw.images, how.size, how.channels, how.allocate)
+    return replace(raw, images=images, notes=tuple(filter(None, notes)))
 
 
 def _fingerprint_of(opener: Callable[[Path], Members]) -> Callable[[Path], str]:
@@ -160,13 +152,9 @@ def _read_fer_archive(members: Members, how: Reading) -> RawFaces:
 
 def _read_fer_members(members: Members, how: Reading) -> RawFaces:
     if members.folders_in(inner_root(members)):
-        return read_fer_folder(members, how.size, how.splitting, unreadable=how.unreadable)
+        return read_fer_folder(members, how)
     found = [legible(name) for name in (*members.folders_in(""), *members.files_in(""))]
     shown = ", ".join(found[:5]) + (", …" if len(found) > 5 else "") if found else "nothing"
     raise DataError(
         f"{members.path}: not a form of FER2013 that is understood; found {shown}; expected {_FER_FORMS}"
     )
-
-
-def _read_pictures(members: Members, how: Reading) -> RawFaces:
-    return read_image_folder(members, how.size, how.splitting, unreadable=how.unreadable, names=how.names)

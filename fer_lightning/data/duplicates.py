@@ -9,11 +9,12 @@ from typing import Literal
 import numpy as np
 
 from fer_lightning.config.values import checked
-from fer_lightning.data.faces import SPLITS, Faces
+from fer_lightning.data.faces import SPLITS, Faces, Selection
 from fer_lightning.data.near_copies import has_near_copy
 
 Exclusion = Literal["leaked", "duplicates", "conflicting", "blank", "nearly_leaked"]
 """What `data.exclude` may name."""
+_BLOCK = 1024  # pictures compared at a time
 
 
 def pixel_groups(images: np.ndarray) -> np.ndarray:
@@ -22,7 +23,7 @@ def pixel_groups(images: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     images
-        uint8 [N, H, W]. They are compared by a 128-bit hash (BLAKE2b).
+        uint8 [N, H, W] or [N, H, W, 3]. They are compared by a 128-bit hash (BLAKE2b).
     """
     hashes = b"".join(blake2b(image.tobytes(), digest_size=16).digest() for image in images)
     _, groups = np.unique(np.frombuffer(hashes, dtype="V16"), return_inverse=True)
@@ -30,8 +31,12 @@ def pixel_groups(images: np.ndarray) -> np.ndarray:
 
 
 def is_blank(images: np.ndarray) -> np.ndarray:
-    """Say which images have one grey level only: bool [N]."""
-    return (images == images[:, :1, :1]).all(axis=(1, 2))
+    """Say which images have one grey level, or one colour, only: bool [N]."""
+    blank = np.zeros(len(images), bool)
+    for start in range(0, len(images), _BLOCK):
+        part = images[start : start + _BLOCK]
+        blank[start : start + _BLOCK] = (part == part[:, :1, :1]).reshape(len(part), -1).all(axis=1)
+    return blank
 
 
 def copies_among(groups: np.ndarray, among: np.ndarray) -> np.ndarray:
@@ -116,7 +121,8 @@ def exclusion_mask(
     if "nearly_leaked" in exclude:
         excluded |= copies_among(groups, ~training)  # a blank face correlates with none, its copy neither
         images = faces.images if compared is None else compared
-        excluded[training] |= has_near_copy(images[training], images[~training])
+        known = Selection(images, np.flatnonzero(~training))
+        excluded[training] |= has_near_copy(Selection(images, np.flatnonzero(training)), known)
     return excluded & training
 
 

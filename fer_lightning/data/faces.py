@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[str, ...] = get_args(Split)
@@ -15,6 +19,122 @@ FER_CLASSES = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"
 """The seven expressions of FER2013, in the order of its ``emotion`` column."""
 
 
+Allocate = Callable[[tuple[int, ...]], np.ndarray]
+"""Gives room for uint8 pictures of a shape: memory, or a part of a file that is mapped into it."""
+
+
+def in_memory(shape: tuple[int, ...]) -> np.ndarray:
+    """Give room for uint8 pictures in memory."""
+    return np.zeros(shape, np.uint8)
+
+
+def picture_shape(count: int, size: int, channels: int) -> tuple[int, ...]:
+    """Return the shape of ``count`` square pictures: ``(N, S, S)`` in grey, ``(N, S, S, 3)`` in colour."""
+    return (count, size, size) if channels == 1 else (count, size, size, channels)
+
+
+def channels_of(images: np.ndarray) -> int:
+    """Return how many channels pictures have: 1 for grey ``[N, H, W]``, 3 for colour ``[N, H, W, 3]``.
+
+    Raises
+    ------
+    ValueError
+        The pictures have another shape.
+    """
+    if images.ndim == 3:
+        return 1
+    if images.ndim == 4 and images.shape[3] == 3:
+        return 3
+    raise ValueError(f"images have shape {images.shape}; expected grey [N, H, W] or colour [N, H, W, 3]")
+
+
+def as_tensor(images: np.ndarray) -> Tensor:
+    """View pictures as a tensor ``[N, C, H, W]`` of the same type and memory.
+
+    Parameters
+    ----------
+    images
+        Grey ``[N, H, W]`` (C = 1) or colour ``[N, H, W, 3]`` (C = 3; the tensor is then channels-last in memory).
+
+    Raises
+    ------
+    ValueError
+        The pictures have another shape.
+
+    Examples
+    --------
+    >>> as_tensor(np.zeros((2, 48, 48, 3), np.uint8)).shape
+    torch.Size([2, 3, 48, 48])
+    """
+    import torch
+
+    grey = channels_of(images) == 1
+    tensor = torch.from_numpy(images)
+    return tensor.unsqueeze(1) if grey else tensor.permute(0, 3, 1, 2)
+
+
+def as_pictures(tensor: Tensor) -> np.ndarray:
+    """View a tensor ``[N, C, H, W]`` as pictures, the inverse of :func:`as_tensor`.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``[N, H, W]`` for C = 1, ``[N, H, W, 3]`` for C = 3, of the tensor's type; a CPU tensor's own memory.
+
+    Raises
+    ------
+    ValueError
+        The tensor has another shape.
+
+    Examples
+    --------
+    >>> import torch
+    >>> as_pictures(torch.zeros(2, 1, 48, 48)).shape
+    (2, 48, 48)
+    """
+    if tensor.ndim != 4 or tensor.shape[1] not in (1, 3):
+        raise ValueError(f"pictures have shape {tuple(tensor.shape)}; expected [N, 1, H, W] or [N, 3, H, W]")
+    images = tensor.detach().cpu()
+    return images.squeeze(1).numpy() if images.shape[1] == 1 else images.permute(0, 2, 3, 1).numpy()
+
+
+class Selection:
+    """Some pictures of an array that may be larger than memory, copied only where they are looked at.
+
+    Parameters
+    ----------
+    images
+        Pictures ``[N, …]``, possibly memory-mapped.
+    positions
+        int64 ``[M]``, which of them.
+
+    Examples
+    --------
+    >>> chosen = Selection(np.arange(5)[:, None, None], np.array([4, 0, 2]))
+    >>> chosen.shape, chosen[:2].ravel().tolist()
+    ((3, 1, 1), [4, 0])
+    """
+
+    def __init__(self, images: np.ndarray, positions: np.ndarray) -> None:
+        self.images, self.positions = images, positions
+        self.dtype, self.shape = images.dtype, (len(positions), *images.shape[1:])
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    def __getitem__(self, rows: slice) -> np.ndarray:
+        """Copy the pictures of some rows."""
+        return np.asarray(self.images[self.positions[rows]])
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        """Copy all of them."""
+        return self[:].astype(dtype or self.dtype, copy=False)
+
+
+Images = np.ndarray | Selection
+"""Pictures that are looked at by slices of rows."""
+
+
 @dataclass(frozen=True)
 class RawFaces:
     """Faces in memory, as a reader makes them, before they go through the cache.
@@ -22,7 +142,7 @@ class RawFaces:
     Attributes
     ----------
     images
-        uint8 [N, H, W], grey levels 0..255.
+        uint8, levels 0..255: grey [N, H, W] or colour [N, H, W, 3].
     labels
         int [N], index into ``class_names``.
     splits
@@ -39,6 +159,10 @@ class RawFaces:
         What a person may want to know of how the faces were read; said whenever they are used.
     unreadable
         The pictures that were left out, and why.
+    group
+        str [N], what each face must share a split with, such as its person; None where that is not known.
+    targets
+        float32 [N, C], the probability of each class in place of one label; None where faces have labels alone.
 
     Raises
     ------
@@ -55,18 +179,30 @@ class RawFaces:
     synthetic: bool = False
     notes: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
+    group: np.ndarray | None = None
+    targets: np.ndarray | None = None
 
     def __post_init__(self) -> None:
-        if self.images.dtype != np.uint8 or self.images.ndim != 3:
-            raise ValueError(f"images are {self.images.dtype} {self.images.shape}; expected uint8 [N, H, W]")
+        if self.images.dtype != np.uint8:
+            raise ValueError(f"images are {self.images.dtype} {self.images.shape}; expected uint8")
+        channels_of(self.images)
         n = len(self.images)
-        for what in ("labels", "splits", "ids"):
-            if getattr(self, what).shape != (n,):
-                raise ValueError(f"{what} have shape {getattr(self, what).shape}; expected ({n},)")
+        shapes = dict.fromkeys(("labels", "splits", "ids", "group"), (n,)) | {
+            "targets": (n, len(self.class_names))
+        }
+        for what, shape in shapes.items():
+            values = getattr(self, what)
+            if values is not None and values.shape != shape:
+                raise ValueError(f"{what} have shape {values.shape}; expected {shape}")
         for what, limit in (("labels", len(self.class_names)), ("splits", len(SPLITS))):
             values = getattr(self, what)
             if n and not (int(values.min()) >= 0 and int(values.max()) < limit):
                 raise ValueError(f"{what} run from {values.min()} to {values.max()}; expected 0..{limit - 1}")
+
+    @property
+    def channels(self) -> int:
+        """1 for grey pictures, 3 for colour."""
+        return channels_of(self.images)
 
 
 @dataclass(frozen=True)
@@ -76,8 +212,8 @@ class Faces:
     Attributes
     ----------
     images
-        uint8 [N, H, W], grey levels 0..255, C order. Mapped copy-on-write from the cache file, so that
-        processes share its pages and `torch.from_numpy` takes it without a copy.
+        uint8, levels 0..255, C order: grey [N, H, W] or colour [N, H, W, 3]. Mapped copy-on-write from the
+        cache file, so that processes share its pages and `torch.from_numpy` takes it without a copy.
     labels
         int64 [N], index into ``class_names``.
     splits
@@ -96,6 +232,10 @@ class Faces:
         What a person may want to know of how the faces were read.
     unreadable
         The pictures that were left out, and why.
+    group
+        Fixed-width str [N], what each face must share a split with, such as its person; None where that is not known.
+    targets
+        float32 [N, C], the probability of each class in place of one label; None where faces have labels alone.
     """
 
     images: np.ndarray
@@ -108,9 +248,16 @@ class Faces:
     synthetic: bool
     notes: tuple[str, ...] = ()
     unreadable: tuple[str, ...] = ()
+    group: np.ndarray | None = None
+    targets: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @property
+    def channels(self) -> int:
+        """1 for grey pictures, 3 for colour."""
+        return channels_of(self.images)
 
     def indices(self, split: str) -> np.ndarray:
         """Give the positions of a split's faces, int64 [n], ascending.

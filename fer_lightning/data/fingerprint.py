@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import struct
 from hashlib import blake2b
+from itertools import repeat
 from pathlib import Path
 from typing import BinaryIO
 
@@ -24,7 +25,11 @@ def digest(*parts: object) -> str:
 
 
 def content_fingerprint(
-    images: np.ndarray, labels: np.ndarray, splits: np.ndarray, class_names: tuple[str, ...]
+    images: np.ndarray,
+    labels: np.ndarray,
+    splits: np.ndarray,
+    class_names: tuple[str, ...],
+    targets: np.ndarray | None = None,
 ) -> str:
     """Give the hex digest of faces as a set: the order of the faces and their ids do not matter.
 
@@ -34,19 +39,23 @@ def content_fingerprint(
     Parameters
     ----------
     images
-        uint8 [N, H, W].
+        uint8 [N, H, W] or [N, H, W, 3], one of which is looked at at a time.
     labels, splits
         int [N].
     class_names
         One name for each label; a class's number does not matter, its name does.
+    targets
+        float32 [N, C], where faces have probabilities of classes beside their labels.
     """
     tails = [
         [f"|{split}|{name}".encode() for name in class_names]
         for split in range(int(splits.max(initial=0)) + 1)
     ]
+    order = np.argsort(class_names)
+    soft = repeat(b"", len(images)) if targets is None else (row[order].tobytes() for row in targets)
     faces = sorted(
-        blake2b(pixels.tobytes() + tails[split][label], digest_size=16).digest()
-        for pixels, label, split in zip(images, labels.tolist(), splits.tolist(), strict=True)
+        blake2b(pixels.tobytes() + tails[split][label] + target, digest_size=16).digest()
+        for pixels, label, split, target in zip(images, labels.tolist(), splits.tolist(), soft, strict=True)
     )
     total = blake2b(repr((images.shape, sorted(class_names))).encode(), digest_size=16)
     for face in faces:

@@ -10,15 +10,14 @@ from fer_lightning.data.faces import FER_CLASSES, RawFaces
 from fer_lightning.data.file_labels import Labelled
 from fer_lightning.data.image_folder import Listing, check_class_folder, read_listing
 from fer_lightning.data.members import Members, legible
-from fer_lightning.data.splits import TEST, VAL, Splitting
+from fer_lightning.data.reading import Reading
+from fer_lightning.data.splits import TEST, VAL
 from fer_lightning.errors import DataError
 
 _PREFIXES = ("Training_", "PublicTest_", "PrivateTest_")
 
 
-def read_fer_folder(
-    members: Members, size: int, splitting: Splitting, *, unreadable: str = "refuse"
-) -> RawFaces:
+def read_fer_folder(members: Members, how: Reading) -> RawFaces:
     """Read FER2013 in one of Kaggle's folder forms; the classes may be spelled in other ways.
 
     One of them has PublicTest and PrivateTest together in ``test/``, and the prefix of each file's name tells them
@@ -28,12 +27,8 @@ def read_fer_folder(
     ----------
     members
         The folder's or the archive's files.
-    size
-        Height and width of the images, in pixels.
-    splitting
-        Used where there are no validation files.
-    unreadable
-        ``refuse`` pictures that cannot be read, or ``skip`` them.
+    how
+        Its splitting is used where there are no validation files.
 
     Returns
     -------
@@ -57,7 +52,7 @@ def read_fer_folder(
     if not all(name.startswith(_PREFIXES) for name in ids):
         ids = [legible(name) for name, _, _ in pictures]
     listing = Listing(pictures, ids, FER_CLASSES, notes=notes)
-    return read_listing(members, listing, size, splitting, unreadable, "fer2013")
+    return read_listing(members, listing, how, "fer2013")
 
 
 def _label(members: Members, place: ClassFolder) -> str:

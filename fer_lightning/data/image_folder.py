@@ -13,7 +13,8 @@ from fer_lightning.data.expressions import expression
 from fer_lightning.data.faces import RawFaces
 from fer_lightning.data.file_labels import FileNames, Labelled, raf_names, read_label_files
 from fer_lightning.data.members import Members, legible
-from fer_lightning.data.splits import UNSPLIT, Splitting
+from fer_lightning.data.reading import Reading
+from fer_lightning.data.splits import UNSPLIT
 from fer_lightning.errors import DataError
 
 _NAMED_AT_ONCE = 10
@@ -44,28 +45,15 @@ class Listing:
     notes: list[str] = field(default_factory=list)
 
 
-def read_image_folder(
-    members: Members,
-    size: int,
-    splitting: Splitting,
-    *,
-    unreadable: str = "refuse",
-    names: str | None = None,
-) -> RawFaces:
+def read_image_folder(members: Members, how: Reading) -> RawFaces:
     """Read pictures of any size and colour mode, sorted into one folder a class.
 
     Parameters
     ----------
     members
         The folder's or the archive's files. Every file below a class folder is taken for a picture.
-    size
-        Height and width to which the pictures are brought, in pixels.
-    splitting
-        Used where there are no split folders, or none for validation.
-    unreadable
-        ``refuse`` pictures that cannot be read, or ``skip`` them.
-    names
-        What the files' names say: see :class:`~fer_lightning.data.file_labels.FileNames`.
+    how
+        Its splitting is used where there are no split folders, or none for validation.
 
     Returns
     -------
@@ -81,9 +69,9 @@ def read_image_folder(
     """
     root = inner_root(members)
     notes: list[str] = []
-    pictures = read_label_files(members) or _by_name_or_folder(members, names, notes)
+    pictures = read_label_files(members) or _by_name_or_folder(members, how.names, notes)
     files = [picture for picture, _, _ in pictures]
-    file_names = FileNames(names, files)
+    file_names = FileNames(how.names, files)
     renamed = raf_names({name for _, name, _ in pictures}, files)
     pictures = [(picture, renamed.get(name, name), split) for picture, name, split in pictures]
     pictures = _in_one_spelling(pictures, notes)
@@ -96,9 +84,7 @@ def read_image_folder(
     ids = [legible(name[len(root) :]) for name in files]
     listing = Listing(pictures, ids, class_names, file_names.persons(files), notes)
     path = members.path.resolve()
-    return read_listing(
-        members, listing, size, splitting, unreadable, path.name if path.is_dir() else _stem(path.name)
-    )
+    return read_listing(members, listing, how, path.name if path.is_dir() else _stem(path.name))
 
 
 def _stem(name: str) -> str:
@@ -107,9 +93,7 @@ def _stem(name: str) -> str:
     return stem.removesuffix(".tar") or stem
 
 
-def read_listing(
-    members: Members, listing: Listing, size: int, splitting: Splitting, unreadable: str, name: str
-) -> RawFaces:
+def read_listing(members: Members, listing: Listing, how: Reading, name: str) -> RawFaces:
     """Decode listed pictures, leave out what cannot be read if that is wanted, and split the others.
 
     Raises
@@ -122,9 +106,9 @@ def read_listing(
         with members.open(listing.pictures[number][0]) as file:
             return file.read()
 
-    decoded = decode_all(listing.ids, read, size)
+    decoded = decode_all(listing.ids, read, how.size, how.channels, how.allocate)
     problems = [f"{listing.ids[i]}: {why}" for i, why in decoded.problems.items()]
-    if problems and unreadable == "refuse":
+    if problems and how.unreadable == "refuse":
         first, why = next(iter(decoded.problems.items()))
         if len(problems) == 1:
             where = members.where(listing.pictures[first][0])
@@ -136,8 +120,8 @@ def read_listing(
     labels = np.array([listing.class_names.index(label) for _, label, _ in kept], np.int64)
     splits = np.array([split for _, _, split in kept], np.uint8)
     persons = None if listing.persons is None else np.array(listing.persons, np.str_)[decoded.kept]
-    notes = [*listing.notes, *decoded.notes]
-    splits = splitting.complete(
+    notes = [*listing.notes, *how.colour_notes(decoded.coloured), *decoded.notes]
+    splits = how.splitting.complete(
         legible(str(members.path)), splits, labels, listing.class_names, persons, notes
     )
     ids = np.array(listing.ids, dtype=np.str_)[decoded.kept]
@@ -151,6 +135,7 @@ def read_listing(
         False,
         tuple(notes),
         tuple(problems),
+        group=persons,
     )
 
 

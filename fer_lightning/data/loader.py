@@ -1,21 +1,25 @@
-"""Batches cut from arrays that already lie on the device."""
+"""Batches cut from pictures that lie on the device, or are sent to it batch by batch."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 import torch
 from torch import Tensor
 
+AHEAD = 2  # batches that are cut before they are asked for
 Batch = tuple[Tensor, Tensor, Tensor]
 
 
 class BatchLoader:
-    """Yields ``(images, labels, positions)`` cut by index from tensors on one device.
+    """Yields ``(images, labels, positions)`` cut by index, on the device of the labels.
 
     A ``DataLoader`` collates picture by picture in worker processes; for 48×48 faces that costs more than
-    the training step of a small net. Here a batch is one ``index_select``.
+    the training step of a small net. Here a batch is one ``index_select``. Pictures that do not fit the device stay in
+    the memory-mapped cache, and a thread cuts the next batches while the device works.
 
     The order of epoch ``e`` depends on ``seed`` and ``e`` alone, so a resumed run sees what an uninterrupted
     one would have seen.
@@ -23,9 +27,9 @@ class BatchLoader:
     Parameters
     ----------
     images
-        uint8 ``[N, 1, H, W]`` on the device.
+        uint8 ``[N, C, H, W]``, on the device or in the computer's memory.
     labels
-        int64 ``[N]`` on the same device.
+        int64 ``[N]`` on the device.
     indices
         int64 ``[M]``: which of the N faces belong to this loader.
     batch_size
@@ -40,6 +44,8 @@ class BatchLoader:
         Whether each epoch has an order of its own, or all have the first one's.
     rank, world_size
         Of this process: process ``rank`` takes every ``world_size``-th face.
+    ahead
+        Whether a thread cuts the next batches; pays where pictures are read from a disk or sent to a device.
     """
 
     def __init__(
@@ -55,12 +61,13 @@ class BatchLoader:
         rank: int = 0,
         world_size: int = 1,
         reshuffle: bool = True,
+        ahead: bool = False,
     ) -> None:
         self.images, self.labels = images, labels
         self.indices = np.asarray(indices, dtype=np.int64)
         self.batch_size, self.shuffle, self.seed, self.steps = batch_size, shuffle, seed, steps
         self.rank, self.world_size = rank, world_size
-        self.reshuffle, self.epoch = reshuffle, 0
+        self.reshuffle, self.epoch, self.ahead = reshuffle, 0, ahead
 
     @property
     def sampler(self) -> BatchLoader:
@@ -110,5 +117,27 @@ class BatchLoader:
 
     def __iter__(self) -> Iterator[Batch]:
         positions = torch.from_numpy(self._positions(self.epoch)).to(self.images.device)
-        for chosen in positions.split(self.batch_size):
-            yield self.images[chosen], self.labels[chosen], chosen
+        parts = positions.split(self.batch_size)
+        for images, chosen in self._cut_ahead(parts) if self.ahead else map(self._cut, parts):
+            chosen = chosen.to(self.labels.device, non_blocking=True)
+            yield images.to(self.labels.device, non_blocking=True), self.labels[chosen], chosen
+
+    def _cut(self, chosen: Tensor) -> tuple[Tensor, Tensor]:
+        # Colours lie pixel by pixel, and only what lies in one piece is cut fast.
+        if self.images.is_contiguous():
+            images = self.images.index_select(0, chosen)
+        else:
+            images = self.images.permute(0, 2, 3, 1).index_select(0, chosen).permute(0, 3, 1, 2)
+        if self.labels.is_cuda and not images.is_cuda:
+            images, chosen = images.pin_memory(), chosen.pin_memory()
+        return images, chosen
+
+    def _cut_ahead(self, parts: Sequence[Tensor]) -> Iterator[tuple[Tensor, Tensor]]:
+        with ThreadPoolExecutor(1, "batches") as thread:
+            waiting: deque[Future[tuple[Tensor, Tensor]]] = deque()
+            for part in parts:
+                waiting.append(thread.submit(self._cut, part))
+                if len(waiting) > AHEAD:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()

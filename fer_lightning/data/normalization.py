@@ -1,31 +1,34 @@
-"""Normalizations: from grey levels (0 to 255) to the numbers a network sees."""
+"""Normalizations: from levels (0 to 255) to the numbers a network sees."""
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from fer_lightning.data.faces import Images
 from fer_lightning.errors import ConfigError, DataError
 
 GREY_MAX = 255.0
+COLOURS = ("red", "green", "blue")
 BLANK_DEVIATION = 1.0  # grey levels; a face that varies less than this holds rounding noise, no picture
 
 
 class Normalization(nn.Module):
-    """What every normalization is: a module that maps grey levels to network input.
+    """What every normalization is: a module that maps levels to network input.
 
-    ``forward`` takes uint8 or floating images [B, 1, H, W] in grey levels 0 to 255 and returns float32 of the
-    same shape.
+    ``forward`` takes uint8 or floating images [B, C, H, W] in levels 0 to 255 and returns float32 of the same shape;
+    C is 1 for grey and 3 for colour.
     """
 
-    def fit(self, images: np.ndarray) -> None:
-        """Take what is needed from the training faces, uint8 [N, H, W]; by default nothing is."""
+    def fit(self, images: Images) -> None:
+        """Take what is needed from the training faces, uint8 [N, H, W] or [N, H, W, 3]; by default nothing is."""
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return the network input, float32 [B, 1, H, W]."""
+        """Return the network input, float32 [B, C, H, W]."""
         raise NotImplementedError
 
 
@@ -54,10 +57,10 @@ class Symmetric(Normalization):
 
 
 class Standard(Normalization):
-    """Subtract the training set's mean and divide by its deviation, both over all pixels.
+    """Subtract the training set's mean and divide by its deviation, both over all pixels, of colours for each channel.
 
-    ``mean`` and ``std`` are buffers on the [0, 1] scale, so that a checkpoint holds them. FER2013's training
-    faces give 0.5077 and 0.2551.
+    ``mean`` and ``std`` are buffers on the [0, 1] scale, so that a checkpoint holds them: one number each for grey
+    faces, [3] for colour. FER2013's training faces give 0.5077 and 0.2551.
 
     Raises
     ------
@@ -76,68 +79,86 @@ class Standard(Normalization):
         self.register_buffer("std", torch.tensor(math.nan))
         self._known = False
 
-    def fit(self, images: np.ndarray) -> None:
-        """Take mean and deviation of all pixels of ``images``, uint8 [N, H, W]."""
-        mean, std = grey_moments(images)
-        self.mean.fill_(mean / GREY_MAX)
-        self.std.fill_(std / GREY_MAX)
+    def fit(self, images: Images) -> None:
+        """Take mean and deviation of all pixels of ``images``, uint8 [N, H, W] or [N, H, W, 3]."""
+        for name, values in zip(("mean", "std"), moments(images), strict=True):
+            setattr(self, name, torch.tensor(values / GREY_MAX, dtype=torch.float32, device=self.mean.device))
+        self._known = False
+
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *others: Any) -> None:
+        """Take as many numbers as the checkpoint has: one of grey faces, three of colour."""
+        for name in ("mean", "std"):
+            if f"{prefix}{name}" in state_dict:
+                stored = state_dict[f"{prefix}{name}"]
+                setattr(self, name, torch.full_like(stored, math.nan, device=self.mean.device))
+        super()._load_from_state_dict(state_dict, prefix, *others)
 
     def forward(self, images: Tensor) -> Tensor:
         """Return (images / 255 - mean) / std."""
         # Reading a buffer waits for the device, so it is read once and not for each batch.
         if not self._known:
-            if not torch.isfinite(self.mean + self.std).item():
+            if not torch.isfinite(self.mean + self.std).all():
                 raise ConfigError(
                     "normalization=standard has no mean and deviation yet: "
                     "expected fit() on the training faces or a checkpoint that holds them"
                 )
             self._known = True
-        return (images.float() - self.mean * GREY_MAX) / (self.std * GREY_MAX)
+        mean, std = ((values * GREY_MAX).view(-1, 1, 1) for values in (self.mean, self.std))
+        return (images.float() - mean) / std
 
 
 class PerImage(Normalization):
-    """Subtract each face's own mean and divide by its own deviation.
+    """Subtract each face's own mean and divide by its own deviation, of colours for each channel.
 
     The deviation is taken to be at least one grey level, so that a blank image becomes zeros and not NaN.
     """
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return every face with mean 0 and deviation 1; blank ones as zeros."""
+        """Return every face with mean 0 and deviation 1 in each channel; blank ones as zeros."""
         levels = images.float()
-        centred = levels - levels.mean(dim=(1, 2, 3), keepdim=True)
-        deviation = centred.square().mean(dim=(1, 2, 3), keepdim=True).sqrt()
+        centred = levels - levels.mean(dim=(2, 3), keepdim=True)
+        deviation = centred.square().mean(dim=(2, 3), keepdim=True).sqrt()
         return centred / deviation.clamp_min(BLANK_DEVIATION)
 
 
-def grey_moments(images: np.ndarray, *, block: int = 1024) -> tuple[float, float]:
-    """Mean and population deviation of all pixels, in grey levels.
+def moments(images: Images, *, block: int = 1024) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and population deviation of all pixels, in levels, of colours for each channel.
 
     Parameters
     ----------
     images
-        uint8 [N, H, W], possibly memory-mapped: 256 counts are kept, and ``block`` images at a time are read.
+        uint8 [N, H, W] or [N, H, W, 3], possibly memory-mapped: 256 counts of each channel are kept, and ``block``
+        images at a time are read.
     block
         Images counted at a time.
+
+    Returns
+    -------
+    tuple
+        float64 arrays of shape () for grey and [3] for colour.
 
     Raises
     ------
     DataError
-        When the images are not uint8, there are none, or all their pixels are equal.
+        When the images are not uint8, there are none, or all pixels of a channel are equal.
     """
-    if images.dtype != np.uint8 or images.size == 0:
+    if images.dtype != np.uint8 or 0 in images.shape:
         raise DataError(
             f"normalization=standard was fitted on {images.dtype} of shape {images.shape}: "
-            "expected uint8 faces [N, H, W]"
+            "expected uint8 faces [N, H, W] or [N, H, W, 3]"
         )
-    counts = np.zeros(256, dtype=np.int64)
+    channels = images.shape[3:]
+    counts = np.zeros((math.prod(channels), 256), dtype=np.int64)
     for start in range(0, len(images), block):
-        counts += np.bincount(images[start : start + block].reshape(-1), minlength=256)
-    levels = np.arange(256)
-    mean = float((counts * levels).sum() / counts.sum())
-    variance = float((counts * (levels - mean) ** 2).sum() / counts.sum())
-    if variance == 0.0:
+        pixels = images[start : start + block].reshape(-1, len(counts))
+        counts += [np.bincount(pixels[:, channel], minlength=256) for channel in range(len(counts))]
+    levels, total = np.arange(256), counts.sum(axis=1)
+    mean = (counts * levels).sum(axis=1) / total
+    variance = (counts * (levels - mean[:, None]) ** 2).sum(axis=1) / total
+    if (variance == 0).any():
+        blank = int((variance == 0).argmax())
         raise DataError(
-            f"normalization=standard was fitted on faces whose every pixel is {mean:.0f}: "
-            "expected some contrast"
+            f"normalization=standard was fitted on faces whose every {COLOURS[blank] if channels else 'pixel'} is "
+            f"{mean[blank]:.0f}: expected some contrast"
         )
-    return mean, math.sqrt(variance)
+    return mean.reshape(channels), np.sqrt(variance).reshape(channels)

@@ -1,4 +1,4 @@
-"""A person's own pictures by file, folder or pattern, brought to grey squares; what cannot be read is set apart."""
+"""A person's own pictures by file, folder or pattern, brought to squares; what cannot be read is set apart."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Pictures:
     paths
         The N files, legible.
     images
-        uint8 ``[N, size, size]``, grey levels 0–255.
+        uint8 levels 0–255: grey ``[N, size, size]`` or colour ``[N, size, size, 3]``.
     problems
         One line for each word or file that gave no picture: which, and why.
     notes
@@ -74,7 +74,7 @@ def _below(folder: Path) -> list[Path]:
     )
 
 
-def read_pictures(words: Iterable[str | Path], size: int) -> Pictures:
+def read_pictures(words: Iterable[str | Path], size: int, channels: int = 1) -> Pictures:
     """Read the pictures that ``words`` name (see :func:`find_pictures`) as ``data=image_folder`` reads them.
 
     Parameters
@@ -83,11 +83,21 @@ def read_pictures(words: Iterable[str | Path], size: int) -> Pictures:
         Files, folders and patterns.
     size
         Height and width to which the pictures are brought, in pixels.
+    channels
+        1 for grey, 3 for colour.
     """
     files, problems = find_pictures(words)
-    decoded = decode_all([str(file) for file in files], lambda number: files[number].read_bytes(), size)
+    decoded = decode_all(
+        [str(file) for file in files], lambda number: files[number].read_bytes(), size, channels
+    )
     names = [legible(str(file)) for file in files]
     problems = [legible(problem) for problem in problems]
     problems += [f"{names[number]}: {reason}" for number, reason in decoded.problems.items()]
     paths = tuple(Path(names[number]) for number in decoded.kept)
-    return Pictures(paths, decoded.images, tuple(problems), decoded.notes)
+    notes = decoded.notes
+    if channels == 1 and decoded.coloured:
+        notes = (
+            f"{legible(decoded.coloured)}: is in colour and read as grey, as the model takes pictures",
+            *notes,
+        )
+    return Pictures(paths, decoded.images, tuple(problems), notes)

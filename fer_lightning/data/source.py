@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
 from fer_lightning.config.typed import typed_path
 from fer_lightning.config.values import Count, CountOrZero, ShareBelowOne, checked
 from fer_lightning.data.cache import cached
-from fer_lightning.data.detection import Reading, find_fer_source, find_image_source
-from fer_lightning.data.faces import Faces, RawFaces
+from fer_lightning.data.detection import find_fer_source, find_image_source
+from fer_lightning.data.faces import Allocate, Faces, RawFaces
 from fer_lightning.data.fingerprint import digest
 from fer_lightning.data.members import legible
+from fer_lightning.data.reading import Reading
 from fer_lightning.data.splits import Splitting
 from fer_lightning.errors import DataError
 
@@ -26,6 +28,7 @@ def load_faces(
     path: str | Path | None = None,
     *,
     image_size: Count = 48,
+    channels: Literal[1, 3] = 1,
     cache_dir: str | Path | None = None,
     val_fraction: ShareBelowOne = 0.15,
     test_fraction: ShareBelowOne = 0.15,
@@ -44,6 +47,8 @@ def load_faces(
         train.csv, Kaggle's folders, a folder that holds one of these, or a zip of one.
     image_size
         Height and width to which faces are brought, in pixels.
+    channels
+        1 for grey, 3 for colour.
     cache_dir
         Folder of the cache; None stands for the user's, see
         :func:`~fer_lightning.data.cache.default_cache_dir`.
@@ -60,7 +65,7 @@ def load_faces(
     DataError
         If the data are missing or are not what was expected.
     """
-    how = Reading(image_size, Splitting(val_fraction, test_fraction, split_seed), unreadable, names)
+    how = Reading(image_size, Splitting(val_fraction, test_fraction, split_seed), unreadable, names, channels)
     if not path:
         raise DataError(f"data={name} needs data.path=…: the place of the faces on this machine")
     place = typed_path(path)
@@ -71,11 +76,13 @@ def load_faces(
         fingerprint = source.fingerprint(source.path)
     # A folder's name is part of its faces, and so of the key; of FER2013 it says nothing.
     named = "" if name == "fer2013" else place.resolve().name
-    key = f"{name}-{digest(fingerprint, named, how)}"
+    # What was added later counts where it is not at its default, so that earlier caches stay valid.
+    later = [channels] if channels > 1 else []
+    key = f"{name}-{digest(fingerprint, named, how, *later)}"
 
-    def build() -> RawFaces:
+    def build(allocate: Allocate) -> RawFaces:
         with _readable(place):
-            return source.read(source.path, how)
+            return source.read(source.path, replace(how, allocate=allocate))
 
     return cached(key, build, cache_dir)
 

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, TypedDict
+from typing import Annotated, Any, Literal, TypedDict
 
 import numpy as np
 from pydantic import Field
 
 from fer_lightning.config.values import CountOrZero, Share, checked
 from fer_lightning.data.cache import cached
-from fer_lightning.data.faces import FER_CLASSES, SPLITS, Faces, RawFaces
+from fer_lightning.data.faces import FER_CLASSES, SPLITS, Allocate, Faces, RawFaces, in_memory, picture_shape
 from fer_lightning.data.fingerprint import digest
 from fer_lightning.data.synthetic_camera import photograph
 from fer_lightning.data.synthetic_drawing import render
 from fer_lightning.data.synthetic_expressions import draw_expressions
+from fer_lightning.data.synthetic_tint import draw_tints, tint
 from fer_lightning.data.synthetic_traits import draw_people
 
 DRAWING_VERSION = (
@@ -35,6 +36,7 @@ SHARES: dict[str, float] = {
 CHUNK = 32  # faces drawn at a time: their arrays stay in the processor's cache
 MOST_FACES = 10_000_000
 FaceCount = Annotated[int, Field(ge=20, le=MOST_FACES)]  # with fewer faces a class can be missing
+Channels = Literal[1, 3]
 ImageSize = Annotated[int, Field(ge=16, le=1024)]
 Noise = Annotated[float, Field(ge=0, le=10)]
 
@@ -56,8 +58,10 @@ def draw_faces(
     seed: int | Sequence[int],
     *,
     image_size: ImageSize = 48,
+    channels: Channels = 1,
     ambiguous: Share = 0.1,
     noise: Noise = 1.0,
+    allocate: Allocate = in_memory,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Draw faces with the seven expressions of FER2013.
 
@@ -74,27 +78,35 @@ def draw_faces(
         One number or several, as for ``numpy.random.default_rng``.
     image_size
         Height and width in pixels.
+    channels
+        1 for grey; 3 for colour, with the grey levels as luma.
     ambiguous
         Share of faces that show two expressions about equally and bear the label of either.
     noise
         Factor on the noise of the picture: 0 is none, 1 has deviations of 1 to 5 % of white.
+    allocate
+        Gives room for the pictures.
 
     Returns
     -------
     tuple
-        Images, uint8 [n, S, S], and labels, int64 [n].
+        Images, uint8 [n, S, S] or [n, S, S, 3], and labels, int64 [n].
     """
-    generator = np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed)))
+    seeds = np.random.SeedSequence(seed)
+    generator = np.random.Generator(np.random.PCG64(seeds))
     labels = generator.permutation(_labels_by_share(n))
     traits = draw_expressions(generator, labels, ambiguous) | draw_people(generator, n)
     traits["noise"] *= np.float32(noise)
-    images = np.empty((n, image_size, image_size), dtype=np.uint8)
+    if channels > 1:  # by numbers of their own, so that the grey faces stay the same
+        traits |= draw_tints(np.random.Generator(np.random.PCG64(seeds.spawn(1)[0])), n)
+    images = allocate(picture_shape(n, image_size, channels))
     for start in range(0, n, CHUNK):
         faces = slice(start, min(start + CHUNK, n))
         chosen = {name: values[faces] for name, values in traits.items()}
         # One stream in the order of the faces, so that the size of the chunks makes no difference.
         grain = generator.standard_normal((faces.stop - start, image_size, image_size), dtype=np.float32)
-        images[faces] = photograph(render(chosen, image_size), chosen, grain)
+        grey = photograph(render(chosen, image_size), chosen, grain)
+        images[faces] = grey if channels == 1 else tint(grey, chosen)
     return images, labels
 
 
@@ -106,20 +118,32 @@ def draw_data_set(
     *,
     seed: CountOrZero = 0,
     image_size: ImageSize = 48,
+    channels: Channels = 1,
     ambiguous: Share = 0.1,
     noise: Noise = 1.0,
+    allocate: Allocate = in_memory,
 ) -> RawFaces:
     """Draw the three splits, each from its own random numbers, so that none depends on another's size."""
-    counts = {"train": n_train, "val": n_val, "test": n_test}
-    drawn = [
-        draw_faces(counts[split], (seed, number), image_size=image_size, ambiguous=ambiguous, noise=noise)
-        for number, split in enumerate(SPLITS)
-    ]
-    total = sum(counts.values())
+    counts = [n_train, n_val, n_test]
+    total = sum(counts)
+    images = allocate(picture_shape(total, image_size, channels))
+    labels = []
+    for number, count in enumerate(counts):
+        start = sum(counts[:number])
+        _, drawn = draw_faces(
+            count,
+            (seed, number),
+            image_size=image_size,
+            channels=channels,
+            ambiguous=ambiguous,
+            noise=noise,
+            allocate=lambda shape, start=start: images[start : start + shape[0]],  # type: ignore[misc]
+        )
+        labels.append(drawn)
     return RawFaces(
-        images=np.concatenate([images for images, _ in drawn]),
-        labels=np.concatenate([labels for _, labels in drawn]),
-        splits=np.repeat(np.arange(len(SPLITS), dtype=np.uint8), [counts[split] for split in SPLITS]),
+        images=images,
+        labels=np.concatenate(labels),
+        splits=np.repeat(np.arange(len(SPLITS), dtype=np.uint8), counts),
         ids=np.array([f"synthetic {number:06d}" for number in range(total)]),
         class_names=FER_CLASSES,
         name="synthetic",
@@ -134,19 +158,23 @@ def synthetic_faces(
     *,
     seed: CountOrZero = 0,
     image_size: ImageSize = 48,
+    channels: Channels = 1,
     ambiguous: Share = 0.1,
     noise: Noise = 1.0,
     cache_dir: str | Path | None = None,
 ) -> Faces:
     """Open the drawn data set from the cache; draw it first where it is not there. See `draw_data_set`."""
     sizes = (n_train, n_val, n_test)
-    style = {"seed": seed, "image_size": image_size, "ambiguous": float(ambiguous), "noise": float(noise)}
+    style: dict[str, Any] = {
+        "seed": seed,
+        "image_size": image_size,
+        "ambiguous": float(ambiguous),
+        "noise": float(noise),
+    }
+    if channels > 1:
+        style["channels"] = channels
     key = f"synthetic-{digest(DRAWING_VERSION, sizes, sorted(style.items()))}"
-    return cached(
-        key,
-        lambda: draw_data_set(*sizes, seed=seed, image_size=image_size, ambiguous=ambiguous, noise=noise),
-        cache_dir,
-    )
+    return cached(key, lambda allocate: draw_data_set(*sizes, **style, allocate=allocate), cache_dir)
 
 
 def _labels_by_share(n: int) -> np.ndarray:

@@ -17,7 +17,7 @@ def render(traits: Traits, size: int) -> np.ndarray:
     """
     t = {name: values[:, None, None] for name, values in traits.items()}
     pixel = 2.0 / min(size, 48)
-    u, v = _face_coordinates(t, size)
+    u, v = face_coordinates(t, size)
     image = _head(t, u, v, pixel)
     # A turned head: its parts move aside and the far half looks narrower.
     u = (u - 0.10 * t["yaw"]) * (1 - 0.12 * t["yaw"] * u)
@@ -27,7 +27,7 @@ def render(traits: Traits, size: int) -> np.ndarray:
     return image
 
 
-def _face_coordinates(t: Traits, size: int) -> tuple[Pixels, Pixels]:
+def face_coordinates(t: Traits, size: int) -> tuple[Pixels, Pixels]:
     """Where in the face each pixel is: rightwards and down from its centre, 1 being half an image."""
     axis = (np.arange(size, dtype=np.float32) * 2 + 1) / size - 1
     x = axis[None, None, :] - t["shift_x"]

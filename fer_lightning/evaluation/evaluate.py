@@ -120,6 +120,11 @@ def predict_split(
     trained = int(module.record.get("image_size", data.image_size))
     if data.image_size != trained:
         require_any_size(module.model, f"faces of {data.image_size} pixels", trained)
+    channels = int(module.record.get("channels", data.channels))
+    if data.channels != channels:
+        raise ConfigError(
+            f"data.channels={data.channels}: the net was trained on {channels}; expected the same"
+        )
     check_views(module.model, data.image_size, crop)
     faces = data.faces
     if module.class_names != faces.class_names:

@@ -26,7 +26,7 @@ def check_views(model: nn.Module, size: int, crop: int | None) -> None:
 
 
 def views(images: Tensor, *, crop: int | None = None, flip: bool = False) -> Iterator[Tensor]:
-    """Yield the views of faces [B, 1, H, W], each [B, 1, H', W'].
+    """Yield the views of faces [B, C, H, W], each [B, C, H', W'].
 
     Parameters
     ----------

@@ -21,7 +21,7 @@ NUM_CLASSES: Final = 7
 
 
 class FaceNet(nn.Module):
-    """A classifier of grey faces: `features`, then `classifier`.
+    """A classifier of faces: `features`, then `classifier`.
 
     A model calls this constructor with its own `Design` and the user's options (`Options` explains them),
     builds its layers from `self.blocks`, and ends with `self.assemble(features, classifier)`.
@@ -46,6 +46,7 @@ class FaceNet(nn.Module):
         alpha_dropout = chosen.get("alpha_dropout", False)
         self._init = chosen.get("init", "default")
         self.image_size: int = chosen.get("image_size", IMAGE_SIZE)
+        self.in_channels: int = chosen.get("in_channels", 1)
         self.num_classes: int = chosen.get("num_classes", NUM_CLASSES)
         if alpha_dropout and activation != "selu":
             raise ConfigError(f"model.alpha_dropout=true: needs model.activation=selu, not {activation}")
@@ -87,6 +88,6 @@ class FaceNet(nn.Module):
         return sequential(layers | {"output": nn.Linear(inputs, self.num_classes)})
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return logits [B, num_classes] for images [B, 1, image_size, image_size]."""
+        """Return logits [B, num_classes] for images [B, in_channels, image_size, image_size]."""
         logits: Tensor = self.classifier(self.features(images))
         return logits

@@ -34,7 +34,7 @@ class CNN(FaceNet):
     def __init__(self, **options: Unpack[Options]) -> None:
         super().__init__(DESIGN, **options)
         features: dict[str, nn.Module] = {}
-        inputs = 1
+        inputs = self.in_channels
         for number, filters in enumerate(FILTERS, start=1):
             place = f"block{number}"
             layers = self.blocks.convolution(inputs, filters, kernel=5 if number == 1 else 3)

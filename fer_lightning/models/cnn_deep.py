@@ -39,7 +39,7 @@ class _R3Net(FaceNet):
         convolutions = self.blocks
         dense = convolutions.activation if dense_activation is None else dense_activation
         features: dict[str, nn.Module] = {}
-        inputs = 1
+        inputs = self.in_channels
         for block, channels in enumerate(filters, start=1):
             layers: dict[str, nn.Module] = {}
             for number in range(1, depth + 1):

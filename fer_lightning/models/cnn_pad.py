@@ -31,7 +31,7 @@ class CNNPad(FaceNet):
 
     def __init__(self, **options: Unpack[Options]) -> None:
         super().__init__(DESIGN, **options)
-        block1 = self.blocks.convolution(1, 64, kernel=5, padding=0)
+        block1 = self.blocks.convolution(self.in_channels, 64, kernel=5, padding=0)
         block1 |= {"pad": nn.ZeroPad2d(2), "pool": nn.MaxPool2d(5, stride=2)}
         block2 = self._padded_pair(64, 64) | {"pool": nn.AvgPool2d(3, stride=2)}
         block3 = self._padded_pair(64, 128)

@@ -34,19 +34,19 @@ def count_parameters(model: nn.Module) -> ParameterCount:
     return ParameterCount(trainable + frozen + running, trainable, frozen + running)
 
 
-def blank_image(model: nn.Module, image_size: int) -> torch.Tensor:
-    """Return zeros [1, 1, image_size, image_size] of the device and type of the model's parameters."""
+def blank_image(model: nn.Module, image_size: int, channels: int = 1) -> torch.Tensor:
+    """Return zeros [1, channels, image_size, image_size] of the device and type of the model's parameters."""
     parameter = next(model.parameters(), torch.empty(0))
-    return torch.zeros(1, 1, image_size, image_size, device=parameter.device, dtype=parameter.dtype)
+    return torch.zeros(1, channels, image_size, image_size, device=parameter.device, dtype=parameter.dtype)
 
 
-def count_multiply_adds(model: nn.Module, image_size: int) -> int:
+def count_multiply_adds(model: nn.Module, image_size: int, channels: int = 1) -> int:
     """Count the multiply-adds of one image's forward pass, in convolutions and matrix products.
 
     Biases, norms, activations and pools are left out, as is usual. The counts are torch's own (a multiply-add
     is two of its floating-point operations). No random number is drawn.
     """
-    image = blank_image(model, image_size)
+    image = blank_image(model, image_size, channels)
     with evaluation(model), FlopCounterMode(display=False) as counter:
         model(image)
     return int(counter.get_total_flops()) // 2

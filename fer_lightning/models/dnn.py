@@ -53,7 +53,7 @@ class DNN(FaceNet):
         super().__init__(Design(activation="leaky_relu", slope=0.1, norm="none", dropout=rates), **options)
         self.widths = widths if match is None else self._matched(widths, match, options)
         layers: dict[str, nn.Module] = {"flatten": nn.Flatten()}
-        inputs = self.image_size**2
+        inputs = self.in_channels * self.image_size**2
         for place, units in zip(rates, self.widths, strict=True):
             layers[place] = self.blocks.dense(inputs, units, place)
             inputs = units
@@ -61,7 +61,9 @@ class DNN(FaceNet):
 
     def _matched(self, widths: Sequence[int], match: str | int, options: Options) -> list[int]:
         if isinstance(match, str):
-            model = packaged_model(match, image_size=self.image_size, num_classes=self.num_classes)
+            model = packaged_model(
+                match, image_size=self.image_size, num_classes=self.num_classes, in_channels=self.in_channels
+            )
             target = count_parameters(model).total
         else:
             target = match

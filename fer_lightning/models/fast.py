@@ -68,7 +68,9 @@ class Fast(FaceNet):
             raise ConfigError(
                 f"model.depth={depths}: expected one number, or {len(widths)}, one for each stage"
             )
-        features: dict[str, nn.Module] = {"stem": self._convolution(1, widths[0], kernel=5, stride=2)}
+        features: dict[str, nn.Module] = {
+            "stem": self._convolution(self.in_channels, widths[0], kernel=5, stride=2)
+        }
         inputs = widths[0]
         for number, (filters, blocks) in enumerate(zip(widths, depths, strict=True), start=1):
             stage: dict[str, nn.Module] = {}

@@ -31,6 +31,7 @@ class Summary:
 
     model: str
     image_size: int
+    channels: int
     layers: tuple[Layer, ...]
     parameters: ParameterCount
 
@@ -40,17 +41,19 @@ class Summary:
         return sum(layer.multiply_adds for layer in self.layers)
 
 
-def model_summary(model: nn.Module, image_size: int) -> Summary:
-    """Describe every layer of `model` for one grey image of `image_size` pixels height and width.
+def model_summary(model: nn.Module, image_size: int, channels: int = 1) -> Summary:
+    """Describe every layer of `model` for one image of `image_size` pixels height and width.
 
     The model may be on the meta device, where nothing is computed. It is left as it was, and no random number
     is drawn.
     """
     with evaluation(model):
-        seen = torchinfo.summary(model, input_data=blank_image(model, image_size), verbose=0, mode="eval")
+        seen = torchinfo.summary(
+            model, input_data=blank_image(model, image_size, channels), verbose=0, mode="eval"
+        )
     clear_cached_forward_pass()  # torchinfo would keep the model, and its memory, for the rest of the process
     layers = tuple(_layer(info) for info in seen.summary_list if info.is_leaf_layer)
-    return Summary(type(model).__name__, image_size, layers, count_parameters(model))
+    return Summary(type(model).__name__, image_size, channels, layers, count_parameters(model))
 
 
 def _layer(info: LayerInfo) -> Layer:

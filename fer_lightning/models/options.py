@@ -31,6 +31,7 @@ class Options(TypedDict, total=False):
     init : see `init.py`.
     image_size : height and width of the input in pixels; 48 if None.
     num_classes : number of logits; 7 if None.
+    in_channels : channels of the input, 1 for grey and 3 for colour; 1 if None.
     """
 
     activation: Activation | None
@@ -43,6 +44,7 @@ class Options(TypedDict, total=False):
     init: Init | None
     image_size: Count | None
     num_classes: Annotated[int, Field(ge=2)] | None
+    in_channels: Count | None
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ def packaged_models() -> list[str]:
     return sorted(entry.name[:-5] for entry in folder.iterdir() if entry.name.endswith(".yaml"))
 
 
-def packaged_model(name: str, *, image_size: int, num_classes: int) -> nn.Module:
+def packaged_model(name: str, *, image_size: int, num_classes: int, in_channels: int = 1) -> nn.Module:
     """Build the packaged model `name` on the meta device: its layers and sizes, but no values.
 
     No memory is taken and no random number drawn, so a run's numbers do not depend on it.
@@ -36,9 +36,8 @@ def packaged_model(name: str, *, image_size: int, num_classes: int) -> nn.Module
     target = get_class(str(options.pop("_target_")))
     with torch.device("meta"):
         # Called directly: hydra's instantiate would wrap a ConfigError in one of its own.
-        model = target(
-            **{str(k): v for k, v in options.items()} | {"image_size": image_size, "num_classes": num_classes}
-        )
+        data = {"image_size": image_size, "num_classes": num_classes, "in_channels": in_channels}
+        model = target(**{str(k): v for k, v in options.items()} | data)
     if not isinstance(model, nn.Module):
         raise TypeError(f"model/{name}.yaml builds no nn.Module")
     return model

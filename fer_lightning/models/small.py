@@ -34,7 +34,7 @@ class Small(FaceNet):
     def __init__(self, **options: Unpack[Options]) -> None:
         super().__init__(DESIGN, **options)
         features: dict[str, nn.Module] = {}
-        inputs = 1
+        inputs = self.in_channels
         for number, filters in enumerate(FILTERS, start=1):
             place = f"block{number}"
             kernel, stride = (5, 2) if number == 1 else (3, 1)

@@ -39,7 +39,7 @@ class _VGG(FaceNet):
 
     def _body(self, depths: Sequence[int]) -> nn.Sequential:
         features: dict[str, nn.Module] = {}
-        inputs = 1
+        inputs = self.in_channels
         for block, (depth, filters) in enumerate(zip(depths, FILTERS, strict=True), start=1):
             layers: dict[str, nn.Module] = {}
             for number in range(1, depth + 1):

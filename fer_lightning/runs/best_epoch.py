@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from fer_lightning.config.values import Mode, checked
+from fer_lightning.config.values import Direction, checked
 
 
 class BestEpoch:
@@ -37,7 +37,7 @@ class BestEpoch:
     """
 
     @checked()
-    def __init__(self, monitor: str = "val/acc", mode: Mode = "max") -> None:
+    def __init__(self, monitor: str = "val/acc", mode: Direction = "max") -> None:
         self.monitor, self.sign = monitor, 1.0 if mode == "max" else -1.0
         self.score = -math.inf
 
@@ -53,7 +53,9 @@ class BestEpoch:
         return True
 
 
-def best_epoch(epochs: Iterable[Mapping[str, Any]], monitor: str, mode: Mode) -> Mapping[str, Any] | None:
+def best_epoch(
+    epochs: Iterable[Mapping[str, Any]], monitor: str, mode: Direction
+) -> Mapping[str, Any] | None:
     """Return the metrics of the best of all epochs, given in their order; ``None`` where none is."""
     best, found = BestEpoch(monitor, mode), None
     for measured in epochs:

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import yaml
 
-from fer_lightning.config.typed import typed_path
 from fer_lightning.errors import ConfigError
 
 
@@ -96,9 +95,3 @@ _Dumper.add_implicit_resolver(
     re.compile(r"[-+.0-9][0-9_.]*[eE][-+]?[0-9]+$|[yYnN]$"),
     list("-+.0123456789yYnN"),
 )
-
-
-def shown(folder: Path) -> str:
-    """Return a folder as a person would name it: relative to where the command was typed, if it lies within."""
-    here = typed_path(".").resolve()
-    return str(folder.relative_to(here)) if folder.is_relative_to(here) else str(folder)

@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 import yaml
 
-from fer_lightning.config.values import Mode
+from fer_lightning.config.values import Direction
 from fer_lightning.errors import DataError
 from fer_lightning.runs.best_epoch import best_epoch
 from fer_lightning.runs.confusion_counts import Confusion, confusion
@@ -173,7 +173,7 @@ def _yaml_loader() -> Any:
     return getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-def best_numbers(rows: Iterable[Mapping[str, Any]], metric: str, mode: Mode) -> dict[str, float]:
+def best_numbers(rows: Iterable[Mapping[str, Any]], metric: str, mode: Direction) -> dict[str, float]:
     """Return the numbers of the row in which a metric is best; empty where it was never measured."""
     best = best_epoch((row for row in rows if is_number(row.get(metric))), metric, mode) or {}
     return {key: value for key, value in best.items() if not key.startswith("_") and is_number(value)}

@@ -14,13 +14,13 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
 from fer_lightning.config.objective import SHARE, VAL_ACC, Objective, study_objective
+from fer_lightning.config.typed import shown
 from fer_lightning.errors import ConfigError, DataError, UserError
 from fer_lightning.report.page import write_page
 from fer_lightning.report.report_files import write_report
 from fer_lightning.report.search_figures import write_search_figures
 from fer_lightning.report.search_text import search_notes, search_text
 from fer_lightning.report.text import to_text
-from fer_lightning.runs.files import shown
 from fer_lightning.runs.leakage import WITHOUT
 from fer_lightning.stats.ablation import AblationReport, ablation_report
 from fer_lightning.stats.importance import objective_importance

@@ -6,17 +6,15 @@ from argparse import Namespace
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from pytorch_lightning.loggers.logger import Logger
 from pytorch_lightning.utilities import rank_zero_only
 
-from fer_lightning.messages import first_line, say_once
-from fer_lightning.redact import redact, redact_text
+from fer_lightning.redact import redact_text
+from fer_lightning.tracking.connection import RunConnection
 from fer_lightning.tracking.epoch_rows import EpochRows
-from fer_lightning.tracking.folders import WandbFolders
 from fer_lightning.tracking.media import Picture, Table, as_image, as_wandb
-from fer_lightning.tracking.mode import Mode, check_mode, choose_mode, remember_trouble
+from fer_lightning.tracking.mode import Mode
 from fer_lightning.tracking.run_metadata import (
     LONGEST_NAME,
     LONGEST_TAG,
@@ -26,11 +24,10 @@ from fer_lightning.tracking.run_metadata import (
     safe_id,
     safe_name,
 )
-from fer_lightning.tracking.sent import last_known_epoch, mark_sent
-from fer_lightning.tracking.start import finish_run, start_run, sync_command
+from fer_lightning.tracking.sent import last_known_epoch
 
 
-class WandbRun(Logger):
+class WandbRun(RunConnection, Logger):
     """A Lightning logger that writes one W&B run.
 
     A failure of W&B is logged once and training continues: the run's folder holds the same numbers.
@@ -80,12 +77,9 @@ class WandbRun(Logger):
         earlier: Mapping[str, Any] | None = None,
         init_timeout: float = 5.0,
     ) -> None:
-        super().__init__()
-        check_mode(mode)
-        self.folder, self.study_folder = Path(folder), study_folder
+        Logger.__init__(self)
         self.project = safe_name(project)
-        self.folders = WandbFolders(self.folder)
-        self.options = {
+        options = {
             "project": self.project,
             "entity": entity,
             "group": safe_name(group) if group else None,
@@ -97,12 +91,8 @@ class WandbRun(Logger):
             "notes": redact_text(notes) if notes else None,
             "config": run_configuration(run_config, data or {}, study or {}) if run_config else {},
         }
-        self.mode: Mode = mode
-        self.init_timeout = init_timeout
-        self.run: Any = None
-        self.failed = mode == "disabled"
+        RunConnection.__init__(self, Path(folder), mode, options, init_timeout, study_folder, earlier)
         self.rows = EpochRows()
-        self.about: dict[str, Any] = dict(earlier or {})
         self.is_last: Callable[[int], bool] = lambda epoch: False
 
     @property
@@ -113,42 +103,8 @@ class WandbRun(Logger):
     @property
     def version(self) -> str | None:
         """The W&B run's id."""
-        known: str | None = self.run.id if self.run is not None else self.options["id"]  # type: ignore[assignment]
+        known: str | None = self.run.id if self.run is not None else self.options["id"]
         return known
-
-    @property
-    def experiment(self) -> Any:
-        """The ``wandb.Run``; ``None`` when W&B failed or is disabled."""
-        if self.run is None and not self.failed and getattr(rank_zero_only, "rank", 0) in (0, None):
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self.folders.enter()
-            try:
-                mode = choose_mode(self.mode, self._sync_command, self.study_folder)
-                if mode != "disabled":
-                    self.run = start_run(
-                        self.folder, mode, self.options, self.init_timeout, self.study_folder
-                    )
-                    self._describe(self.run)
-            except Exception as error:
-                self._give_up(error)
-            if self.run is None:
-                self.failed = True
-                self.folders.leave()
-        return self.run
-
-    @property
-    def _sync_command(self) -> str:
-        return sync_command(self.folder, self.study_folder)
-
-    def _describe(self, run: Any) -> None:
-        """Take down the run's id and address, say the latter, and make the epoch the axis of W&B's charts."""
-        self.about.pop("unsent", None)
-        self.about |= {"id": run.id, "address": None if run.offline else run.url}
-        if not run.offline:
-            group = f"{run.project_url}/groups/{quote(run.group, safe='')}" if run.group else run.url
-            say_once(f"Weights & Biases: {redact_text(group)}")
-        run.define_metric("epoch")
-        run.define_metric("*", step_metric="epoch")
 
     def open(self, past: Mapping[int, Mapping[str, float]], is_last: Callable[[int], bool]) -> dict[str, Any]:
         """Start the run and log the epochs of a continued one that W&B lacks.
@@ -175,23 +131,6 @@ class WandbRun(Logger):
             if epoch > self.rows.known:
                 run.log({key: value for key, value in row.items() if key != "step"})
         self.rows.known = max(self.rows.known, *past, -1)
-
-    def _with_run(self, action: Callable[[Any], object]) -> None:
-        """Do something with the W&B run; a failure is logged once and ends logging to W&B only."""
-        run = self.experiment
-        if run is None or self.failed:
-            return
-        try:
-            action(run)
-        except Exception as error:
-            self._give_up(error)
-
-    def _log(self, row: Mapping[str, Any]) -> None:
-        self._with_run(lambda run: run.log(row))
-
-    def _give_up(self, error: Exception) -> None:
-        self.failed = True
-        say_once(f"Weights & Biases failed ({first_line(error)}); training goes on without it")
 
     def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any) -> None:
         """Do nothing: the configuration is given when the run is opened."""
@@ -271,29 +210,11 @@ class WandbRun(Logger):
             self._with_run(lambda run: setattr(run, "tags", (*run.tags, state)))
         self.close(exit_code=0 if state in ("complete", "pruned") else 1)
 
-    def summarize(self, values: Mapping[str, Any]) -> None:
-        """Set values of the run's summary."""
-        self._with_run(lambda run: run.summary.update(redact(dict(values))))
-
     @rank_zero_only
     def close(self, exit_code: int = 0) -> None:
         """Send what is left and finish the run; safe to call twice."""
         self.flush()
-        run, self.run = self.run, None
-        self.failed = True
-        if run is not None:
-            try:
-                reason, server_fails = finish_run(run, exit_code)
-                if reason is None and not run.offline:
-                    mark_sent(Path(run.settings.sync_file))
-                elif reason is not None:
-                    self.about["unsent"] = reason
-                    say_once(f"Weights & Biases: {reason}; all is kept, to send it: {self._sync_command}")
-                    if server_fails:
-                        remember_trouble(reason, self.study_folder)
-            except Exception as error:
-                say_once(f"Weights & Biases could not finish: {first_line(error)}")
-            self.folders.leave()
+        self.end(exit_code)
 
 
 def log_media(

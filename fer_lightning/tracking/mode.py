@@ -9,11 +9,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
-from fer_lightning.errors import ConfigError
+from fer_lightning.config.values import check_value
 from fer_lightning.messages import say_once
 
 Mode = Literal["auto", "online", "offline", "disabled"]
-MODES = ("auto", "online", "offline", "disabled")
 PATIENCE_SECONDS = 3.0
 """How long a server may take to say who one is."""
 REMEMBER_SECONDS = 600.0
@@ -21,12 +20,6 @@ REMEMBER_SECONDS = 600.0
 TROUBLE_FILE = ".wandb_trouble"
 _trouble: list[tuple[float, str]] = []
 _began = time.time()
-
-
-def check_mode(asked: str) -> None:
-    """Raise ConfigError where ``asked`` is no mode."""
-    if asked not in MODES:
-        raise ConfigError(f"logger.mode={asked}: expected one of {', '.join(MODES)}")
 
 
 def choose_mode(asked: Mode, sync: str = "wandb sync DIR", place: Path | None = None) -> Mode:
@@ -48,7 +41,7 @@ def choose_mode(asked: Mode, sync: str = "wandb sync DIR", place: Path | None = 
     ConfigError
         ``asked`` is no mode.
     """
-    check_mode(asked)
+    check_value(asked, Mode, "logger.mode")
     if asked in ("offline", "disabled"):
         return asked
     import wandb

@@ -10,6 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
+from fer_lightning.config.typed import shown
 from fer_lightning.messages import first_line
 from fer_lightning.tracking.mode import Mode, stay_offline
 
@@ -19,9 +20,7 @@ FINISH_SECONDS = 10.0
 
 def sync_command(folder: Path, place: Path | None = None) -> str:
     """Return the command that sends what was kept of a run or, with ``place``, of all runs of its study."""
-    shown = Path(place or folder)
-    shown = shown.relative_to(Path.cwd()) if shown.is_relative_to(Path.cwd()) else shown
-    return f"wandb sync --include-online {shlex.quote(str(shown))}/{'' if place is None else '*/'}wandb"
+    return f"wandb sync --include-online {shlex.quote(shown(place or folder))}/{'' if place is None else '*/'}wandb"
 
 
 def start_run(

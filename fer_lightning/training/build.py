@@ -65,19 +65,24 @@ def build_data(config: DictConfig) -> FaceDataModule:
     return data
 
 
-def build_model(config: DictConfig | Mapping[str, Any], *, image_size: int, num_classes: int) -> nn.Module:
-    """Return the net of a model node for faces of this size and this many classes.
+def build_model(
+    config: DictConfig | Mapping[str, Any], *, image_size: int, num_classes: int, in_channels: int = 1
+) -> nn.Module:
+    """Return the net of a model node for faces of this size and these channels, and this many classes.
 
     Raises
     ------
     ConfigError
-        The node fixes another size or number of classes than the data have.
+        The node fixes another size, or another number of classes or channels, than the data have.
     """
-    for key, value in (("image_size", image_size), ("num_classes", num_classes)):
+    offered = {"image_size": image_size, "num_classes": num_classes, "in_channels": in_channels}
+    for key, value in offered.items():
         asked = config.get(key)
         if asked is not None and asked != value:
             raise ConfigError(f"model.{key}={asked}: the data have {value}")
-    model = build(config, image_size=image_size, num_classes=num_classes)
+    if in_channels == 1:  # what every net takes
+        del offered["in_channels"]
+    model = build(config, **offered)
     assert isinstance(model, nn.Module)
     return model
 
@@ -95,7 +100,10 @@ def check_parts(config: DictConfig) -> None:
     augmentation = build(config.augmentation)
     size = config.model.get("image_size") or config.data.image_size
     with torch.device("meta"):
-        model = build(config.model, image_size=size, num_classes=config.model.get("num_classes") or 7)
+        classes = config.model.get("num_classes") or 7
+        model = build_model(
+            config.model, image_size=size, num_classes=classes, in_channels=config.data.get("channels", 1)
+        )
         check_sizes(augmentation, model, size)
         try:
             optimizer = build(config.optimizer)([nn.Parameter(torch.zeros(1))])
@@ -119,12 +127,12 @@ def check_trainer(config: DictConfig) -> None:
     """
     try:
         build(config.trainer, logger=False, enable_progress_bar=False)
-    except ConfigError as error:
+    except (ConfigError, ImportError) as error:  # of what an accelerator needs
         said = str(error).removeprefix(f"{config.trainer.get('_target_')}: ")
         asked = [
             f"trainer.{key}={config.trainer[key]}" for key in _DEVICES if config.trainer.get(key) is not None
         ]
-        raise ConfigError(f"{' '.join(asked)}: {said}") from error
+        raise ConfigError(f"{' '.join(asked)}: {' '.join(said.split())}") from error
 
 
 def _try_schedule(make: Callable[..., Any], optimizer: Optimizer) -> None:
@@ -167,7 +175,9 @@ def build_module(
         Of :func:`~fer_lightning.training.loss.build_loss`; ``None`` is plain cross-entropy.
     """
     torch.manual_seed(config.seed)
-    model = build_model(config.model, image_size=data.image_size, num_classes=data.num_classes)
+    model = build_model(
+        config.model, image_size=data.image_size, num_classes=data.num_classes, in_channels=data.channels
+    )
     if config.channels_last:
         model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     normalization = build(config.normalization)

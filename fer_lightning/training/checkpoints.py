@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import zipfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from fer_lightning.errors import DataError
 from fer_lightning.training.build import build, build_model
 from fer_lightning.training.module import CHECKPOINT_KEY, ExpressionClassifier
 
+_RECORD = {"config": Mapping, "class_names": Sequence, "image_size": int}
+_CONFIG = {"model": Mapping, "normalization": Mapping}
 _OWN = "expected one that a run has written, such as runs/…/checkpoints/best.ckpt"
 
 
@@ -26,7 +29,7 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     Raises
     ------
     DataError
-        The file is missing, damaged, or no checkpoint of this project.
+        The file is missing, damaged, no checkpoint of this project, or lacks what builds its net.
     """
     path = Path(path)
     if not path.is_file():
@@ -42,9 +45,24 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     if not isinstance(checkpoint, dict) or CHECKPOINT_KEY not in checkpoint:
         raise DataError(f"{path}: a checkpoint, but not of fer_lightning; {_OWN}")
     record = checkpoint[CHECKPOINT_KEY]
-    if "config" in record:
-        checkpoint[CHECKPOINT_KEY] = {**record, "config": current_config(record["config"])}
+    _require(path, checkpoint, {"state_dict": Mapping})
+    _require(path, record, _RECORD, "record")
+    config = current_config(record["config"])
+    _require(path, config, _CONFIG, "configuration")
+    checkpoint[CHECKPOINT_KEY] = {**record, "config": config}
     return checkpoint
+
+
+def _require(path: Path, values: Any, kinds: Mapping[str, type], what: str = "") -> None:
+    if not isinstance(values, Mapping):
+        raise DataError(
+            f"{path}: its {what} is {type(values).__name__}; expected a dict with {', '.join(kinds)}"
+        )
+    lacking = [name for name, kind in kinds.items() if not isinstance(values.get(name), kind)]
+    if lacking:
+        raise DataError(
+            f"{path}: {f'its {what}' if what else 'it'} has no valid {', '.join(lacking)}; {_OWN}"
+        )
 
 
 def load_classifier(path: str | Path) -> ExpressionClassifier:
@@ -58,7 +76,12 @@ def load_classifier(path: str | Path) -> ExpressionClassifier:
     checkpoint = read_checkpoint(path)
     record = checkpoint[CHECKPOINT_KEY]
     config = OmegaConf.create(record["config"])
-    model = build_model(config.model, image_size=record["image_size"], num_classes=len(record["class_names"]))
+    model = build_model(
+        config.model,
+        image_size=record["image_size"],
+        num_classes=len(record["class_names"]),
+        in_channels=record.get("channels", 1),
+    )
     module = ExpressionClassifier(
         model,
         build(config.normalization),

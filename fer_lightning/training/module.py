@@ -21,16 +21,16 @@ CHECKPOINT_KEY = "fer_lightning"
 
 
 class ExpressionClassifier(pl.LightningModule):
-    """Augmentation, normalization, net and loss; grey faces in, logits out.
+    """Augmentation, normalization, net and loss; faces in, logits out.
 
     Parameters
     ----------
     model
-        The net: float32 ``[B, 1, H, W]`` to logits ``[B, C]``.
+        The net: float32 ``[B, C, H, W]``, C being 1 for grey and 3 for colour, to logits ``[B, K]``.
     normalization
-        Grey levels 0–255 to the net's input; its statistics are stored with the weights.
+        Levels 0–255 to the net's input; its statistics are stored with the weights.
     augmentation
-        Changes training faces; works on grey levels 0–255.
+        Changes training faces; works on levels 0–255.
     optimizer
         Called with the parameters, gives the optimizer.
     scheduler
@@ -70,7 +70,7 @@ class ExpressionClassifier(pl.LightningModule):
         self.predictions: dict[str, Tensor] = {}
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return logits ``[B, C]`` of grey faces ``[B, 1, H, W]`` with levels 0–255, as single precision or more."""
+        """Return logits ``[B, K]`` of faces ``[B, C, H, W]`` with levels 0–255, as single precision or more."""
         logits: Tensor = self.model(self.normalization(images))
         # Under bf16-mixed or 16-mixed the net gives half precision, in which a loss would be rounded again and sums go
         # wrong, and of which NumPy has no bfloat16. What the net itself has rounded stays so.

@@ -8,36 +8,27 @@ study under every launcher.
 from __future__ import annotations
 
 import copy
-import errno
 import logging
 import multiprocessing
 import os
-import pickle
 import signal
 import socket
-import sys
-import threading
 import time
-from collections.abc import Callable, Mapping
-from functools import partial
-from logging.handlers import QueueHandler
+from collections.abc import Callable
 from multiprocessing import resource_tracker
-from multiprocessing.connection import Connection, wait
-from multiprocessing.pool import ExceptionWithTraceback  # type: ignore[attr-defined]
+from multiprocessing.connection import wait
 from typing import Any, Final
 
-import pytorch_lightning as pl
 from omegaconf import DictConfig, OmegaConf
 
 from fer_lightning import messages
 from fer_lightning.config.threads import available_threads
 from fer_lightning.errors import ConfigError, RunsFailedError
-from fer_lightning.redact import redact_output
 from fer_lightning.runs import provenance
-from fer_lightning.signals import PATIENCE_SECONDS, shielded, stoppable
-from fer_lightning.sweeps.jobs.environment import WORKER, given_threads
+from fer_lightning.signals import PATIENCE_SECONDS, shielded
+from fer_lightning.sweeps.jobs.environment import given_threads
 from fer_lightning.training.build import build
-from fer_lightning.training.library_warnings import quiet_libraries
+from fer_lightning.training.rank_process import mask_signals, train_as_rank
 
 _HANGING_SECONDS: Final = 5  # how long the others may wait for one that is gone
 _LAST_WORDS_SECONDS: Final = 2
@@ -145,7 +136,7 @@ class Ranks:
                 "spawn", force=True
             )  # joblib's own, which a new Python does not know
         context = multiprocessing.get_context("spawn")
-        process = context.Process(target=_train_as_rank, args=(rank, there, *self._job), daemon=True)
+        process = context.Process(target=train_as_rank, args=(rank, there, *self._job), daemon=True)
         variables = {
             "MASTER_ADDR": "127.0.0.1",
             "MASTER_PORT": str(self._port.getsockname()[1]),
@@ -157,11 +148,11 @@ class Ranks:
         before = {name: os.environ.get(name) for name in variables}
         os.environ.update(variables)
         resource_tracker.ensure_running()  # which unblocks the signals
-        _mask("SIG_BLOCK")  # until the new process is ready for them
+        mask_signals("SIG_BLOCK")  # until the new process is ready for them
         try:
             process.start()
         finally:
-            _mask("SIG_UNBLOCK")
+            mask_signals("SIG_UNBLOCK")
             for name, value in before.items():
                 if value is None:
                     del os.environ[name]
@@ -238,11 +229,6 @@ class Ranks:
             self._port.close()
 
 
-def _mask(how: str) -> None:
-    if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(getattr(signal, how), {signal.SIGINT, signal.SIGTERM})
-
-
 def _remoteness(error: Exception) -> int:
     """How far an error is from the cause: a process that is gone, an error of its own, or the loss of another one."""
     from torch.distributed import DistError
@@ -257,96 +243,3 @@ def _log_here(record: logging.LogRecord) -> None:
         messages.say_once(record.getMessage())
     else:
         logging.getLogger(record.name).handle(record)
-
-
-class _Link(QueueHandler):
-    """To the process that started this one: log records, results, and calls of a trial's session."""
-
-    def __init__(self, connection: Connection) -> None:
-        super().__init__(self)  # type: ignore[arg-type]
-        self._connection = connection
-
-    def put_nowait(self, record: Any) -> None:
-        """Send a log record."""
-        self.send("log", record)
-
-    def send(self, kind: str, content: Any) -> None:
-        """Send one message, whole."""
-        with shielded(), self.lock:  # type: ignore[union-attr]
-            self._connection.send((kind, content))
-
-    def ask(self, place: int, name: str, *values: Any, **named: Any) -> Any:
-        """Call a method of the session of a callback."""
-        self.send("call", (place, name, values, named))
-        return self._connection.recv()
-
-
-class _Session:
-    """Stands for the session of the callback at ``place``."""
-
-    def __init__(self, link: _Link, place: int) -> None:
-        self._link, self._place = link, place
-
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        return partial(self._link.ask, self._place, name)
-
-
-class _IgnoreSigterm(pl.Callback):
-    """Lightning's handler of SIGTERM sends a tensor to the other ranks, whatever these are waiting for."""
-
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-
-
-def _train_as_rank(
-    rank: int,
-    connection: Connection,
-    work: Callable[..., Any],
-    config: DictConfig,
-    callbacks: list[Any],
-    arguments: Mapping[str, Any],
-    typed_arguments: list[str] | None,
-) -> None:
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    # What a terminal or a scheduler sends to all is for the one that started them, which interrupts rank 0.
-    if hasattr(os, "setpgrp"):
-        os.setpgrp()
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    signal.signal(signal.SIGINT, signal.SIG_IGN if rank else signal.default_int_handler)
-    if os.environ.get(WORKER):
-        redact_output()
-    quiet_libraries()
-    link = _Link(connection)
-    logging.root.handlers = [logging.NullHandler() if rank else link]
-    logging.root.setLevel(logging.INFO)
-    provenance.typed_arguments = typed_arguments
-    for place, each in enumerate(callbacks):
-        each.session = _Session(link, place)
-    try:
-        with stoppable():
-            _mask("SIG_UNBLOCK")
-            link.send("result", work(config, extra_callbacks=[*callbacks, _IgnoreSigterm()], **arguments))
-    except KeyboardInterrupt:
-        sys.exit(128 + signal.SIGINT)
-    except Exception as error:
-        link.send("error", _portable(error))
-        sys.exit(1)
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))  # Windows has the latter only
-
-
-def _portable(error: Exception) -> Any:
-    """Return an error as it can be sent, with its traceback."""
-    if messages.disk_is_full(error) and not isinstance(error, OSError):
-        error = OSError(errno.ENOSPC, str(error)).with_traceback(error.__traceback__)
-    sent = ExceptionWithTraceback(error, error.__traceback__)
-    try:
-        pickle.loads(pickle.dumps(sent))
-    except Exception:
-        return RuntimeError(messages.one_line(error))
-    return sent

@@ -7,6 +7,7 @@ import copy
 import torch
 
 from fer_lightning.data.datamodule import FaceDataModule
+from fer_lightning.data.faces import as_tensor
 from fer_lightning.errors import ConfigError
 from fer_lightning.training.module import ExpressionClassifier
 
@@ -17,13 +18,15 @@ def rehearse(module: ExpressionClassifier, data: FaceDataModule) -> None:
     Raises
     ------
     ConfigError
-        The net does not take the faces, has another number of outputs than the data have classes, or its batch norm
-        needs a larger batch.
+        The net has nothing to train, does not take the faces, has another number of outputs than the data have
+        classes, or its batch norm needs a larger batch.
     """
     faces = data.train_indices[:2]
-    images = torch.from_numpy(data.faces.images[faces]).unsqueeze(1).float()
+    images = as_tensor(data.faces.images[faces]).float()
     smallest = min(data.batch_size, len(faces))
     name = f"model: {type(module.model).__name__}"
+    if not any(parameter.requires_grad for parameter in module.model.parameters()):
+        raise ConfigError(f"{name} has no trainable parameter; expected at least one")
     classes = module.class_names
     net = copy.deepcopy(module.model)
     with torch.no_grad(), torch.random.fork_rng(devices=[]):

@@ -147,6 +147,7 @@ def _describe(config: DictConfig, data: FaceDataModule, checkpoint: Path | None)
         "config": portable_config(config),
         "class_names": list(data.faces.class_names),
         "image_size": data.image_size,
+        "channels": data.channels,
         "data": describe_data(data),
     }
     stored["code"] = code_fingerprint(name for _, name in find_targets(stored["config"], FREE_KEYS))

@@ -14,11 +14,11 @@ from pytorch_lightning.plugins.environments import LightningEnvironment
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 
 from fer_lightning.config.precision import warn_of_precision
+from fer_lightning.config.typed import shown
 from fer_lightning.data.label import data_label
 from fer_lightning.errors import ConfigError
 from fer_lightning.messages import say_once
 from fer_lightning.models.counting import count_parameters
-from fer_lightning.runs.files import shown
 from fer_lightning.runs.record import RunRecord, is_first_process, note_failure
 from fer_lightning.runs.run import Run
 from fer_lightning.signals import interruption_behind, stoppable

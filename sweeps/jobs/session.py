@@ -25,7 +25,7 @@ from fer_lightning.signals import (
 )
 from fer_lightning.sweeps.jobs.environment import Job
 from fer_lightning.sweeps.jobs.error_file import keep_traceback
-from fer_lightning.sweeps.optuna_private import known
+from fer_lightning.sweeps.optuna_private import last_read
 from fer_lightning.sweeps.queue.heartbeat import Heartbeat
 from fer_lightning.sweeps.queue.lease import Lease, StudyHaltedError, TrialTakenError
 from fer_lightning.sweeps.queue.recovery import SPENT, seconds_since_start
@@ -138,7 +138,7 @@ class TrialSession:
     @property
     def reported_steps(self) -> frozenset[int]:
         """Steps that were reported already, by this attempt or an earlier one."""
-        return frozenset(known(self._trial).intermediate_values)
+        return frozenset(last_read(self._trial).intermediate_values)
 
     def __enter__(self) -> TrialSession:
         self.begin()

@@ -10,7 +10,7 @@ from optuna.exceptions import ExperimentalWarning
 from optuna.trial import FrozenTrial, TrialState
 
 from fer_lightning.errors import RunsFailedError
-from fer_lightning.sweeps.optuna_private import fixed_params, known, storage_of, trial_id
+from fer_lightning.sweeps.optuna_private import fixed_params, last_read, storage_of, trial_id
 from fer_lightning.sweeps.plan.enqueue import enqueue, latest_by_key
 from fer_lightning.sweeps.queue.heartbeat import record_beat
 from fer_lightning.sweeps.queue.owner import OWNER, Owner
@@ -150,7 +150,7 @@ class TrialQueue:
 
     def _own(self, trial: optuna.Trial) -> Claim:
         overrides = self._overrides(trial)
-        attempts = int(known(trial).system_attrs.get(ATTEMPTS, 0))
+        attempts = int(last_read(trial).system_attrs.get(ATTEMPTS, 0))
         directory = trial.user_attrs.get("directory") or self._directory(trial.number, overrides)
         owner = Owner.this_process()
         claim = Claim(trial_id(trial), trial.number, owner.token, overrides, directory, resume=attempts > 0)
@@ -172,7 +172,7 @@ class TrialQueue:
     def _overrides(self, trial: optuna.Trial) -> list[str]:
         plan = self._spec.plan
         if plan is not None:
-            for name in fixed_params(known(trial)):
+            for name in fixed_params(last_read(trial)):
                 suggest(trial, name, plan.distribution(name))
             return list(trial.user_attrs["overrides"])
         with warnings.catch_warnings():

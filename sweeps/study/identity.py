@@ -33,6 +33,7 @@ FREE_KEYS = (
     "trainer.enable_progress_bar",
     "trainer.log_every_n_steps",
     "data.cache_dir",
+    "data.on_device",
     "data.num_workers",
 )
 

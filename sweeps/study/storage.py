@@ -20,7 +20,7 @@ from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 
 from fer_lightning.errors import ConfigError
-from fer_lightning.messages import reason_of
+from fer_lightning.messages import disk_is_full, reason_of
 from fer_lightning.signals import shielded
 from fer_lightning.sweeps.optuna_private import CachedStorage
 from fer_lightning.sweeps.study.address import JOURNAL_PREFIX, missing_driver, storage_file
@@ -47,7 +47,7 @@ def open_storage(url: str, heartbeat: int = 30, grace: int = 120) -> BaseStorage
     Raises
     ------
     ConfigError
-        If the database cannot be reached, or its driver is missing.
+        If the database cannot be reached, its folder cannot be made, or its driver is missing.
     """
     with shielded():
         # A forked process must not share its parent's database connections.
@@ -59,7 +59,14 @@ def _open_storage(url: str, heartbeat: int, grace: int, _pid: int) -> BaseStorag
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     path = storage_file(url)
     if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            if disk_is_full(error):
+                raise
+            raise ConfigError(
+                f"hydra.sweeper.storage={url}: its folder cannot be made: {reason_of(error)}"
+            ) from error
     if url.startswith(JOURNAL_PREFIX):
         assert path is not None
         return _shielded(JournalStorage)(JournalFileBackend(str(path), lock_obj=_JournalLock(path)))  # type: ignore[arg-type]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from unittest.mock import Mock
 
+import numpy as np
 import pytest
 import pytorch_lightning as pl
 import torch
@@ -67,7 +68,9 @@ def test_norms_are_measured_when_training_ends_without_a_validation(tmp_path, ti
     for batches in (0, 16):
         run(tmp_path / str(batches), tiny, *FAST, *options, f"callbacks.ema.norm_batches={batches}")
         module = load_classifier(tmp_path / str(batches) / "checkpoints" / "last.ckpt")
-        ratios[batches] = distance(module, torch.from_numpy(data_of(module, {}).training_images())[:, None])
+        ratios[batches] = distance(
+            module, torch.from_numpy(np.asarray(data_of(module, {}).training_images()))[:, None]
+        )
     assert ratios[16] < 0.25 < 0.5 < ratios[0]
 
 

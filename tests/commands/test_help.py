@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import re
 import shlex
+import shutil
 import subprocess
 import sys
 from dataclasses import fields
 from importlib import import_module
 from pathlib import Path
 
+import numpy as np
 import pytest
+from conftest import TINY
+from PIL import Image
 
+from fer_forms import small_fer, write_folder, write_zip
 from fer_lightning.cli import COMMANDS, main
+from fer_lightning.sweeps.study.identity import study_name
+from training_runs import run
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -29,6 +37,67 @@ def test_every_command_has_help_with_its_keys_and_an_example(
     typed = {word.partition("=")[0] for word in shlex.split(module.EXAMPLE) if "=" in word}
     if name not in ("compare", "summary", "audit"):  # whose words may have names of one's own
         assert typed <= keys
+
+
+@pytest.fixture(scope="module")
+def there(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that has what the examples name, as far as the examples do not make it."""
+    folder = tmp_path_factory.mktemp("examples")
+    run(folder / "runs" / "one", [*TINY, "model=small"])
+    (folder / "faces").mkdir()
+    face = np.random.default_rng(0).integers(0, 256, (48, 48), np.uint8)
+    for name in ("photo.jpg", "faces/one.png"):
+        Image.fromarray(face).save(folder / name)
+    write_folder(folder / "fer", small_fer())
+    write_zip(folder / "fer2013.zip", folder / "fer")
+    return folder
+
+
+# What an example needs to be quick; compare reads what evaluate has written.
+RUN = {"summary": [], "audit": [], "runs": [], "evaluate": [], "compare": [], "predict": []}
+RUN |= {"explain": ["only=confusion"], "workspace": ["mode=offline"]}
+
+
+@pytest.mark.parametrize("name", RUN)
+def test_every_example_can_be_typed(
+    name: str, there: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(there)
+
+    def typed(command: str) -> list[str]:
+        return [command, *shlex.split(import_module(COMMANDS[command][0]).EXAMPLE)]
+
+    if name == "compare":
+        assert main(typed("evaluate")) == 0
+        for copy in ("r0", "r1", "s0", "s1"):
+            shutil.copytree("eval/one", f"eval/{copy}")
+    assert main([*typed(name), *RUN[name]]) == 0, capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["report", "dashboard"])
+def test_the_examples_name_a_studys_folder_as_a_study_does(name: str) -> None:
+    folder = shlex.split(import_module(COMMANDS[name][0]).EXAMPLE)[0]
+    digits = study_name("ablation", "synthetic", {}).rpartition("-")[2]
+    assert re.fullmatch(f"studies/ablation-synthetic-[0-9a-f]{{{len(digits)}}}", folder)
+
+
+@pytest.mark.parametrize(
+    ("words", "flag"),
+    [
+        (["--config-dir", ".", "--info"], "--info"),
+        (["--resolve", "--config-dir", "."], "--resolve"),
+        (["--config-dir", ".", "--experimental-rerun", "x"], "--experimental-rerun"),
+        (["--config-name", "mine"], "--config-name"),
+        (["-m"], "--multirun"),
+    ],
+)
+@pytest.mark.parametrize("name", ["summary", "audit"])
+def test_a_flag_of_experiments_is_refused_by_its_name(
+    name: str, words: list[str], flag: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([name, *words]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"{flag}: is a flag of experiments; expected key=value or --config-dir DIR" in line
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from fer_lightning.cli import main
 from fer_lightning.config.compose import compose_config
 from fer_lightning.data.class_folders import PICTURE_ENDINGS
 from fer_lightning.data.pictures import find_pictures, read_pictures
+from fer_lightning.data.reading import Reading
 from fer_lightning.runs.record import portable_config
 from fer_lightning.training.build import build_data, build_module
 from fer_lightning.training.module import CHECKPOINT_KEY, ExpressionClassifier
@@ -88,8 +89,11 @@ def test_csv_holds_the_nets_own_probabilities_of_pictures_of_any_size_and_colour
         found = np.array([float(row[name]) for name in NAMES])
         assert found == pytest.approx(by_hand(checkpoint, path), abs=2e-6)
         assert row["predicted"] == NAMES[int(found.argmax())]
-    skipped, squeezed = written.err.strip().splitlines()
+    skipped, grey, squeezed = written.err.strip().splitlines()
     assert f"skipped {pictures}/broken.png: " in skipped
+    assert grey.endswith(
+        f"{pictures}/more/colour.jpg: is in colour and read as grey, as the model takes pictures"
+    )
     assert "are squeezed to squares" in squeezed
 
 
@@ -189,7 +193,7 @@ def test_pictures_are_read_as_the_image_folder_reads_them(tmp_path):
         for number in range(8):
             colours = random.integers(0, 256, (33, 47, 3), dtype=np.uint8)
             Image.fromarray(colours).save(tmp_path / label / f"{number}.png")
-    raw = read_image_folder(FolderMembers(tmp_path), 24, Splitting(0.2, 0.2, 0))
+    raw = read_image_folder(FolderMembers(tmp_path), Reading(24, Splitting(0.2, 0.2, 0)))
     pictures = read_pictures([tmp_path], 24)
     by_id = {str(name): image for name, image in zip(raw.ids, raw.images, strict=True)}
     assert len(pictures.paths) == 16

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import string
 
 import pytest
@@ -29,6 +30,9 @@ NAMES = st.text(
 TEXTS = st.text(
     st.one_of(st.sampled_from(string.punctuation + " "), st.characters(codec="utf-8")), max_size=40
 )
+
+# Of the functions of Hydra's grammar those that give a sweep or a list; others, such as int(3), are text.
+SWEEP = re.compile(r"(choice|range|interval|glob|shuffle|sort|tag|extend_list)\s*\(")
 
 
 def read(word: str) -> object:
@@ -65,13 +69,18 @@ def test_an_existing_path_is_a_path(tmp_path, monkeypatch, name):
 @example("a, b")
 @example("relu vs selu: 1/2")
 @example("costs ${x} (y)")
+@example(" a ")
+@example("  ")
+@example("archive (1)")
+@example("(…)")
+@example("max(1)")
+@example("int(3)")
+@example(" (a, b) ")
 def test_free_text_is_text(text):
-    plain = text.strip(" \t")
-    written_out = (
-        (text[:1] + text[-1:]) in ("''", '""') or plain[:1] in tuple("[{") or "${" in text or "(" in text
-    )
-    if written_out or plain.lower() == "null" or plain != text:
-        return
+    plain = text.strip()
+    in_quotes = (text[:1] + text[-1:]) in ("''", '""')
+    if in_quotes or plain[:1] in tuple("[{") or "${" in text or SWEEP.match(plain) or plain.lower() == "null":
+        return  # it is Hydra's own syntax
     assert read(f"note={text}") == text
 
 
@@ -133,6 +142,14 @@ def test_a_key_that_cannot_be_read_is_answered_with_the_spelling(word, said):
     assert said in str(caught.value)
 
 
+def test_a_flags_folder_below_home_is_the_same_for_hydra(tmp_path, monkeypatch):
+    (tmp_path / "mine").mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path))
+    line = read_command_line(["-cd", "~/mine", "--config-path", "~/mine"])
+    assert line.flags == ["--config-path", f"{tmp_path}/mine", "--config-dir", f"{tmp_path}/mine"]
+    assert (line.config_dir, line.config_path) == (f"{tmp_path}/mine", f"{tmp_path}/mine")
+
+
 def test_flags_stand_anywhere(tmp_path):
     line = read_command_line(["seed=1", "-cd", str(tmp_path), "note=a b", "-m"])
     assert (line.words, line.runs, line.multirun) == (["seed=1", "note=a b"], True, True)
@@ -147,7 +164,9 @@ def test_flags_stand_anywhere(tmp_path):
         (["--data.path=x"], "--data.path=x: no such flag; did you mean data.path=x?"),
         (["--multirum"], "--multirum: no such flag; did you mean --multirun?"),
         (["-cd", "nowhere"], "--config-dir nowhere: no such folder"),
-        (["-cd"], "expected one argument"),
+        (["seed=1", "-cd"], "--config-dir: expected a value after it"),
+        (["--cfg", "--multirun"], "--cfg: expected a value after it"),
+        (["--multirun=1"], "--multirun: expected no value, not '1'"),
     ],
 )
 def test_a_flag_that_does_not_exist_is_said(words, said):

@@ -189,7 +189,7 @@ def test_relight_known_values() -> None:
 
 def test_overwrite_known_rectangles() -> None:
     rectangles = torch.tensor([[1.0, 0.0, 3.0, 2.0], [2.0, 2.0, 2.0, 2.0]])
-    output = overwrite(torch.ones(2, 1, 3, 4), rectangles, torch.tensor([9.0, 9.0]))
+    output = overwrite(torch.ones(2, 1, 3, 4), rectangles, torch.tensor([[9.0], [9.0]]))
     assert output[0, 0].tolist() == [[1, 1, 1, 1], [9, 9, 1, 1], [9, 9, 1, 1]]
     assert torch.equal(output[1], torch.ones(1, 3, 4))
 

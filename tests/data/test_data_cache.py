@@ -11,6 +11,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ import torch
 import fer_forms
 from fer_forms import csv_lines, small_fer, write_csv, write_folder
 from fer_lightning.data.cache import cached, default_cache_dir
-from fer_lightning.data.faces import Faces, RawFaces
+from fer_lightning.data.faces import Allocate, Faces, RawFaces
 from fer_lightning.data.source import load_faces
 from fer_lightning.errors import DataError
 
@@ -33,7 +34,7 @@ class Build:
     def __init__(self) -> None:
         self.count = 0
 
-    def __call__(self) -> RawFaces:
+    def __call__(self, allocate: Allocate) -> RawFaces:
         self.count += 1
         return RAW
 
@@ -66,7 +67,7 @@ def test_built_once_then_opened(tmp_path: Path) -> None:
 def test_synthetic_faces_stay_marked(tmp_path: Path) -> None:
     drawn = RawFaces(RAW.images, RAW.labels, RAW.splits, RAW.ids, RAW.class_names, "synthetic", True)
     for _ in range(2):
-        faces = cached("synthetic", lambda: drawn, tmp_path)
+        faces = cached("synthetic", lambda allocate: drawn, tmp_path)
         assert (faces.name, faces.synthetic) == ("synthetic", True)
 
 
@@ -146,7 +147,7 @@ from fer_lightning.data.cache import cached
 
 root, seconds = Path(sys.argv[1]), float(sys.argv[3])
 
-def build():
+def build(allocate):
     with (root / "builds").open("a") as file:
         file.write("x")
     time.sleep(seconds)
@@ -188,7 +189,7 @@ def test_a_killed_builder_holds_nobody_up_and_leaves_nothing(tmp_path: Path) -> 
     # As if it had been killed a moment later, while it wrote.
     (lock,) = (tmp_path / "cache").glob("*.lock")
     half_written = tmp_path / "cache" / f".{lock.stem}.{worker.pid}"
-    half_written.mkdir()
+    half_written.mkdir(exist_ok=True)
     (half_written / "images.npy").write_bytes(b"half")
     worker.send_signal(signal.SIGKILL)
     worker.communicate(timeout=30)
@@ -226,6 +227,50 @@ def test_a_full_disk(tiny_disk: Path) -> None:
     assert_sound(cached("k", Build(), tiny_disk / "cache"))
 
 
+def in_room(allocate: Allocate, kept: int = 35) -> RawFaces:
+    """The small data set, its pictures written into the room that the cache gives, of which the first are kept."""
+    room = allocate(RAW.images.shape)
+    room[:] = RAW.images
+    return RawFaces(
+        room[:kept], RAW.labels[:kept], RAW.splits[:kept], RAW.ids[:kept], RAW.class_names, "fer2013"
+    )
+
+
+def test_pictures_written_into_the_caches_own_file_are_the_same_cache(tmp_path: Path) -> None:
+    faces = cached("k", in_room, tmp_path / "one")
+    assert_sound(faces)
+    copied = cached("k", Build(), tmp_path / "other")
+    assert faces.fingerprint == copied.fingerprint
+    one, other = ((the_cache(tmp_path / name) / "images.npy").read_bytes() for name in ("one", "other"))
+    assert one == other
+
+
+def test_room_that_is_not_used_is_given_back(tmp_path: Path) -> None:
+    faces = cached("k", lambda allocate: in_room(allocate, 20), tmp_path)
+    assert (faces.images == RAW.images[:20]).all()
+    assert (the_cache(tmp_path) / "images.npy").stat().st_size == 128 + 20 * 48 * 48
+    assert (cached("k", Build(), tmp_path).images == RAW.images[:20]).all()
+
+
+def test_a_disk_without_room_is_met_before_any_picture_is_read(tiny_disk: Path) -> None:
+    with pytest.raises(DataError, match=r"No space left on device\); 80,640 bytes \(0\.1 MiB\) are needed"):
+        cached("k", in_room, tiny_disk / "cache")
+    assert [path.suffix for path in (tiny_disk / "cache").iterdir()] == [".lock"], "nothing partial is left"
+
+
+def test_what_the_cache_keeps_beside_pictures(tmp_path: Path) -> None:
+    group = np.array([f"person {i % 4}" for i in range(35)])
+    targets = np.random.default_rng(0).dirichlet(np.ones(7), 35).astype(np.float32)
+    raw = replace(RAW, group=group, targets=targets)
+    for _ in range(2):
+        faces = cached("k", lambda allocate: raw, tmp_path)
+        assert (faces.group == group).all()
+        assert (faces.targets == targets).all()
+    plain = cached("other", Build(), tmp_path)
+    assert plain.group is plain.targets is None
+    assert plain.fingerprint != faces.fingerprint
+
+
 def test_a_write_that_fails_half_way(tmp_path: Path) -> None:
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (40_000, limits[1]))
@@ -247,7 +292,7 @@ def test_a_cache_folder_that_cannot_be_made(tmp_path: Path) -> None:
 
 
 def test_an_error_of_the_builder_leaves_no_cache(tmp_path: Path) -> None:
-    def broken() -> RawFaces:
+    def broken(allocate: Allocate) -> RawFaces:
         raise DataError("line 7 is wrong")
 
     with pytest.raises(DataError, match=r"^line 7 is wrong$"):

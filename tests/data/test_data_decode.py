@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fer_lightning.data.decode import decode_all, decode_grey, resize_grey
+from fer_lightning.data.decode import decode_all, decode_picture, fitted
 
 RAMP = np.arange(0, 256, 4, dtype=np.uint8).reshape(8, 8)
 
@@ -24,50 +24,50 @@ def luma(red: int, green: int, blue: int) -> float:
 
 def test_grey_is_kept_to_the_bit() -> None:
     for form in ("PNG", "BMP", "TIFF", "PPM", "GIF"):
-        assert (decode_grey(encoded(Image.fromarray(RAMP), form), 8) == RAMP).all(), form
+        assert (decode_picture(encoded(Image.fromarray(RAMP), form), 8) == RAMP).all(), form
 
 
 def test_colour_becomes_its_luma() -> None:
     red = Image.new("RGB", (8, 8), (200, 10, 60))
     expected = luma(200, 10, 60)
     for image in (red, red.convert("RGBA"), red.quantize(4)):
-        assert np.abs(decode_grey(encoded(image), 8) - expected).max() <= 1.5, image.mode
-    assert np.abs(decode_grey(encoded(red.convert("YCbCr"), "JPEG", quality=100), 8) - expected).max() <= 2
+        assert np.abs(decode_picture(encoded(image), 8) - expected).max() <= 1.5, image.mode
+    assert np.abs(decode_picture(encoded(red.convert("YCbCr"), "JPEG", quality=100), 8) - expected).max() <= 2
 
 
 def test_cmyk() -> None:
     # Cyan 20 %, magenta 40 %, yellow 60 %, no black.
     image = Image.new("CMYK", (8, 8), (51, 102, 153, 0))
     expected = luma(204, 153, 102)
-    assert np.abs(decode_grey(encoded(image, "TIFF"), 8) - expected).max() <= 1
-    assert np.abs(decode_grey(encoded(image, "JPEG", quality=100), 8) - expected).max() <= 3
+    assert np.abs(decode_picture(encoded(image, "TIFF"), 8) - expected).max() <= 1
+    assert np.abs(decode_picture(encoded(image, "JPEG", quality=100), 8) - expected).max() <= 3
 
 
 def test_bilevel() -> None:
     image = Image.fromarray(RAMP > 100)
-    assert (decode_grey(encoded(image), 8) == np.where(RAMP > 100, 255, 0)).all()
+    assert (decode_picture(encoded(image), 8) == np.where(RAMP > 100, 255, 0)).all()
 
 
 def test_transparent_is_white_and_half_transparent_half_white() -> None:
     pixels = np.zeros((8, 8, 4), np.uint8)
     pixels[..., 3] = np.repeat([0, 128, 255], [2, 3, 3])[:, None]
-    decoded = decode_grey(encoded(Image.fromarray(pixels)), 8)
+    decoded = decode_picture(encoded(Image.fromarray(pixels)), 8)
     assert [decoded[row, 0] for row in (0, 2, 7)] == [255, 127, 0]
     grey = np.dstack([np.full((8, 8), 80, np.uint8), pixels[..., 3]])
-    decoded = decode_grey(encoded(Image.fromarray(grey)), 8)
+    decoded = decode_picture(encoded(Image.fromarray(grey)), 8)
     assert [decoded[0, 0], decoded[7, 0]] == [255, 80]
     palette = Image.fromarray(RAMP).convert("P")
-    decoded = decode_grey(encoded(palette, transparency=int(palette.getpixel((3, 0)))), 8)
+    decoded = decode_picture(encoded(palette, transparency=int(palette.getpixel((3, 0)))), 8)
     assert decoded[0, 3] == 255
     assert decoded[0, 4] == RAMP[0, 4]
-    assert decode_grey(encoded(Image.fromarray(RAMP), transparency=int(RAMP[1, 1])), 8)[1, 1] == 255
+    assert decode_picture(encoded(Image.fromarray(RAMP), transparency=int(RAMP[1, 1])), 8)[1, 1] == 255
 
 
 def test_sixteen_bits_are_scaled_and_not_cut() -> None:
     wide = RAMP.astype(np.uint16) * 257
     for form in ("PNG", "TIFF"):
-        assert (decode_grey(encoded(Image.fromarray(wide), form), 8) == RAMP).all(), form
-    assert (decode_grey(encoded(Image.fromarray(wide.astype(np.int32)), "TIFF"), 8) == RAMP).all()
+        assert (decode_picture(encoded(Image.fromarray(wide), form), 8) == RAMP).all(), form
+    assert (decode_picture(encoded(Image.fromarray(wide.astype(np.int32)), "TIFF"), 8) == RAMP).all()
 
 
 @pytest.mark.parametrize("bits", [1, 8, 10, 12, 14, 16])
@@ -75,10 +75,10 @@ def test_sixteen_bits_are_scaled_and_not_cut() -> None:
 def test_deep_greys_are_scaled_by_the_range_they_use(bits: int, kind: type) -> None:
     white = 2**bits - 1
     levels = np.rint(RAMP.astype(float) / RAMP.max() * white)
-    decoded = decode_grey(encoded(Image.fromarray(levels.astype(kind)), "TIFF"), 8)
+    decoded = decode_picture(encoded(Image.fromarray(levels.astype(kind)), "TIFF"), 8)
     assert np.abs(decoded - levels / white * 255).max() <= 0.5
     if kind == np.uint16:
-        assert (decode_grey(encoded(Image.fromarray(levels.astype(kind))), 8) == decoded).all()
+        assert (decode_picture(encoded(Image.fromarray(levels.astype(kind))), 8) == decoded).all()
 
 
 def test_all_deep_pictures_are_scaled_alike() -> None:
@@ -95,7 +95,7 @@ def test_what_is_no_number_in_a_deep_picture_is_black() -> None:
     levels = RAMP.astype(np.float32) / 255
     levels[0, :3] = (np.nan, np.inf, -np.inf)
     levels[1, 0] = -5
-    decoded = decode_grey(encoded(Image.fromarray(levels), "TIFF"), 8)
+    decoded = decode_picture(encoded(Image.fromarray(levels), "TIFF"), 8)
     assert (decoded[0, :3] == 0).all()
     assert decoded[1, 0] == 0
     assert (decoded[2:] == RAMP[2:]).all()
@@ -112,41 +112,43 @@ def test_oblong_pictures_are_counted() -> None:
 @pytest.mark.parametrize("scale", [1.0, 1 / 255])
 def test_fractions(scale: float) -> None:
     image = Image.fromarray(RAMP.astype(np.float32) * np.float32(scale))
-    assert (decode_grey(encoded(image, "TIFF"), 8) == RAMP).all()
+    assert (decode_picture(encoded(image, "TIFF"), 8) == RAMP).all()
 
 
 def test_the_cameras_orientation_is_obeyed() -> None:
     exif = Image.Exif()
     exif[0x0112] = 3  # upside down
     data = encoded(Image.fromarray(RAMP), exif=exif.tobytes())
-    assert (decode_grey(data, 8) == RAMP[::-1, ::-1]).all()
+    assert (decode_picture(data, 8) == RAMP[::-1, ::-1]).all()
     for form in ("PNG", "TIFF", "JPEG", "WEBP"):
         data = encoded(Image.fromarray(RAMP).convert("RGB").resize((80, 40), 0), form, exif=exif, quality=100)
         upright = Image.fromarray(RAMP).resize((80, 40), 0).rotate(180)
-        assert np.abs(decode_grey(data, 8).astype(int) - decode_grey(encoded(upright), 8)).max() < 20, form
+        assert np.abs(decode_picture(data, 8).astype(int) - decode_picture(encoded(upright), 8)).max() < 20, (
+            form
+        )
     deep = Image.fromarray(RAMP.astype(np.uint16) * 257)
-    assert (decode_grey(encoded(deep, exif=exif.tobytes()), 8) == RAMP[::-1, ::-1]).all()
+    assert (decode_picture(encoded(deep, exif=exif.tobytes()), 8) == RAMP[::-1, ::-1]).all()
 
 
 def test_other_sizes_are_squeezed_into_the_square() -> None:
     wide = np.zeros((8, 32), np.uint8)
     wide[:, 16:] = 200
-    decoded = decode_grey(encoded(Image.fromarray(wide)), 8)
+    decoded = decode_picture(encoded(Image.fromarray(wide)), 8)
     assert (decoded[:, :3] == 0).all()
     assert (decoded[:, 5:] == 200).all()
-    assert (decode_grey(encoded(Image.new("L", (1, 1), 77)), 8) == 77).all()
+    assert (decode_picture(encoded(Image.new("L", (1, 1), 77)), 8) == 77).all()
 
 
 def test_the_first_picture_of_an_animation() -> None:
     frames = [Image.fromarray(RAMP), Image.fromarray(255 - RAMP)]
     data = encoded(frames[0], "GIF", save_all=True, append_images=frames[1:])
-    assert (decode_grey(data, 8) == RAMP).all()
+    assert (decode_picture(data, 8) == RAMP).all()
 
 
 def test_resizing_averages_when_it_shrinks() -> None:
     checker = np.indices((48, 48)).sum(axis=0) % 2 * np.uint8(200)
-    small = resize_grey(checker[None].astype(np.uint8), 12)
+    small = fitted(checker[None].astype(np.uint8), 12, 1)
     assert small.shape == (1, 12, 12)
     assert np.abs(small.astype(float) - 100).max() <= 10
     images = np.stack([RAMP, RAMP.T])
-    assert resize_grey(images, 8) is images
+    assert fitted(images, 8, 1) is images

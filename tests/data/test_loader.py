@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fer_lightning.data import placement
+from fer_lightning.data.datamodule import FaceDataModule
 from fer_lightning.data.loader import BatchLoader
 
 
@@ -76,3 +80,41 @@ def test_processes_see_every_face_in_as_many_steps(n, world_size, each, shuffle)
     parts = [positions(batches) for batches in loaders]
     assert [len(part) for part in parts] == [each] * world_size
     assert {position for part in parts for position in part} == set(range(n))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_batches_cut_ahead_by_a_thread_are_the_same(channels):
+    images = torch.randint(0, 256, (50, 5, 4, channels), dtype=torch.uint8).permute(0, 3, 1, 2)
+    plain, ahead = (
+        BatchLoader(images, torch.arange(50), np.arange(50), 8, shuffle=True, seed=3, ahead=how)
+        for how in (False, True)
+    )
+    for one, other in zip(plain, ahead, strict=True):
+        assert torch.equal(one[0], images[one[2]])
+        assert all(torch.equal(*pair) for pair in zip(one, other, strict=True))
+
+
+def test_a_loop_that_is_left_early_leaves_no_thread():
+    before = threading.active_count()
+    batches = iter(loader(50, 8, ahead=True))
+    next(batches)
+    assert threading.active_count() == before + 1
+    batches.close()
+    assert threading.active_count() == before
+
+
+def test_pictures_lie_on_the_device_where_they_take_half_of_its_free_memory(monkeypatch):
+    monkeypatch.setattr(placement, "free_memory", lambda device: 1000)
+    device = torch.device("cpu")
+    assert [placement.fits(count, device) for count in (500, 501)] == [True, False]
+    assert placement.fits(501, device, True)
+    assert not placement.fits(1, device, False)
+
+
+def test_on_device_decides_whether_batches_are_cut_ahead(tmp_path):
+    drawing = {"n_train": 20, "n_val": 20, "n_test": 20}
+    for asked, ahead in (("auto", False), (True, False), (False, True)):
+        data = FaceDataModule("synthetic", on_device=asked, drawing=drawing, cache_dir=str(tmp_path))
+        batches = data.split_dataloader("val")
+        assert batches.ahead is ahead
+        assert batches.images.data_ptr() == data.faces.images.ctypes.data, "the cache's own pages"

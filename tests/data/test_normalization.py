@@ -20,7 +20,7 @@ from fer_lightning.data.normalization import (
     Standard,
     Symmetric,
     Unit,
-    grey_moments,
+    moments,
 )
 from fer_lightning.errors import ConfigError, DataError
 
@@ -77,16 +77,16 @@ def test_standard_can_be_fitted_again(faces: np.ndarray) -> None:
 def test_moments_equal_numpys_for_any_block(images: np.ndarray, block: int) -> None:
     if images.min() == images.max():
         with pytest.raises(DataError, match="expected some contrast"):
-            grey_moments(images, block=block)
+            moments(images, block=block)
         return
-    mean, std = grey_moments(images, block=block)
+    mean, std = moments(images, block=block)
     assert mean == pytest.approx(images.mean(dtype=np.float64), rel=1e-12)
     assert std == pytest.approx(images.std(dtype=np.float64), rel=1e-9)
 
 
 def test_moments_count_more_than_32_bits_hold() -> None:
     images = np.broadcast_to(np.array([[[255, 1]]], dtype=np.uint8), (20_000_000, 1, 2))
-    mean, std = grey_moments(images, block=4_000_000)
+    mean, std = moments(images, block=4_000_000)
     assert (mean, std) == (128.0, 127.0)
 
 

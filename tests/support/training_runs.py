@@ -55,6 +55,7 @@ def save(path: Path, overrides: list[str]) -> ExpressionClassifier:
         "config": portable_config(config),
         "class_names": list(data.faces.class_names),
         "image_size": data.image_size,
+        "channels": data.channels,
         "data": {"name": data.faces.name, "synthetic": data.faces.synthetic},
     }
     module = build_module(config, data, record).eval()

@@ -64,6 +64,17 @@ def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
         open_storage(f"sqlite:///{path}")
 
 
+@pytest.mark.parametrize("name", ["sqlite:///{}/x.db", "journal:{}/deeper/x.journal"])
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path, name: str) -> None:
+    (tmp_path / "somefile").write_text("")
+    url = name.format(tmp_path / "somefile")
+    with pytest.raises(
+        ConfigError, match=f"hydra.sweeper.storage={url}: its folder cannot be made"
+    ) as caught:
+        open_storage(url)
+    assert "\n" not in str(caught.value)
+
+
 @pytest.mark.parametrize(
     ("version", "remedy"),
     [("v2.6.0.a", "optuna storage upgrade --storage 'sqlite:///"), ("v99.0.0.a", "pip install -U optuna")],

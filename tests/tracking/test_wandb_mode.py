@@ -15,6 +15,7 @@ from fer_lightning.tracking import mode as wandb_mode
 from fer_lightning.tracking.log_reader import read_wandb_log
 from fer_lightning.tracking.logger import WandbRun
 from fer_lightning.tracking.mode import choose_mode
+from fer_lightning.tracking.start import sync_command
 from wandb_server import KEY, fresh_client, serve  # noqa: F401  (a fixture)
 
 pytestmark = pytest.mark.usefixtures("fresh_client")
@@ -170,3 +171,24 @@ def test_a_process_hears_of_trouble_in_another(monkeypatch, tmp_path, caplog):
         monkeypatch.setattr(wandb_mode, "_trouble", [])
         monkeypatch.setattr(wandb_mode, "_began", time.time() + 1)
         assert choose_mode("auto", "the command", tmp_path) == "online"
+
+
+def test_the_command_that_sends_a_run_names_it_from_where_the_job_was_typed(tmp_path, monkeypatch):
+    typed_in, job = tmp_path / "typed in", tmp_path / "typed in" / "runs" / "one"
+    job.mkdir(parents=True)
+    monkeypatch.chdir(typed_in)
+    assert sync_command(job) == "wandb sync --include-online runs/one/wandb"
+    assert sync_command(job, typed_in / "a study") == "wandb sync --include-online 'a study'/*/wandb"
+    monkeypatch.chdir(job)  # hydra.job.chdir=true
+    monkeypatch.setattr("fer_lightning.config.typed.HydraConfig.initialized", lambda: True)
+    monkeypatch.setattr("fer_lightning.config.typed.get_original_cwd", lambda: str(typed_in))
+    assert sync_command(job) == "wandb sync --include-online runs/one/wandb"
+    assert sync_command(tmp_path) == f"wandb sync --include-online {tmp_path}/wandb"
+
+
+@pytest.mark.parametrize("make", [choose_mode, lambda mode: WandbRun("x", mode=mode)])
+def test_an_unknown_mode_is_refused_with_the_nearest(make):
+    with pytest.raises(
+        ConfigError, match=r"^logger\.mode=onlin: expected one of auto, .*did you mean online\?"
+    ):
+        make("onlin")

@@ -176,7 +176,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("mode", "pause"), [("online", "0.5"), ("offline", "0.3")])
+@pytest.mark.parametrize(("mode", "pause"), [("online", "0"), ("online", "0.5"), ("offline", "0.3")])
 def test_a_killed_run_that_is_continued_lacks_no_epoch(wandb_server, tmp_path, mode, pause):
     died = subprocess.run(
         [sys.executable, "-c", KILLED, str(tmp_path), mode, pause],

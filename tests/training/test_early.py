@@ -10,6 +10,7 @@ import pytorch_lightning as pl
 import torch
 from torch.optim import SGD
 
+from fer_lightning.config.combinations import check_combinations
 from fer_lightning.config.compose import compose_config
 from fer_lightning.data.datamodule import FaceDataModule
 from fer_lightning.errors import ConfigError
@@ -30,6 +31,23 @@ class Ten(nn.Module):
 
     def forward(self, images):
         return self.layers(images)
+
+
+class Fixed(nn.Module):
+    def __init__(self, num_classes, image_size):
+        super().__init__()
+        self.layer = nn.Linear(image_size**2, num_classes).requires_grad_(False)
+
+    def forward(self, images):
+        return self.layer(images.flatten(1))
+
+
+class Empty(nn.Module):
+    def __init__(self, num_classes, image_size):
+        super().__init__()
+
+    def forward(self, images):
+        return images.flatten(1)[:, :7]
 
 
 def stairs(optimizer, total_steps, warmup_steps):
@@ -87,13 +105,15 @@ def test_what_cannot_come_to_anything_is_refused_before_any_work(tmp_path, tiny,
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        ({"_target_": "Empty"}, r"model: Empty has no trainable parameter; expected at least one"),
+        ({"_target_": "Fixed"}, r"model: Fixed has no trainable parameter"),
         ({}, r"model: Ten returns \[2, 10\] for a batch of \[2, 1, 48, 48\].*expected \[2, 7\], one output for each"),
         ({"channels": 3}, r"model: Ten cannot take a batch of \[2, 1, 48, 48\] .*expected input.*3 channels"),
     ],
 )  # fmt: skip
 def test_a_net_of_ones_own_is_called_before_training(tmp_path, tiny, own, options, message):
     config = compose_config(tiny)
-    config.model = {"_target_": f"{own}.Ten", **options}
+    config.model = {**options, "_target_": f"{own}.{options.get('_target_', 'Ten')}"}
     with pytest.raises(ConfigError, match=message):
         train(config, tmp_path / "run")
     assert not (tmp_path / "run" / "run.json").exists()
@@ -148,6 +168,13 @@ def test_a_schedule_that_needs_no_length_is_given_none(tmp_path, tiny):
     config.scheduler = {**step_lr, "_partial_": True}
     train(config, tmp_path)
     assert [row["lr"] for row in measured(tmp_path)] == pytest.approx([1e-4, 1e-5])
+
+
+def test_a_schedule_with_a_length_of_its_own_needs_no_length_of_training():
+    words = ["trainer.max_epochs=null", "trainer.max_time=00:00:00:02", "scheduler=cosine"]
+    with pytest.raises(ConfigError, match="it needs the length of the training"):
+        check_combinations(compose_config(words))
+    check_combinations(compose_config([*words, "+scheduler.total_steps=100"]))
 
 
 def test_a_last_batch_of_one_face_is_left_out(tmp_path, tiny):

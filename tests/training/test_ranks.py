@@ -106,7 +106,7 @@ def test_a_pruned_trial_stops_in_all_processes_and_every_face_counts_once(tmp_pa
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("rank", [1])
+@pytest.mark.parametrize("rank", [0, 1])
 def test_a_killed_process_takes_the_other_along_and_is_named(tmp_path, tiny, rank):
     def kill() -> None:
         process = min(multiprocessing.active_children(), key=lambda each: (-1) ** rank * (each.pid or 0))

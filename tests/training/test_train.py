@@ -208,7 +208,7 @@ def test_fitted_statistics_travel_with_the_checkpoint(tmp_path, tiny):
     run(tmp_path, tiny, "normalization=standard")
     module = load_classifier(tmp_path / "checkpoints" / "last.ckpt")
     data = data_of(module, {})
-    levels = data.training_images().astype(np.float64) / 255
+    levels = np.asarray(data.training_images()).astype(np.float64) / 255
     assert float(module.normalization.mean) == pytest.approx(levels.mean(), rel=1e-5)
     assert float(module.normalization.std) == pytest.approx(levels.std(), rel=1e-5)
 
@@ -250,6 +250,28 @@ def test_a_checkpoint_of_another_lightning_program_is_one_line(tmp_path):
         with pytest.raises(DataError, match=said) as caught:
             load_classifier(tmp_path / name)
         assert "\n" not in str(caught.value)
+
+
+RECORD = {"config": {"model": {}, "normalization": {}}, "class_names": ["a", "b"], "image_size": 48}
+
+
+@pytest.mark.parametrize(
+    ("record", "said"),
+    [
+        ([1, 2], r"its record is list; expected a dict with config, class_names, image_size"),
+        ({}, r"its record has no valid config, class_names, image_size; expected one that a run has written"),
+        (RECORD | {"class_names": None}, r"its record has no valid class_names;"),
+        (RECORD | {"config": {"model": {}}}, r"its configuration has no valid normalization;"),
+    ],
+)
+def test_what_a_checkpoints_record_lacks_is_named(tmp_path, record, said):
+    path = tmp_path / "odd.ckpt"
+    torch.save({CHECKPOINT_KEY: record, "state_dict": {}}, path)
+    with pytest.raises(DataError, match=rf"odd\.ckpt: {said}"):
+        load_classifier(path)
+    torch.save({CHECKPOINT_KEY: record}, path)
+    with pytest.raises(DataError, match=r"odd\.ckpt: it has no valid state_dict;"):
+        load_classifier(path)
 
 
 def test_no_absolute_path_is_stored_in_a_checkpoint(tmp_path, tiny):

@@ -1,0 +1,174 @@
+"""The faces of one source that a run is trained and validated on, and those of which training has seen a copy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from typing import Any, Literal
+
+import numpy as np
+
+from fer_lightning.data.duplicates import Exclusion, exclusion_mask, has_training_copy
+from fer_lightning.data.faces import Faces, Selection
+from fer_lightning.data.near_copies import NEAR_SIZE, has_near_copy
+from fer_lightning.data.source import load_faces
+from fer_lightning.data.splits import stratified_fraction
+from fer_lightning.data.synthetic import Drawing, synthetic_faces
+from fer_lightning.errors import ConfigError
+from fer_lightning.messages import say_once
+
+
+class ChosenFaces:
+    """Faces of one source, split and thinned out as asked; see `FaceDataModule` for the values.
+
+    Parameters
+    ----------
+    form, path, drawing
+        What the faces are read from, or how they are drawn.
+    source
+        How they are read: ``image_size``, ``channels``, ``cache_dir``, ``val_fraction``, ``test_fraction``,
+        ``split_seed``, ``unreadable`` and ``names``.
+    fraction, eval_fraction, train_on, exclude
+        Which of them are trained and validated on.
+    """
+
+    def __init__(
+        self,
+        form: Literal["synthetic", "fer2013", "image_folder"],
+        path: str | None,
+        source: Mapping[str, Any],
+        drawing: Drawing,
+        *,
+        fraction: float,
+        eval_fraction: float,
+        train_on: str,
+        exclude: Iterable[Exclusion],
+    ) -> None:
+        self.form: Literal["synthetic", "fer2013", "image_folder"] = form
+        self.path, self.source, self.drawing = path, dict(source), drawing
+        self.fraction, self.eval_fraction = fraction, eval_fraction
+        self.train_on, self.exclude = train_on, list(exclude)
+        self._faces: Faces | None = None
+        self._train_indices: np.ndarray | None = None
+
+    @property
+    def faces(self) -> Faces:
+        """All faces of the source, memory-mapped; read on first use."""
+        if self._faces is None:
+            self._faces = self._load(self.image_size, self.channels)
+            for note in self._faces.notes:
+                say_once(f"{self._faces.name}: {note}")
+            if left_out := len(self._faces.unreadable):
+                say_once(
+                    f"{self._faces.name}: {left_out:,} pictures cannot be read and are left out; "
+                    "a run lists them in unreadable.txt"
+                )
+        return self._faces
+
+    def _load(self, image_size: int, channels: int) -> Faces:
+        wanted: dict[str, Any] = {"image_size": image_size, "channels": channels}
+        if self.form == "synthetic":
+            return synthetic_faces(cache_dir=self.source["cache_dir"], **wanted, **self.drawing)
+        return load_faces(self.form, self.path, **(self.source | wanted))
+
+    def _compared_images(self) -> np.ndarray:
+        """All faces in grey at the size at which near copies are told, whatever a model sees: uint8 ``[N, H, W]``."""
+        told = self.image_size == NEAR_SIZE and self.channels == 1
+        return (self.faces if told else self._load(NEAR_SIZE, channels=1)).images
+
+    @property
+    def train_indices(self) -> np.ndarray:
+        """Positions of the faces that are trained on, int64 ``[M]``."""
+        if self._train_indices is None:
+            self._train_indices = self._choose_training_faces()
+        return self._train_indices
+
+    @property
+    def training_splits(self) -> tuple[str, ...]:
+        """The splits from which the training faces are taken."""
+        return ("train", "val") if self.train_on == "train_val" else ("train",)
+
+    def _choose_training_faces(self) -> np.ndarray:
+        faces = self.faces
+        chosen = self._indices_of(self.training_splits)
+        if self.exclude:
+            compared = self._compared_images() if "nearly_leaked" in self.exclude else None
+            excluded = exclusion_mask(faces, self.exclude, self.training_splits, compared)
+            chosen = chosen[~excluded[chosen]]
+        chosen = self.subset(chosen, self.fraction)
+        if len(chosen) == 0:
+            raise ConfigError(f"data.fraction={self.fraction}, data.exclude={self.exclude}: no face is left")
+        return chosen
+
+    @cached_property
+    def val_indices(self) -> np.ndarray:
+        """Positions of the faces that are validated on, int64 ``[M]``, in the order of the source.
+
+        Raises
+        ------
+        ConfigError
+            There are none.
+        """
+        chosen = self.faces.indices("val")
+        if self.train_on == "train" and not len(chosen):
+            raise ConfigError(
+                f"data.val_fraction={self.source['val_fraction']}: the data have no validation split; expected a share "
+                "above 0 of the training faces, or data.train_on=train_val to train without validation"
+            )
+        return self.subset(chosen, self.eval_fraction)
+
+    def subset(self, chosen: np.ndarray, share: float) -> np.ndarray:
+        """Return a share of faces by their positions, drawn over the classes by ``split_seed``, ascending."""
+        if share >= 1 or not len(chosen):
+            return chosen
+        return stratified_fraction(chosen, self.faces.labels, share, self.source["split_seed"])
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes of the source."""
+        return len(self.faces.class_names)
+
+    @property
+    def image_size(self) -> int:
+        """Height and width of a face in pixels."""
+        return int(self.source["image_size"])
+
+    @property
+    def channels(self) -> int:
+        """1 for grey faces, 3 for colour."""
+        return int(self.source["channels"])
+
+    def training_images(self) -> Selection:
+        """Return the faces that are trained on, ``[M, H, W]`` or ``[M, H, W, 3]``, without loading them."""
+        return Selection(self.faces.images, self.train_indices)
+
+    def class_counts(self) -> np.ndarray:
+        """Return the number of training faces of each class, int64 ``[C]``."""
+        return np.bincount(self.faces.labels[self.train_indices], minlength=self.num_classes)
+
+    def copied_from_training(self, split: str, training: Sequence[str] | None = None) -> np.ndarray:
+        """Return for each face of ``split`` whether the splits trained on hold an exact copy of it, bool ``[N]``.
+
+        Those are ``training``, or :attr:`training_splits`; whatever share of them was trained on, all their faces
+        count. A split that is itself among them is held as a whole.
+        """
+        faces, splits = self.faces, self.training_splits if training is None else training
+        if split in splits:
+            return np.ones(len(faces.indices(split)), bool)
+        return has_training_copy(faces, self._indices_of(splits))[faces.indices(split)]
+
+    def nearly_copied_from_training(self, split: str, training: Sequence[str] | None = None) -> np.ndarray:
+        """Return for each face of ``split`` whether the splits trained on hold a near copy of it, bool ``[N]``.
+
+        Of which faces: see :meth:`copied_from_training`.
+        """
+        faces, splits = self.faces, self.training_splits if training is None else training
+        if split in splits:
+            return np.ones(len(faces.indices(split)), bool)
+        images = self._compared_images()
+        chosen, known = (Selection(images, rows) for rows in (faces.indices(split), self._indices_of(splits)))
+        return has_near_copy(chosen, known)
+
+    def _indices_of(self, splits: Iterable[str]) -> np.ndarray:
+        found = [self.faces.indices(split) for split in splits]
+        return np.sort(np.concatenate(found)) if found else np.zeros(0, np.int64)

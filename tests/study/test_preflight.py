@@ -1,0 +1,99 @@
+"""Whatever a command will run is checked before any of it runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fer_lightning.cli import main
+from fer_lightning.config.flags import read_command_line
+from fer_lightning.errors import ConfigError
+from fer_lightning.study import preflight as module
+from fer_lightning.study.preflight import preflight
+
+OTHERS = [f"~ablation.factors.{name}" for name in ("dropout", "activation", "normalization", "augmentation")]
+FACTOR = "+ablation.factors.norm={key: model.norm, levels: [batch], baseline: none}"
+PLAN = ["+experiment=ablation", *OTHERS, FACTOR]
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ["model.norm=batch,none", "data.batch_size=1"],
+            "data.batch_size=1: model: Small cannot be trained on it",
+        ),
+        (["trainer.accelerator=tpu,cpu"], "trainer.accelerator=tpu .*"),
+        (["metric=val/recall/hapy,val/acc"], "metric=val/recall/hapy: no run measures it"),
+        (["data.drawing.n_val=0,48"], "data.drawing.n_val=0: expected"),
+    ],
+)
+def test_an_alternative_that_is_not_the_last_is_checked_too(
+    here: Path, tiny: list[str], words: list[str], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        preflight(read_command_line(["-m", *tiny, *words]))
+    assert not list(here.iterdir())
+
+
+def test_each_set_of_parts_is_tried_once_and_data_are_read_where_they_differ(
+    tiny: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, called = [], []
+
+    def build_data(config, original=module.build_data):
+        read.append(config.data.drawing.n_train)
+        return original(config)
+
+    def rehearse(classifier, data, original=module.rehearse):
+        called.append((len(data.train_indices), classifier.record))
+        original(classifier, data)
+
+    monkeypatch.setattr(module, "build_data", build_data)
+    monkeypatch.setattr(module, "rehearse", rehearse)
+    words = ["seed=0,1,2", "model.activation=relu,selu", "data.drawing.n_train=96,80"]
+    preflight(read_command_line(["-m", *tiny, *words]))
+    assert read == [96, 80]
+    assert [faces for faces, _ in called] == [96, 96, 80]
+
+
+@pytest.mark.parametrize("worker", [False, True])
+def test_every_level_of_a_plan_is_tried_before_any_run(
+    here: Path, tiny: list[str], monkeypatch: pytest.MonkeyPatch, worker: bool
+) -> None:
+    if worker:
+        monkeypatch.setenv("FER_WORKER", "1")
+    with pytest.raises(
+        ConfigError,
+        match=r"ablation, arm norm=batch: data.batch_size=1: model: Small cannot be trained on it",
+    ):
+        preflight(read_command_line([*PLAN, *tiny, "data.batch_size=1"]))
+    preflight(read_command_line([*PLAN, *tiny, "data.batch_size=2"]))
+    assert not list(here.iterdir())
+
+
+@pytest.mark.parametrize("launcher", ["slurm", "submitit_slurm"])
+def test_a_cluster_that_is_not_there_is_one_line(
+    here: Path,
+    tiny: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    launcher: str,
+) -> None:
+    pytest.importorskip("hydra_plugins.hydra_submitit_launcher")
+    monkeypatch.setenv("PATH", str(here))
+    words = [*tiny, f"hydra/launcher={launcher}"]
+    assert main(["-m", *words, "seed=0,1"]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"hydra/launcher={launcher}: this machine has no srun; expected one of a SLURM cluster" in line
+    preflight(read_command_line(words))  # a single run is trained here
+    (here / "srun").write_text("#!/bin/sh\n")
+    (here / "srun").chmod(0o755)
+    preflight(read_command_line(["-m", *words, "seed=0,1", "trainer.accelerator=tpu"]))
