@@ -90,6 +90,8 @@ def load_faces(
     named = "" if name == "fer2013" else place.resolve().name
     # What was added later counts where it is not at its default, so that earlier caches stay valid.
     later: list[Any] = [channels] if channels > 1 else []
+    if name == "image_folder":
+        later.append("group")  # who is in a picture; earlier caches did not keep it
     votes = typed_path(labels) if labels else None
     if votes is not None:
         with _readable(votes):
