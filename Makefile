@@ -9,6 +9,7 @@ NEXT := .venv-next
 NEXT_HYDRA := hydra-core==1.4.0rc3
 
 MEETS_HYDRA := tests/config/test_instantiation.py tests/study/test_experiment_mode.py tests/sweeps/test_sweep_overrides.py \
+  tests/sweeps/test_sweep_foreign.py \
   tests/sweeps/test_sweep_study.py::test_hydra_finds_the_sweeper_and_its_discovery_loads_nothing_heavy
 
 .PHONY: ablation test fast ci-extras test-next clean

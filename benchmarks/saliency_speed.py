@@ -18,8 +18,8 @@ import captum
 import torch
 from model_speed import build
 
-from fer_lightning.explain.saliency import METHODS, saliency
-from fer_lightning.explain.trust import methods_for
+from fer_lightning.explain.saliency_methods import METHODS, attributions
+from fer_lightning.explain.trust_checks import methods_for
 
 
 def best_seconds(work: Callable[[], object], repeats: int) -> float:
@@ -66,7 +66,7 @@ def main() -> None:
             continue
 
         def maps(name: str = name) -> object:
-            return saliency(model, images, targets, name, batch_size=args.faces)
+            return attributions(model, images, targets, name, batch_size=args.faces).maps
 
         seconds = best_seconds(maps, args.repeats)
         print(f"{name:<24}{args.faces / seconds:>12,.0f}{seconds / unit:>10.2f}", flush=True)

@@ -21,7 +21,7 @@ from fer_lightning.training.module import ExpressionClassifier
 
 
 class ConfusionMatrix(InspectionCallback):
-    """Writes ``confusion.json`` and ``confusion.png``; to W&B the picture and a table of counts.
+    """Writes ``confusion.json`` and ``confusion.png``; to loggers the picture and a table of counts.
 
     The file is written at every epoch that is the best so far, so that a run that is killed leaves it too; the
     picture is drawn when ``when`` says so.
@@ -55,11 +55,11 @@ class ConfusionMatrix(InspectionCallback):
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Keep the counts of an epoch that is the best so far; look, if it is this epoch's turn."""
-        if self.best.improved(trainer.callback_metrics) and self.when == "best" and trainer.is_global_zero:
+        improved = self.best.improved(trainer.callback_metrics) and self.when == "best"
+        # The logits of a validation are kept by this module only; those of others are computed when training ends.
+        if improved and trainer.is_global_zero and isinstance(pl_module, ExpressionClassifier):
             with self.guard(pl_module):
-                assert isinstance(pl_module, ExpressionClassifier)
-                found = confusion(kept_predictions(trainer.datamodule, pl_module))  # type: ignore[attr-defined]
-                _write(found, self.run_folder)
+                _write(confusion(kept_predictions(trainer.datamodule, pl_module)), self.run_folder)  # type: ignore[attr-defined]
         super().on_train_epoch_end(trainer, pl_module)
 
     def inspect(self, subject: Subject, folder: Path) -> Findings:

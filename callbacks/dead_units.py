@@ -9,10 +9,11 @@ from typing import Any
 import pytorch_lightning as pl
 from torch import Tensor, nn
 
+from fer_lightning.callbacks.epoch_subject import folder_of, pictures_of
 from fer_lightning.config.values import Share, checked
 from fer_lightning.data.label import data_label
 from fer_lightning.errors import ConfigError
-from fer_lightning.explain.dead_units import ALERT, UnitWatch, dead_alert, dead_share
+from fer_lightning.explain.unit_watch import ALERT, UnitWatch, dead_alert, dead_share
 from fer_lightning.messages import one_line, say_once
 from fer_lightning.plots.style import save_figure
 from fer_lightning.tracking.logger import log_media
@@ -31,8 +32,8 @@ class DeadUnits(pl.Callback):
     threshold
         Share of dead, or of constant, units of a layer above which the warning is given.
     draw
-        Draw the curves when training ends: ``dead_units.png`` in the trainer's ``default_root_dir``, and to W&B. It
-        takes a quarter of a second.
+        Draw the curves when training ends: ``dead_units.png`` in the folder that `InspectionCallback` takes, and to
+        loggers. It takes a quarter of a second.
     """
 
     @checked("callbacks.dead_units.")
@@ -41,6 +42,11 @@ class DeadUnits(pl.Callback):
         self.history: list[dict[str, float]] = []
         self.watch: SafeWatch | None = None
         self.warned = self.failed = False
+        self.folder = Path()
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Take the folder from the trainer."""
+        self.folder = folder_of(trainer)
 
     def state_dict(self) -> dict[str, Any]:
         """Return whether the warning was given, so that a resumed run does not repeat it, and the curves."""
@@ -55,7 +61,8 @@ class DeadUnits(pl.Callback):
         self._end()
         if trainer.is_global_zero and not trainer.sanity_checking and not self.failed:
             try:
-                self.watch = SafeWatch(pl_module.model)  # type: ignore[arg-type]
+                network = getattr(pl_module, "model", None)
+                self.watch = SafeWatch(network if isinstance(network, nn.Module) else pl_module)
                 self.watch.__enter__()
             except Exception as error:
                 self._give_up(error)
@@ -97,11 +104,11 @@ class DeadUnits(pl.Callback):
             from fer_lightning.plots.dead_units import plot_dead_history  # here: most runs draw nothing
 
             curves = {name: [epoch[name] for epoch in self.history] for name in self.history[0]}
-            faces = trainer.datamodule.faces  # type: ignore[attr-defined]
-            title = f"Units that never activate: {data_label(faces.name, faces.synthetic)}"
+            pictures = pictures_of(trainer, pl_module)
+            title = f"Units that never activate: {data_label(pictures.name, pictures.synthetic)}"
             first = trainer.current_epoch - len(self.history) + 1
             ax = plot_dead_history(curves, first_epoch=first, title=title)
-            path = save_figure(ax, Path(trainer.default_root_dir) / "dead_units.png")
+            path = save_figure(ax, self.folder / "dead_units.png")
             log_media(trainer.loggers, {"dead_units/curves": path})
         except Exception as error:
             self._give_up(error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from fer_lightning.callbacks.inspection import Findings, InspectionCallback, When
@@ -50,18 +51,23 @@ class FilterImages(InspectionCallback):
         if self.layer is None and not known:
             raise ConfigError("the network has no convolution; name a dense layer as layer=…")
         layer = self.layer or next(iter(known))
-        size = subject.datamodule.image_size
         shown = None
         if self.filters is not None and layer in known:
             shown = range(min(self.filters, known[layer].out_channels))
-        ascent = gradient_ascent(subject.module, layer, size, filters=shown, steps=self.steps)
-        unit = gradient_ascent(
-            subject.module, layer, size, filters=shown, steps=self.steps, objective="unit", smooth=0.0
+        climb = partial(
+            gradient_ascent,
+            subject.module,
+            layer,
+            subject.image_size,
+            channels=subject.channels,
+            filters=shown,
+            steps=self.steps,
         )
+        ascent, unit = climb(), climb(objective="unit", smooth=0.0)
         groups = repeated_filters(unit.patterns)
         folder.mkdir(parents=True, exist_ok=True)
         name = layer.removeprefix("model.")
-        sheet = filter_sheet(ascent, groups, synthetic=subject.datamodule.faces.synthetic)
+        sheet = filter_sheet(ascent, groups, synthetic=subject.pictures.synthetic)
         path = save_figure(sheet, folder / f"filters_{name}.png")
         # W&B compares runs by this key, and the first convolution has another name in every network.
         key = "first" if self.layer is None else name

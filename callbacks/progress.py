@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import sys
 from typing import Any
 
 import pytorch_lightning as pl
@@ -12,6 +11,7 @@ from pytorch_lightning.callbacks import ProgressBar
 from tqdm import tqdm
 
 from fer_lightning.config.metric_table import shares_first, single_values
+from fer_lightning.messages import new_bar, shows_bars
 
 log = logging.getLogger(__name__)
 
@@ -48,9 +48,9 @@ class RunProgress(ProgressBar):
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Open the bar at the step from which training goes on."""
-        if self.enabled and sys.stderr.isatty():
+        if self.enabled and shows_bars():
             total, done = _batches(trainer)
-            self.bar = tqdm(
+            self.bar = new_bar(
                 total=total,
                 initial=done,
                 leave=False,

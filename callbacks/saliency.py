@@ -31,7 +31,7 @@ _KINDS: Final = {
 
 
 class SaliencyMaps(InspectionCallback):
-    """Writes ``saliency.png`` and ``saliency.json``, and shows the picture in W&B.
+    """Writes ``saliency.png`` and ``saliency.json``, and shows the picture where a logger takes it.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ class SaliencyMaps(InspectionCallback):
         self.method, self.options = method, dict(options or {})
         self.which, self.count, self.check = which, count, check
         if method != "gradient" or options:
-            from fer_lightning.explain.saliency import make_method
+            from fer_lightning.explain.saliency_methods import make_method
 
             make_method(method, **self.options)  # a mistake is met before the training, not after it
 
@@ -78,16 +78,16 @@ class SaliencyMaps(InspectionCallback):
     def inspect(self, subject: Subject, folder: Path) -> Findings | None:
         """Choose the faces, explain, draw and write."""
         # Here, not above: captum takes longer to import than a small run to train an epoch.
-        from fer_lightning.explain.saliency import attributions, make_method
+        from fer_lightning.explain.saliency_methods import attributions, make_method
 
         method = make_method(self.method, **self.options)
-        chosen = self._choose(subject.predictions, subject.datamodule.source["split_seed"])
+        chosen = self._choose(subject.predictions, subject.pictures.seed)
         if len(chosen) == 0:
             return None
         names, logits = subject.predictions.class_names, subject.predictions.logits[chosen]
         true, predicted = subject.predictions.labels[chosen], logits.argmax(1)
         images = subject.images(chosen)
-        found = attributions(subject.module, images[:, None], predicted, method)
+        found = attributions(subject.module, subject.tensor(images), predicted, method)
         settings = f" ({found.settings})" if found.settings else ""
         checked = {"verdict": "not checked", "caption": f"{found.method}{settings}: not checked"}
         if self.check:
@@ -108,9 +108,9 @@ class SaliencyMaps(InspectionCallback):
         place = save_figure(ax, folder / f"{name}.png", dpi=100)
         about = {"method": found.method, "settings": found.settings} | checked
         faces = {
-            "data": subject.datamodule.faces.name,
-            "synthetic": subject.datamodule.faces.synthetic,
-            "split": subject.split,
+            "data": subject.pictures.name,
+            "synthetic": subject.pictures.synthetic,
+            "split": subject.pictures.split,
         }
         shown = {"epoch": subject.epoch, "faces": described(subject.predictions, chosen)}
         write_json(folder / f"{name}.json", about | faces | shown)
@@ -125,12 +125,13 @@ class SaliencyMaps(InspectionCallback):
         return np.array(list(found.values()), np.int64)
 
     def _verdict(self, subject: Subject, method: Any) -> dict[str, Any]:
-        from fer_lightning.explain.trust import TrustRules, check_trust
+        from fer_lightning.explain.trust_checks import TrustRules, check_trust
 
         rules = TrustRules()
         logits, labels = subject.predictions.logits, subject.predictions.labels
         chosen = balanced_correct(logits, labels, rules.faces, rules.seed)
-        report = check_trust(subject.module, subject.images(chosen)[:, None], labels[chosen], [method], rules)
+        faces = subject.tensor(subject.images(chosen))
+        report = check_trust(subject.module, faces, labels[chosen], [method], rules)
         found = report[method.name]
         return {"verdict": found.verdict, "caption": report.caption(method.name), "checked_on": report.faces}
 

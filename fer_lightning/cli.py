@@ -26,7 +26,7 @@ COMMANDS = {
     "evaluate": ("fer_lightning.commands.evaluate", "one checkpoint, or the average of several, on a split"),
     "compare": (
         "fer_lightning.commands.compare",
-        "evaluations of several models beside one another, with verdicts",
+        "evaluations, or any program's results in a CSV file, with verdicts",
     ),
     "explain": (
         "fer_lightning.commands.explain",

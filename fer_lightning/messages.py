@@ -6,7 +6,7 @@ import errno
 import logging
 import sys
 from collections.abc import Collection, Iterable, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from tqdm import tqdm
 
@@ -17,15 +17,35 @@ T = TypeVar("T")
 _logged: set[str] = set()
 
 
+def in_notebook() -> bool:
+    """Whether a notebook's kernel runs this process."""
+    shell = sys.modules.get("IPython")
+    return shell is not None and type(shell.get_ipython()).__name__ == "ZMQInteractiveShell"
+
+
+def shows_bars() -> bool:
+    """Whether a bar is seen: on a terminal and in a notebook."""
+    return sys.stderr.isatty() or in_notebook()
+
+
+def new_bar(*args: Any, **options: Any) -> tqdm[Any]:
+    """Return a bar of tqdm, in a notebook the one that notebooks draw."""
+    if in_notebook():
+        from tqdm.auto import tqdm as notebook_bar
+
+        return notebook_bar(*args, **options)
+    return tqdm(*args, **options)
+
+
 def progress(items: Iterable[T], what: str, total: int | None = None) -> Iterable[T]:
-    """Yield the items; on a terminal, with a bar once it has taken three seconds."""
-    return tqdm(
+    """Yield the items; on a terminal and in a notebook, with a bar once it has taken three seconds."""
+    return new_bar(
         items,
         what,
         total,
         delay=3,
         leave=False,
-        disable=not sys.stderr.isatty(),
+        disable=not shows_bars(),
         dynamic_ncols=True,
         bar_format="{desc} |{bar}| {n_fmt}/{total_fmt}  {remaining} left",
     )

@@ -9,10 +9,20 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from fer_lightning.config.threads import available_threads
-from fer_lightning.config.values import ChangedCode, Count, CountOrZero, Name, check_fields, check_keys
+from fer_lightning.config.values import (
+    ChangedCode,
+    Count,
+    CountOrZero,
+    Name,
+    Share,
+    check_fields,
+    check_keys,
+    check_value,
+)
 from fer_lightning.errors import ConfigError
 
 Unit = Annotated[str, Field(pattern=r"\S", description="share, or a unit such as s")]
+Folds = Annotated[int, Field(ge=2)]
 SeedKey = Annotated[str, Field(pattern=r"^[+~]*[^+~=]", description="the key of the seed, such as seed")]
 _SHORT = {"max": "maximize", "min": "minimize"}  # as Lightning's callbacks say it
 
@@ -38,19 +48,29 @@ class SweepOptions:
         How reports show the first objective: "share" for a fraction in per cent, any other text beside the name; None
         tells a share by its name and values.
     sampler, pruner
-        ``{"_target_": …}``; no pruner gives no trial up.
+        ``{"_target_": …}``, in which a null is Optuna's own value; no pruner gives no trial up.
     seed
-        Of the sampler; None draws anew each time.
+        Of the sampler, unless that has a seed of its own; None draws anew each time.
     search_space, plan, seeds
         What is searched, or which arms are compared over which seeds.
+    params
+        What is searched, or set, as overrides: ``{x: "interval(0,1)", y: 3}``. The command line replaces what it names.
+    custom_search_space
+        The dotted name of a function of the configuration and the Optuna trial that suggests further parameters.
     seed_key
         The configuration key that a plan sets to each of the seeds; ``+seed`` adds a key that is not there.
+    folds, fold_key
+        Number of folds of a cross-validation on each of which a plan runs every arm and seed, and the key that is set
+        to 0, 1, … for them; None is no cross-validation.
     workers
         Processes that share the study on this machine, this one included.
     n_jobs
         Trials handed to the launcher at once.
     max_failures
         The study stops when so many trials have failed; None goes on.
+    max_failure_rate
+        The study stops when more than this share of the trials that have ended has failed. None goes on, and is an
+        error at the end if all runs of an arm or of a search have failed; with 1.0 it is none.
     retry_failed
         Whether a plan's failed trials are tried once more by this command.
     heartbeat, grace
@@ -78,12 +98,17 @@ class SweepOptions:
     pruner: Mapping[str, Any] | None = None
     seed: CountOrZero | None = None
     search_space: Mapping[str, Any] | None = None
+    params: Mapping[str, Any] | None = None
+    custom_search_space: Name | None = None
     plan: Mapping[str, Any] | None = None
     seeds: Sequence[Any] | None = None
     seed_key: SeedKey = "seed"
+    folds: Folds | None = None
+    fold_key: SeedKey = "data.fold"
     workers: Count = 1
     n_jobs: Count = 1
     max_failures: Count | None = None
+    max_failure_rate: Share | None = None
     retry_failed: bool = False
     heartbeat: Count = 30
     grace: Count = 120
@@ -115,8 +140,18 @@ class SweepOptions:
         """Read `hydra.sweeper` as plain containers."""
         known = {name: value for name, value in config.items() if not name.startswith("_")}
         check_keys(known, dict.fromkeys(cls.__dataclass_fields__, Any), "hydra.sweeper.")
-        if isinstance(known.get("pruner"), Mapping) and "_target_" not in known["pruner"]:
-            known["pruner"] = known["pruner"] or None
+        for name in ("sampler", "pruner"):
+            check_value(known.get(name), dict[str, Any] | None, f"hydra.sweeper.{name}")
+            given = (known.get(name) or {}).items()
+            # Optuna makes the grid sampler with its arguments, so hydra-optuna-sweeper's waits for them.
+            known[name] = {key: value for key, value in given if value is not None and key != "_partial_"}
+        if str(known["sampler"].get("_target_")).endswith((".MOTPESampler", ".raise_motpe_removed")):
+            raise ConfigError(
+                "hydra/sweeper/sampler=motpe: this sampler was removed in Optuna 4.0; expected "
+                "hydra/sweeper/sampler=tpe, which takes several objectives"
+            )
+        known["seed"] = known["sampler"].pop("seed", known.get("seed"))
+        known["pruner"] = known["pruner"] or None
         return cls(**known)
 
     @property

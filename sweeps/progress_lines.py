@@ -11,7 +11,7 @@ from collections.abc import Callable
 from optuna.trial import FrozenTrial, TrialState
 
 from fer_lightning.config.objective import Objective
-from fer_lightning.sweeps.jobs.task import ERROR_FILE
+from fer_lightning.sweeps.jobs.error_file import ERROR_FILE
 from fer_lightning.sweeps.plan.enqueue import key_of_trial
 from fer_lightning.sweeps.plan.planned_trial import Stage
 from fer_lightning.sweeps.queue.trial_queue import Claim
@@ -40,6 +40,10 @@ class Progress:
         log.info(
             "study %s: %d trials%s; kept in %s", self._spec.name, self._budget(), kept, self._spec.sweep_dir
         )
+        options = self._spec.options
+        better = {"maximize": "higher", "minimize": "lower"}
+        pairs = zip(options.objective, options.direction, strict=True)
+        log.info("compared: %s", ", ".join(f"{name} ({better[way]} is better)" for name, way in pairs))
         for note in self._spec.notes:
             log.info("note: %s", note)
 
@@ -117,12 +121,13 @@ def _count(trials: list[FrozenTrial], *states: TrialState) -> int:
 
 
 def _arm(trial: FrozenTrial) -> str:
-    """The arm and seed of a plan's trial, in brackets."""
+    """The arm, seed and fold of a plan's trial, in brackets."""
     key = key_of_trial(trial)
     if key is None:
         return ""
     what = {Stage.TUNING: f", tuning point {key.point}", Stage.TUNED: ", tuned"}.get(key.stage, "")
-    return f" ({key.arm}{what}, seed {key.seed})"
+    fold = "" if key.fold is None else f", fold {key.fold}"
+    return f" ({key.arm}{what}, seed {key.seed}{fold})"
 
 
 def _outcome(trial: FrozenTrial) -> str:

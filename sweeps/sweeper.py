@@ -18,6 +18,7 @@ from fer_lightning.redact import redact_text
 from fer_lightning.runs.code_fingerprint import code_fingerprint, find_targets, task_target
 from fer_lightning.runs.files import write_text
 from fer_lightning.signals import stoppable
+from fer_lightning.sweeps.command import read_command
 from fer_lightning.sweeps.composition import Composition
 from fer_lightning.sweeps.controller import Controller
 from fer_lightning.sweeps.hydra_private import read_files_once
@@ -29,10 +30,11 @@ from fer_lightning.sweeps.plan.checked_plan import read_plan, replaced_levels
 from fer_lightning.sweeps.queue.lease import storage_failures_halt
 from fer_lightning.sweeps.queue.trial_queue import Claim, TrialQueue
 from fer_lightning.sweeps.space.checked_space import read_space, replaced_values
-from fer_lightning.sweeps.space.command_line import split_overrides
+from fer_lightning.sweeps.space.custom_space import CustomSpace
 from fer_lightning.sweeps.space.override import key_of, node_of, override
 from fer_lightning.sweeps.space.search_space import SearchSpace
 from fer_lightning.sweeps.study.address import storage_url
+from fer_lightning.sweeps.study.best import write_best
 from fer_lightning.sweeps.study.code import searched_targets
 from fer_lightning.sweeps.study.identity import fixed_part, study_name
 from fer_lightning.sweeps.study.judgement import settle_judgement
@@ -52,18 +54,13 @@ class StudySweep:
         self._task_function = task_function
         read_files_once(hydra_context.config_loader)
         parser = OverridesParser.create(config_loader=hydra_context.config_loader)
-        # As they were typed: an override that names another key is evaluated in each job, as Hydra's sweepers do.
-        typed = OmegaConf.to_container(config.hydra.overrides.task, resolve=False)
-        fixed, swept = split_overrides(parser.parse_overrides([str(word) for word in typed]))  # type: ignore[union-attr]
-        sweeper = OmegaConf.to_container(config.hydra.sweeper, resolve=True)
-        assert isinstance(sweeper, dict)
-        self._composition = Composition(hydra_context, config, fixed, swept)
-        options = settle_judgement(
-            {str(key): value for key, value in sweeper.items()}, self._composition.lookup
-        )
-        self._options = SweepOptions.from_config(options)
+        command = read_command(config, parser)
+        self._notes = command.notes
+        self._composition = Composition(hydra_context, config, command.fixed, command.swept)
+        self._options = SweepOptions.from_config(settle_judgement(command.options, self._composition.lookup))
         self._plan = read_plan(self._options, self._composition)
-        self._space = self._read_space(swept)
+        self._space = self._read_space(command.swept)
+        self._custom = self._read_custom_space()
         self._spec = self._name_study()
         self._launcher: HydraLauncher = Plugins.instance().instantiate_launcher(
             hydra_context=hydra_context, task_function=TracedTask(task_function), config=config
@@ -72,18 +69,26 @@ class StudySweep:
     def _read_space(self, swept: SearchSpace) -> SearchSpace:
         if self._plan is None:
             return read_space(self._options, self._composition, swept)
-        searched = [*swept.keys, *(self._options.search_space or {})]
+        custom = self._options.custom_search_space
+        searched = [*swept.keys, *(self._options.search_space or {}), *([custom] if custom else [])]
         if searched:
             raise ConfigError(
                 f"search_space has {searched[0]}, but there is an ablation plan as well: give one"
             )
         return SearchSpace(())
 
+    def _read_custom_space(self) -> CustomSpace | None:
+        name = self._options.custom_search_space
+        if name is None:
+            return None
+        return CustomSpace(name, self._composition.config, self._composition.fixed)
+
     def _read_code(self) -> dict[str, str]:
         """The fingerprint of the own files that the study's trials run, whatever options they are given."""
         sampler = {} if self._plan is not None else {"sampler": self._options.sampler}
         used = {name for _, name in find_targets({**sampler, "pruner": self._options.pruner})}
         used |= self._composition.targets | searched_targets(self._space)
+        used |= {self._custom.name} if self._custom is not None else set()
         return code_fingerprint(sorted({*used, task_target(self._task_function)}))
 
     def _name_study(self) -> StudySpec:
@@ -99,6 +104,8 @@ class StudySweep:
             "search_space": self._space.as_config(),
             "ablation": None if self._plan is None else self._plan.as_config(),
         }
+        if self._custom is not None:
+            fixed["hydra.sweeper.custom_search_space"] = self._custom.name
         place = given_place()
         name = options.study_name if place is None else place[0]
         if name == "auto":
@@ -118,8 +125,9 @@ class StudySweep:
             space=self._space,
             plan=self._plan,
             lookup=self._composition.lookup,
+            custom=self._custom,
             subdirectory=self._subdirectory,
-            notes=tuple(self._replaced()),
+            notes=(*self._notes, *self._replaced()),
             code=self._read_code(),
         )
 
@@ -132,7 +140,10 @@ class StudySweep:
     def _varied(self) -> set[str]:
         """Where the configuration has what the study varies."""
         keys = set(self._space.keys) if self._plan is None else self._plan.keys
-        return {node_of(key) for key in keys} | {key_of(self._options.seed_key)}
+        repeats = {key_of(self._options.seed_key)}
+        if self._plan is not None and self._plan.folds is not None:
+            repeats.add(key_of(self._plan.fold_key))
+        return {node_of(key) for key in keys} | repeats
 
     def _settle_directory(self, name: str, given: Path | None) -> Path:
         """Give every job the study's name and folder, the name as if it had been typed.
@@ -153,8 +164,8 @@ class StudySweep:
         return self._composition.subdirectory(number, overrides)
 
     @stoppable()
-    def run(self) -> str:
-        """Run the study to the end of its budget; return its name.
+    def run(self) -> None:
+        """Run the study to the end of its budget.
 
         Raises
         ------
@@ -183,7 +194,8 @@ class StudySweep:
                 self._context.callbacks.on_multirun_end(config=self._config)
             self._context.callbacks.callbacks.clear()  # Hydra 1.4 calls them after an error
             raise failure
-        return spec.name
+        if given_place() is None and spec.plan is None:
+            write_best(study, spec.sweep_dir)
 
     def _run_batch(self, queue: TrialQueue, batch: list[Claim]) -> None:
         fixed = self._composition.fixed

@@ -36,7 +36,7 @@ def test_imports_point_one_way() -> None:
         ("errors.py", "fer_lightning.sweeps.options"),
         ("sweeps/options.py", "fer_lightning.training.resume"),
         ("callbacks/timing.py", "fer_lightning.study.trial"),
-        ("explain/lime.py", "fer_lightning.plots.lime"),
+        ("explain/lime_explanation.py", "fer_lightning.plots.lime"),
         ("plots/lime.py", "fer_lightning.explain.page.lime"),
     ],
 )

@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
-
+from fer_lightning.api.predicted import predict_readable
 from fer_lightning.commands.arguments import Checkpoints, FileName, has_key, parse_arguments
 from fer_lightning.config.values import hints_of
-from fer_lightning.data.faces import as_tensor
-from fer_lightning.data.label import SYNTHETIC
-from fer_lightning.data.pictures import Pictures, read_pictures
 from fer_lightning.errors import ConfigError, DataError, nearest
-from fer_lightning.messages import aligned
-from fer_lightning.redact import redact, redact_text
-from fer_lightning.runs.files import json_text, write_text
+from fer_lightning.redact import redact_text
+from fer_lightning.runs.files import write_text
 from fer_lightning.runs.listing import FORMATS, Format
-from fer_lightning.training.checkpoints import load_classifier
-from fer_lightning.training.module import ExpressionClassifier
 
 EXAMPLE = "checkpoint=runs/one/checkpoints/best.ckpt photo.jpg faces/"
 
@@ -38,9 +28,6 @@ class Keys:
     output: FileName | None = None
 
 
-BATCH = 256
-
-
 def main(arguments: list[str]) -> int:
     """Print the probabilities as a table, CSV or JSON, or write them to ``output=FILE``."""
     values, words = split_words(arguments)
@@ -51,17 +38,12 @@ def main(arguments: list[str]) -> int:
     if not words:
         raise ConfigError("predict checkpoint=… images…: expected at least one picture, folder or pattern")
     form = chosen_format(values["format"], values["output"])
-    modules = load_ensemble(values["checkpoint"])
-    pictures = read_pictures(
-        words, int(modules[0].record["image_size"]), modules[0].record.get("channels", 1)
-    )
-    for problem in pictures.problems:
-        print(f"fer_lightning: skipped {redact_text(problem)}", file=sys.stderr)
-    for note in pictures.notes:
-        print(f"fer_lightning: {redact_text(note)}", file=sys.stderr)
-    if not pictures.paths:
+    found = predict_readable(values["checkpoint"], words)
+    for text in (*(f"skipped {problem}" for problem in found.skipped), *found.notes):
+        print(f"fer_lightning: {redact_text(text)}", file=sys.stderr)
+    if not found.names:
         raise DataError("predict: none of the pictures could be read")
-    text = WRITERS[form](pictures, probabilities(modules, pictures.images), modules)
+    text = found.to_csv() if form == "csv" else found.to_json() if form == "json" else str(found)
     if values["output"]:
         write_text(Path(values["output"]), text)
     else:
@@ -93,108 +75,3 @@ def chosen_format(asked: str | None, output: str | None) -> str:
         ending = Path(output or "").suffix.lower().removeprefix(".")
         return ending if ending in FORMATS else "table"
     return asked
-
-
-def load_ensemble(checkpoints: str | list[str]) -> list[ExpressionClassifier]:
-    """Load one classifier or several that know the same classes and take pictures of the same size."""
-    paths = [checkpoints] if isinstance(checkpoints, str) else list(checkpoints)
-    modules = [load_classifier(path) for path in paths]
-    for path, module in zip(paths, modules, strict=True):
-        for key in ("class_names", "image_size", "channels"):
-            one, first = (each.record.get(key, 1) for each in (module, modules[0]))
-            if one != first:
-                raise ConfigError(f"{path}: its {key} is {one}; expected {first} as in {paths[0]}")
-    return modules
-
-
-@torch.inference_mode()
-def probabilities(modules: Sequence[ExpressionClassifier], images: np.ndarray) -> np.ndarray:
-    """Return the class probabilities, averaged over the models.
-
-    Parameters
-    ----------
-    modules
-        Classifiers of the same classes.
-    images
-        uint8 ``[N, H, W]`` or ``[N, H, W, 3]``, levels 0–255.
-
-    Returns
-    -------
-    numpy.ndarray
-        float32 ``[N, C]``; every row adds up to 1.
-    """
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    total = np.zeros((len(images), len(modules[0].class_names)), np.float32)
-    for module in modules:
-        module = module.eval().to(device)
-        parts = as_tensor(images).split(BATCH)
-        total += np.concatenate([module(part.to(device)).softmax(1).float().cpu().numpy() for part in parts])
-    return total / len(modules)
-
-
-def _names(pictures: Pictures) -> list[str]:
-    return [redact_text(str(path)) for path in pictures.paths]
-
-
-def _predicted(probable: np.ndarray, modules: Sequence[ExpressionClassifier]) -> list[str]:
-    return [modules[0].class_names[index] for index in probable.argmax(1)]
-
-
-def as_table(pictures: Pictures, probable: np.ndarray, modules: Sequence[ExpressionClassifier]) -> str:
-    """Return one line a picture: its name, the most probable class, and each class's probability."""
-    class_names = modules[0].class_names
-    header = ["picture", "predicted", *class_names]
-    rows = [
-        [name, predicted, *(f"{value:.3f}" for value in row)]
-        for name, predicted, row in zip(
-            _names(pictures), _predicted(probable, modules), probable.tolist(), strict=True
-        )
-    ]
-    lines = aligned([header, *rows], left=(0, 1))
-    if trained_on_synthetic(modules):
-        lines.append(f"(by a model trained on {SYNTHETIC})")
-    return "\n".join(lines) + "\n"
-
-
-def as_csv(pictures: Pictures, probable: np.ndarray, modules: Sequence[ExpressionClassifier]) -> str:
-    """Return CSV with the columns ``picture``, ``predicted`` and one a class."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["picture", "predicted", *modules[0].class_names])
-    for name, predicted, row in zip(_names(pictures), _predicted(probable, modules), probable, strict=True):
-        writer.writerow([name, predicted, *(f"{value:.6f}" for value in row)])
-    return text.getvalue()
-
-
-def as_json(pictures: Pictures, probable: np.ndarray, modules: Sequence[ExpressionClassifier]) -> str:
-    """Return JSON with ``class_names``, ``predictions`` and what was ``skipped``."""
-    class_names = modules[0].class_names
-    predictions = [
-        {
-            "picture": name,
-            "predicted": predicted,
-            "probabilities": {
-                label: round(float(value), 6) for label, value in zip(class_names, row, strict=True)
-            },
-        }
-        for name, predicted, row in zip(
-            _names(pictures), _predicted(probable, modules), probable, strict=True
-        )
-    ]
-    return json_text(
-        {
-            "class_names": list(class_names),
-            "models": len(modules),
-            "trained_on_synthetic_faces": trained_on_synthetic(modules),
-            "predictions": predictions,
-            "skipped": redact(list(pictures.problems)),
-        }
-    )
-
-
-def trained_on_synthetic(modules: Sequence[ExpressionClassifier]) -> bool:
-    """Say whether any of the models was trained on faces drawn by a program."""
-    return any(bool(module.record.get("data", {}).get("synthetic")) for module in modules)
-
-
-WRITERS = {"table": as_table, "csv": as_csv, "json": as_json}

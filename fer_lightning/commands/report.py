@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
+from fer_lightning.api.studies import report
 from fer_lightning.commands.arguments import parse_arguments, take_place
 from fer_lightning.config.values import Name, OpenShare, Positive
-from fer_lightning.errors import ConfigError
 from fer_lightning.runs.leakage import Judged
-from fer_lightning.stats.rules import MinSeeds, Rules
-from fer_lightning.study.study_report import report_study
+from fer_lightning.stats.rules import MinSeeds
 
 EXAMPLE = "studies/ablation-synthetic-5b2a5b59"
 
@@ -37,15 +35,5 @@ def main(arguments: list[str]) -> int:
     """
     place, rest = take_place(arguments, Keys, "report STUDY_DIR: expected the folder of one study", ["data."])
     values, overrides = parse_arguments(rest, Keys, prefixes=["data."])
-    output, faces = values.pop("output"), values.pop("faces")
-    if overrides and faces == "all":
-        raise ConfigError(f"{next(iter(overrides))}: is read with faces=no_copy or faces=no_near_copy only")
-    if faces != "all" and output is None:
-        raise ConfigError(f"faces={faces} needs output=DIR: the report in the study's folder is of all faces")
-    if output is None and not Path(place).is_dir():
-        raise ConfigError(f"{place}: no such folder; a study of a storage needs output=DIR")
-    study_name, page = values.pop("study_name"), values.pop("page")
-    folder, page = Path(output or place), page and faces == "all"
-    rules = Rules(**values)
-    print(report_study(place, folder, study_name, rules, page=page, faces=faces, overrides=overrides))
+    print(report(place, data=overrides, **values).findings)
     return 0

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import os
 import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,10 +20,13 @@ from fer_lightning.redact import redact_text
 from fer_lightning.runs.files import write_text
 from fer_lightning.runs.groups import choose_columns, group_rows
 from fer_lightning.runs.listing import FORMATS, Format, render, render_groups
-from fer_lightning.runs.table import Row, collect, sort_rows
+from fer_lightning.runs.table import Row, collect, columns, sort_rows
+from fer_lightning.sweeps.study.place import STORED_IN
 from fer_lightning.sweeps.study.results import Trial, load_study, study_trials
 
 EXAMPLE = "runs sort=-best/val/acc"
+# The trials of the study in a folder, by the names of their own.
+TrialsIn = Callable[[Path], dict[str, Row]]
 
 
 @dataclass
@@ -46,17 +52,25 @@ def main(arguments: list[str]) -> int:
     values, _ = parse_arguments(rest, Keys)
     output = None if values["output"] is None else Path(values["output"])
     form = values["format"] or _format_of(output)
-    rows = with_studies(collect(place), Path(place))
+    trials = functools.cache(_trials)  # a folder's study is opened once
+    rows = with_studies(collect(place, required=False), Path(place), trials)
+    others, objectives = other_trials(rows, Path(place), trials)
+    if not rows and not others:
+        collect(place)
+    names = None if rows else [name for name in columns(others) if name not in ("study", "trial")]
+    rows = [*rows, *others]
     if values["sort"] is not None:
         rows = sort_rows(rows, values["sort"])
     asked = values["columns"]
     patterns = [str(word) for word in (asked if isinstance(asked, list) else [asked])]
-    names = None if asked is None else choose_columns(rows, patterns)
+    names = names if asked is None else choose_columns(rows, patterns)
     written = f"{len(rows)} runs"
     if values["by"] is None:
         text = render(rows, form, names)
     else:
-        by, names = values["by"], names or choose_columns(rows, ["val/acc"])
+        by = values["by"]
+        if asked is None or names is None:
+            names = choose_columns(rows, objectives or ["val/acc"])
         groups = group_rows(rows, by, names)
         written = f"{len(groups)} groups of {sum(group['runs'] for group in groups)} runs"
         text = render_groups(groups, form, by, names)
@@ -74,21 +88,34 @@ def _format_of(output: Path | None) -> str:
     return suffix if suffix in FORMATS else "table"
 
 
-def with_studies(rows: list[Row], root: Path) -> list[Row]:
+def with_studies(rows: list[Row], root: Path, trials: TrialsIn) -> list[Row]:
     """Add what a study beside the runs knows of them: parameters, arm, number, state, reason, time of all attempts."""
-    studies: dict[Path, dict[str, Row]] = {}
     found = []
     for row in rows:
         folder = (root / row["run"]).resolve()
-        if folder.parent not in studies:
-            studies[folder.parent] = _trials(folder.parent)
-        known = studies[folder.parent].get(folder.name, {})
+        known = trials(folder.parent).get(folder.name, {})
         found.append(known.get("params", {}) | row | known.get("trial", {}))
     return found
 
 
+def other_trials(rows: Sequence[Row], root: Path, trials: TrialsIn) -> tuple[list[Row], list[str]]:
+    """Return a row for each trial of another program's studies, which has no run of ours, and their objectives."""
+    known = {(root / row["run"]).resolve() for row in rows}
+    found: list[Row] = []
+    objectives: list[str] = []
+    for place, _, files in os.walk(root):
+        if not STORED_IN & set(files):
+            continue
+        for trial in trials(Path(place).resolve()).values():
+            if trial["folder"] not in known:
+                found.append({"run": os.path.relpath(trial["folder"], root.resolve()), **trial["params"]})
+                found[-1] |= trial["trial"] | trial["values"]
+                objectives += [name for name in trial["values"] if name not in objectives]
+    return found, objectives
+
+
 def _trials(folder: Path) -> dict[str, Row]:
-    """Return the parameters and the row of each trial of the study in a folder, by the name of its run's folder."""
+    """Return what the study in a folder knows of its trials, by the name of each run's folder."""
     try:
         study = load_study(folder)
         trials = study_trials(study, folder)
@@ -98,7 +125,12 @@ def _trials(folder: Path) -> dict[str, Row]:
         print(f"fer_lightning: without what the study stores: {redact_text(str(error))}", file=sys.stderr)
         return {}
     return {
-        trial.run.folder.name: {"params": trial.params, "trial": _of_trial(trial, study.study_name)}
+        trial.run.folder.name: {
+            "params": trial.params,
+            "trial": _of_trial(trial, study.study_name),
+            "values": dict(zip(study.user_attrs.get("objectives", []), trial.values, strict=False)),
+            "folder": trial.run.folder.resolve(),
+        }
         for trial in trials
         if trial.run.folder is not None
     }
@@ -110,6 +142,7 @@ def _of_trial(trial: Trial, study_name: str) -> Row:
         "study": study_name,
         "trial": trial.number,
         "arm": trial.arm,
+        "seed": trial.seed,
         "state": states.get(trial.state),
         "reason": trial.reason,
         "seconds": trial.seconds,

@@ -27,7 +27,7 @@ def main(arguments: list[str]) -> int:
     channels = config.data.get("channels", 1)
     model = build_model(config.model, image_size=size, num_classes=classes, in_channels=channels)
     try:
-        found = model_summary(model, image_size=size, channels=channels)
+        found = model_summary(model, size, channels)
     except (RuntimeError, ValueError, TypeError) as error:
         given, said = f"[1, {channels}, {size}, {size}]", " ".join(str(error.__cause__ or error).split())
         raise ConfigError(

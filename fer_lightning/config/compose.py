@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from importlib.resources import files
 
 import hydra
@@ -74,10 +74,7 @@ def is_sweep(overrides: Sequence[str], name: str | None = None, folder: str | No
 def _compose(
     overrides: Sequence[str], name: str | None = None, folder: str | None = None, with_hydra: bool = False
 ) -> DictConfig:
-    state = GlobalHydra.instance()
-    running = state.hydra
-    state.clear()
-    try:
+    with own_hydra():
         if folder is None:
             place: AbstractContextManager[None] = initialize_config_module(CONFIG_MODULE, **VERSION_BASE)
         elif folder.startswith("pkg://"):
@@ -86,10 +83,20 @@ def _compose(
             place = initialize_config_dir(os.path.abspath(folder), **VERSION_BASE)
         with place:
             return compose(name or "config", overrides=list(overrides), return_hydra_config=with_hydra)
+
+
+@contextmanager
+def own_hydra() -> Iterator[None]:
+    """Set aside a Hydra that this process has already begun, for as long as another one is used."""
+    running = GlobalHydra.instance().hydra
+    GlobalHydra.instance().clear()
+    try:
+        yield
     finally:
-        state.clear()
+        # Hydra's own contexts replace the instance that was there.
+        GlobalHydra.instance().clear()
         if running is not None:
-            state.initialize(running)
+            GlobalHydra.instance().initialize(running)
 
 
 def known_keys(overrides: Sequence[str] = ()) -> list[str]:

@@ -14,6 +14,14 @@ MODULES = {
     "fer_lightning.muon": "fer_lightning.training.muon",
     "fer_lightning.tracking.wandb_run": "fer_lightning.tracking.logger",
     "fer_lightning.study_report": "fer_lightning.study.study_report",
+    "fer_lightning.explain.lime": "fer_lightning.explain.lime_explanation",
+    "fer_lightning.explain.trust.trust_rules": "fer_lightning.explain.trust_checks.trust_rules",
+    "fer_lightning.explain.saliency.grad_cam": "fer_lightning.explain.saliency_methods.grad_cam",
+    "fer_lightning.explain.saliency.gradient": "fer_lightning.explain.saliency_methods.gradient",
+    "fer_lightning.explain.saliency.integrated_gradients": (
+        "fer_lightning.explain.saliency_methods.integrated_gradients"
+    ),
+    "fer_lightning.explain.saliency.occlusion": "fer_lightning.explain.saliency_methods.occlusion",
 }
 # Keys that are gone: callbacks take the run's folder from the trainer. As written in conf/, and as kept by a run.
 _GONE = "output_dir"
@@ -33,10 +41,12 @@ _WITH_FOLDER = {
 _DRAWS = "fer_lightning.callbacks.dead_units.DeadUnits"
 
 # Keys that came later, with the values under which everything is as it was without them.
-ADDED = {"data.eval_fraction": 1.0, "data.unreadable": "refuse", "data.names": None}
-ADDED |= {"model.weights": None, "model.freeze": None, "optimizer.layer_decay": None}
+ADDED: dict[str, Any] = {"data.folds": None, "data.fold": None}
+ADDED |= {"data.eval_fraction": 1.0, "data.unreadable": "refuse", "data.names": None}
 ADDED |= {"data.channels": 1, "data.on_device": "auto", "model.in_channels": None}
+ADDED |= {"data.labels": None, "data.label_mode": "majority"}
 ADDED |= {"augmentation.saturation": 0.0, "augmentation.hue": 0.0}
+ADDED |= {"model.weights": None, "model.freeze": None, "optimizer.layer_decay": None}
 
 
 def current_config(stored: Mapping[str, Any]) -> dict[str, Any]:

@@ -80,10 +80,14 @@ def key_and_value(word: str) -> tuple[str, Any]:
     return key, override.value()
 
 
+def uninterpolated(text: str) -> str:
+    """Return a text such that OmegaConf reads exactly that text, with nothing put in for ``${…}``."""
+    return re.sub(r"(\\*)\$\{", lambda found: found[1] * 2 + r"\${", text)
+
+
 def quoted(text: str) -> str:
     """Return a text in quotes, such that Hydra and OmegaConf read exactly that text."""
-    literal = re.sub(r"(\\*)\$\{", lambda found: found[1] * 2 + r"\${", text)
-    return QuotedString(text=literal, quote=Quote.single).with_quotes()
+    return QuotedString(text=uninterpolated(text), quote=Quote.single).with_quotes()
 
 
 def typed_path(text: str | Path) -> Path:

@@ -42,7 +42,7 @@ def _about(trial: FrozenTrial) -> str:
     if "directory" not in attrs and "arm" not in attrs:
         return ""
     words = [f"**{_text(attrs['arm'])}**" if "arm" in attrs else "", STATES[trial.state]]
-    words += [f"seed {attrs['seed']}" if "seed" in attrs else ""]
+    words += [f"{key} {attrs[key]}" for key in ("seed", "fold") if key in attrs]
     words += [f"{attrs['seconds']:.0f} s" if "seconds" in attrs else ""]
     line = " · ".join(word for word in words if word)
     return line + (f"\n\n> {_text(attrs['reason'])}" if attrs.get("reason") else "")

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
 
+from fer_lightning.data.arrays import arrange, as_faces
 from fer_lightning.data.duplicates import Exclusion, exclusion_mask, has_training_copy
 from fer_lightning.data.faces import Faces, Selection
+from fer_lightning.data.folds import fold_splits
 from fer_lightning.data.near_copies import NEAR_SIZE, has_near_copy
+from fer_lightning.data.reading import Reading
 from fer_lightning.data.source import load_faces
-from fer_lightning.data.splits import stratified_fraction
+from fer_lightning.data.splits import Splitting, stratified_fraction
 from fer_lightning.data.synthetic import Drawing, synthetic_faces
 from fer_lightning.errors import ConfigError
 from fer_lightning.messages import say_once
+
+Form = Literal["synthetic", "fer2013", "image_folder", "arrays", "file_list"]
+"""What faces are read from, as ``data.name`` says it."""
 
 
 class ChosenFaces:
@@ -27,14 +34,23 @@ class ChosenFaces:
         What the faces are read from, or how they are drawn.
     source
         How they are read: ``image_size``, ``channels``, ``cache_dir``, ``val_fraction``, ``test_fraction``,
-        ``split_seed``, ``unreadable`` and ``names``.
+        ``split_seed``, ``unreadable``, ``names``, ``labels`` and ``label_mode``.
     fraction, eval_fraction, train_on, exclude
         Which of them are trained and validated on.
+    folds, fold, seed
+        Of a cross-validation, and the seed of its folds beside ``split_seed``; see `fold_splits`.
+
+    Attributes
+    ----------
+    arrays
+        What :func:`~fer_lightning.data.arrays.arrange` takes, for faces that were given as arrays; else None.
     """
+
+    arrays: Mapping[str, Any] | None = None
 
     def __init__(
         self,
-        form: Literal["synthetic", "fer2013", "image_folder"],
+        form: Form,
         path: str | None,
         source: Mapping[str, Any],
         drawing: Drawing,
@@ -43,19 +59,40 @@ class ChosenFaces:
         eval_fraction: float,
         train_on: str,
         exclude: Iterable[Exclusion],
+        folds: int | None = None,
+        fold: int | None = None,
+        seed: int = 0,
     ) -> None:
-        self.form: Literal["synthetic", "fer2013", "image_folder"] = form
+        self.form: Form = form
         self.path, self.source, self.drawing = path, dict(source), drawing
         self.fraction, self.eval_fraction = fraction, eval_fraction
         self.train_on, self.exclude = train_on, list(exclude)
+        self.folds, self.fold, self.seed = folds, fold, seed
+        self._check_folds()
         self._faces: Faces | None = None
         self._train_indices: np.ndarray | None = None
+
+    def _check_folds(self) -> None:
+        folds, given = f"data.folds={self.folds}", f"data.fold={self.fold}"
+        if self.folds is None:
+            if self.fold is not None:
+                raise ConfigError(f"{given}: expected data.folds=…, the number of folds, beside it")
+            return
+        if self.fold is None:
+            raise ConfigError(
+                f"{folds}: expected data.fold=…, from 0 to {self.folds - 1}, beside it, or an ablation, which runs "
+                "every arm on each fold"
+            )
+        if self.fold >= self.folds:
+            raise ConfigError(f"{given}: expected a number from 0 to {self.folds - 1}, for {folds}")
+        if self.train_on != "train":
+            raise ConfigError(f"data.train_on={self.train_on}: {folds} validates on a fold; expected train")
 
     @property
     def faces(self) -> Faces:
         """All faces of the source, memory-mapped; read on first use."""
         if self._faces is None:
-            self._faces = self._load(self.image_size, self.channels)
+            self._faces = self._folded(self._load(self.image_size, self.channels))
             for note in self._faces.notes:
                 say_once(f"{self._faces.name}: {note}")
             if left_out := len(self._faces.unreadable):
@@ -65,10 +102,29 @@ class ChosenFaces:
                 )
         return self._faces
 
+    def _folded(self, faces: Faces) -> Faces:
+        if self.folds is None or self.fold is None:
+            return faces
+        splits = fold_splits(
+            faces.splits,
+            faces.labels,
+            faces.group,
+            faces.class_names,
+            folds=self.folds,
+            fold=self.fold,
+            seed=(self.source["split_seed"], self.seed),
+        )
+        return replace(faces, splits=splits)
+
     def _load(self, image_size: int, channels: int) -> Faces:
         wanted: dict[str, Any] = {"image_size": image_size, "channels": channels}
         if self.form == "synthetic":
             return synthetic_faces(cache_dir=self.source["cache_dir"], **wanted, **self.drawing)
+        if self.arrays is not None:
+            shares = (self.source[key] for key in ("val_fraction", "test_fraction", "split_seed"))
+            return as_faces(
+                arrange(**self.arrays, how=Reading(image_size, Splitting(*shares), channels=channels))
+            )
         return load_faces(self.form, self.path, **(self.source | wanted))
 
     def _compared_images(self) -> np.ndarray:

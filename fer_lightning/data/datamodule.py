@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from inspect import signature
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pytorch_lightning as pl
 import torch
+from pydantic import Field
 from torch import Tensor
 
 from fer_lightning.config.values import Count, CountOrZero, ShareAboveZero, ShareBelowOne, checked
-from fer_lightning.data.chosen_faces import ChosenFaces
+from fer_lightning.data.arrays import check_pictures
+from fer_lightning.data.chosen_faces import ChosenFaces, Form
 from fer_lightning.data.duplicates import Exclusion
-from fer_lightning.data.faces import as_tensor
+from fer_lightning.data.faces import as_tensor, channels_of
+from fer_lightning.data.fer_plus import LabelMode
 from fer_lightning.data.loader import BatchLoader
 from fer_lightning.data.placement import fits
 from fer_lightning.data.synthetic import Drawing
@@ -22,9 +25,11 @@ from fer_lightning.errors import ConfigError
 
 # Options that say nothing of the faces of a source.
 _UNUSED = {
-    "synthetic": ("path", "val_fraction", "test_fraction", "unreadable", "names"),
+    "synthetic": ("path", "val_fraction", "test_fraction", "unreadable", "names", "labels", "label_mode"),
     "fer2013": ("names", "drawing"),
-    "image_folder": ("drawing",),
+    "image_folder": ("drawing", "labels", "label_mode"),
+    "arrays": ("drawing", "labels", "label_mode", "names", "unreadable"),
+    "file_list": ("drawing", "labels", "label_mode", "names"),
 }
 
 
@@ -34,7 +39,7 @@ class FaceDataModule(ChosenFaces, pl.LightningDataModule):
     Parameters
     ----------
     name
-        ``synthetic``, ``fer2013`` or ``image_folder``.
+        ``synthetic``, ``fer2013``, ``image_folder``, ``arrays`` or ``file_list``.
     path
         The file or folder; not for ``synthetic``.
     image_size
@@ -53,6 +58,9 @@ class FaceDataModule(ChosenFaces, pl.LightningDataModule):
         Kinds of faces left out of training: ``leaked`` (copies of validation or test faces), ``duplicates``,
         ``conflicting`` (copies under different labels), ``blank``, ``nearly_leaked`` (near copies of validation
         or test faces, exact ones included).
+    folds, fold
+        Of a cross-validation, at least 2, and the number of the fold that is validated on, from 0: see
+        :func:`~fer_lightning.data.folds.fold_splits`. Each ``seed`` has folds of its own.
     val_fraction, test_fraction, split_seed
         Of the stratified split, where the source has none of its own.
     unreadable
@@ -60,6 +68,8 @@ class FaceDataModule(ChosenFaces, pl.LightningDataModule):
     names
         What the names of an ``image_folder``'s files say of person and class: see
         :class:`~fer_lightning.data.file_labels.FileNames`.
+    labels, label_mode
+        Of ``fer2013``: FER+'s ``fer2013new.csv``, and how its votes become labels.
     cache_dir
         Folder of the cache; ``None`` is the user's cache folder.
     on_device
@@ -74,7 +84,7 @@ class FaceDataModule(ChosenFaces, pl.LightningDataModule):
     @checked("data.")
     def __init__(
         self,
-        name: Literal["synthetic", "fer2013", "image_folder"],
+        name: Form,
         path: str | None = None,
         *,
         image_size: Count = 48,
@@ -86,11 +96,15 @@ class FaceDataModule(ChosenFaces, pl.LightningDataModule):
         train_on: Literal["train", "train_val"] = "train",
         steps_per_epoch: Count | None = None,
         exclude: list[Exclusion] | None = None,
+        folds: Annotated[int, Field(ge=2)] | None = None,
+        fold: CountOrZero | None = None,
         val_fraction: ShareBelowOne = 0.15,
         test_fraction: ShareBelowOne = 0.15,
         split_seed: CountOrZero = 0,
         unreadable: Literal["refuse", "skip"] = "refuse",
         names: str | None = None,
+        labels: str | None = None,
+        label_mode: LabelMode = "majority",
         cache_dir: str | None = None,
         on_device: Literal["auto"] | bool = "auto",
         drawing: Drawing | None = None,
@@ -106,6 +120,8 @@ class FaceDataModule(ChosenFaces, pl.LightningDataModule):
             "split_seed": split_seed,
             "unreadable": unreadable,
             "names": names,
+            "labels": labels,
+            "label_mode": label_mode,
         }
         self._refuse_unused(name, {**source, "path": path, "drawing": drawing})
         ChosenFaces.__init__(
@@ -118,11 +134,47 @@ class FaceDataModule(ChosenFaces, pl.LightningDataModule):
             eval_fraction=eval_fraction,
             train_on=train_on,
             exclude=exclude or [],
+            folds=folds,
+            fold=fold,
+            seed=seed,
         )
         self.batch_size, self.eval_batch_size = batch_size, eval_batch_size
-        self.steps_per_epoch, self.seed, self.on_device = steps_per_epoch, seed, on_device
+        self.steps_per_epoch, self.on_device = steps_per_epoch, on_device
         self._ahead = False
         self._tensors: tuple[Tensor, Tensor] | None = None
+
+    @classmethod
+    def from_arrays(
+        cls,
+        images: np.ndarray,
+        labels: np.ndarray,
+        *,
+        ids: np.ndarray | None = None,
+        group: np.ndarray | None = None,
+        split: np.ndarray | None = None,
+        class_names: Sequence[str] | None = None,
+        name: str = "arrays",
+        **options: Any,
+    ) -> FaceDataModule:
+        """Make a data module of arrays in memory; what they may be: see :func:`~fer_lightning.data.arrays.arrange`.
+
+        Parameters
+        ----------
+        options
+            Of this class; ``image_size`` and ``channels`` are those of ``images`` unless given.
+
+        Examples
+        --------
+        >>> images = np.random.default_rng(0).integers(0, 256, (40, 24, 24, 3), np.uint8)
+        >>> FaceDataModule.from_arrays(images, np.arange(40) % 2).channels
+        3
+        """
+        check_pictures(images, name)
+        own = {"image_size": images.shape[1], "channels": channels_of(images)}
+        data = cls("arrays", **(own | options))
+        given = {"ids": ids, "group": group, "split": split, "class_names": class_names}
+        data.arrays = {"images": images, "labels": labels, "name": name, "where": name, **given}
+        return data
 
     def _refuse_unused(self, form: str, given: Mapping[str, Any]) -> None:
         """Refuse an option of other data than ``form``: whoever gives ``path`` does not mean drawn faces."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -208,7 +208,24 @@ def fitted(images: np.ndarray, size: int, channels: int, allocate: Allocate = in
     shape = picture_shape(len(images), size, channels)
     if images.shape == shape:
         return images
-    result = allocate(shape)
-    for number, image in enumerate(images):
-        result[number] = _square(Image.fromarray(image), size, channels, {})
-    return result
+    room = allocate(shape)
+    fit_into(images, room, size, channels)
+    return room
+
+
+def fit_into(images: Iterable[np.ndarray], room: np.ndarray, size: int, channels: int) -> int | None:
+    """Write pictures, uint8 ``[H, W]`` or ``[H, W, 3]`` each, into ``room`` as squares of its size and channels.
+
+    Returns
+    -------
+    int or None
+        Which is the first that is found to be in colour, of 64 that are looked at; None if they are grey.
+    """
+    coloured = None
+    for number, pixels in enumerate(images):
+        raise_if_stopped()
+        image = Image.fromarray(pixels)
+        room[number] = _square(image, size, channels, {})
+        if coloured is None and number % (len(room) // _LOOKED_AT + 1) == 0 and _has_colour(image):
+            coloured = number
+    return coloured

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from fer_lightning.data.archives import ZipMembers, archive_opener
@@ -15,7 +15,7 @@ from fer_lightning.data.fingerprint import file_fingerprint, folder_fingerprint,
 from fer_lightning.data.folder_reader import read_fer_folder
 from fer_lightning.data.image_folder import read_image_folder
 from fer_lightning.data.members import READ_ERRORS, FolderMembers, Members, legible
-from fer_lightning.data.reading import Reading
+from fer_lightning.data.reading import Reading, Source
 from fer_lightning.errors import DataError
 
 _FER_FORMS = (
@@ -25,25 +25,6 @@ _FER_FORMS = (
 _FOLDER_FORMS = "a folder, or a zip or tar of one, with <class>/* or {train,val,test}/<class>/*"
 _HEAD_BYTES = 4096
 _CONTROL = set(range(32)) - set(b"\t\r\n")
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where faces come from: how to tell whether it has changed, and how to read it.
-
-    Attributes
-    ----------
-    path
-        The file or folder that is read.
-    fingerprint
-        Gives the source's fingerprint, quickly.
-    read
-        Reads the faces.
-    """
-
-    path: Path
-    fingerprint: Callable[[Path], str]
-    read: Callable[[Path, Reading], RawFaces]
 
 
 def find_fer_source(path: Path) -> Source:

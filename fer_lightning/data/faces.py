@@ -33,6 +33,10 @@ def picture_shape(count: int, size: int, channels: int) -> tuple[int, ...]:
     return (count, size, size) if channels == 1 else (count, size, size, channels)
 
 
+LUMA = (0.299, 0.587, 0.114)
+"""How much of red, green and blue there is in grey: ITU-R BT.601, as Pillow converts."""
+
+
 def channels_of(images: np.ndarray) -> int:
     """Return how many channels pictures have: 1 for grey ``[N, H, W]``, 3 for colour ``[N, H, W, 3]``.
 

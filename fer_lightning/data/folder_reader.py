@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 from fer_lightning.data.class_folders import ClassFolder, find_class_folders, split_of
 from fer_lightning.data.expressions import fer_class
 from fer_lightning.data.faces import FER_CLASSES, RawFaces
+from fer_lightning.data.fer_plus import require_rows
 from fer_lightning.data.file_labels import Labelled
 from fer_lightning.data.image_folder import Listing, check_class_folder, read_listing
 from fer_lightning.data.members import Members, legible
@@ -51,6 +52,8 @@ def read_fer_folder(members: Members, how: Reading) -> RawFaces:
     ids = [PurePosixPath(name).stem for name, _, _ in pictures]
     if not all(name.startswith(_PREFIXES) for name in ids):
         ids = [legible(name) for name, _, _ in pictures]
+    if how.votes:
+        require_rows(ids, how.votes)
     listing = Listing(pictures, ids, FER_CLASSES, notes=notes)
     return read_listing(members, listing, how, "fer2013")
 

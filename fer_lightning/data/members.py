@@ -84,13 +84,14 @@ class Members(ABC):
 
 
 class FolderMembers(Members):
-    """The files of a folder on disk."""
+    """The files of a folder on disk: all of them, or those that are named, which may lie elsewhere."""
 
-    def __init__(self, path: Path) -> None:
-        files: list[str] = []
+    def __init__(self, path: Path, files: Iterable[str] | None = None) -> None:
+        found: list[str] = []
         folders: list[str] = []
-        _list_folder(path, "", files, folders)
-        super().__init__(path, files, folders)
+        if files is None:
+            _list_folder(path, "", found, folders)
+        super().__init__(path, found if files is None else files, folders)
 
     def open(self, name: str) -> BinaryIO:
         """Open a file for reading its bytes."""

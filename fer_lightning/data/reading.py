@@ -1,10 +1,12 @@
-"""How faces are read from a source."""
+"""What a source of faces is, and how faces are read from it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
-from fer_lightning.data.faces import Allocate, in_memory
+from fer_lightning.data.faces import Allocate, RawFaces, in_memory
 from fer_lightning.data.splits import Splitting
 
 
@@ -26,6 +28,8 @@ class Reading:
         1 for grey, 3 for colour.
     allocate
         Gives room for the pictures.
+    votes
+        FER+'s table, which follows the rows of ``fer2013.csv``; None takes FER2013's own labels.
     """
 
     size: int
@@ -35,6 +39,7 @@ class Reading:
     # Not in the text: the keys of grey faces are those of versions that knew no others.
     channels: int = field(default=1, repr=False)
     allocate: Allocate = field(default=in_memory, repr=False)
+    votes: Path | None = field(default=None, repr=False)
 
     def colour_notes(self, coloured: str) -> list[str]:
         """Say where colours are lost, or where there are none to keep; ``coloured`` names a picture that has some."""
@@ -47,3 +52,22 @@ class Reading:
                 "the pictures are grey: red, green and blue of each are alike, and data.channels=1 is enough"
             ]
         return []
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where faces come from: how to tell whether it has changed, and how to read it.
+
+    Attributes
+    ----------
+    path
+        The file or folder that is read.
+    fingerprint
+        Gives the source's fingerprint, quickly.
+    read
+        Reads the faces.
+    """
+
+    path: Path
+    fingerprint: Callable[[Path], str]
+    read: Callable[[Path, Reading], RawFaces]

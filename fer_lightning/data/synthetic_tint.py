@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from fer_lightning.data.faces import LUMA
 from fer_lightning.data.synthetic_drawing import face_coordinates
 from fer_lightning.data.synthetic_expressions import Traits
 from fer_lightning.data.synthetic_shapes import Pixels, hill, inside, paint
 
-LUMA = (0.299, 0.587, 0.114)
-"""Shares of red, green and blue in a grey level (ITU-R 601)."""
 # How far red and blue lie above the grey level, as shares of it: mean, and deviation cut at two deviations.
 TINTS: dict[str, tuple[tuple[float, float], tuple[float, float]]] = {
     "background": ((0.0, 0.15), (0.0, 0.15)),

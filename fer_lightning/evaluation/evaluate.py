@@ -48,6 +48,8 @@ class Evaluation:
         Name of the data, and whether they were drawn by a program.
     trained_on
         Whether a model was trained on the split.
+    models
+        How many were averaged.
     """
 
     split: str
@@ -61,6 +63,19 @@ class Evaluation:
     data: str = ""
     synthetic: bool = False
     trained_on: bool = False
+    models: int = 1
+
+    def __str__(self) -> str:
+        from fer_lightning.evaluation.evaluation_files import evaluation_text
+
+        return evaluation_text(self)
+
+    def _repr_html_(self) -> str:
+        from fer_lightning.evaluation.evaluation_files import evaluation_cells, evaluation_notes
+        from fer_lightning.runs.notebook_html import lines_html, table_html
+
+        header, *rows = evaluation_cells(self)
+        return table_html([self.split, *header[1:]], rows) + lines_html(evaluation_notes(self))
 
 
 def data_of(module: ExpressionClassifier, overrides: dict[str, Any]) -> FaceDataModule:
@@ -205,4 +220,10 @@ def evaluate(
     seen = sorted(training)
     copied, nearly = data.copied_from_training(split, seen), data.nearly_copied_from_training(split, seen)
     found = measure(average(parts) if len(parts) > 1 else parts[0], copied, nearly, split)
-    return replace(found, data=data.faces.name, synthetic=data.faces.synthetic, trained_on=split in training)
+    return replace(
+        found,
+        data=data.faces.name,
+        synthetic=data.faces.synthetic,
+        trained_on=split in training,
+        models=len(modules),
+    )

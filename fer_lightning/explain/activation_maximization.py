@@ -11,11 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from fer_lightning.config.values import Count, Positive, checked
+from fer_lightning.data.faces import as_pictures
 from fer_lightning.errors import ConfigError
 from fer_lightning.explain.ascent import MID_GREY, Climb, Objective, measure
+from fer_lightning.explain.image_parameters import Channels, ImageSize, height_and_width
 from fer_lightning.explain.layers import activation_of
 from fer_lightning.explain.pre_activation import as_maps, check_filters, pre_activation, response
-from fer_lightning.explain.undisturbed import undisturbed
+from fer_lightning.explain.undisturbed import device_of, undisturbed
 from fer_lightning.messages import progress
 
 NOISE: Final = 8.0  # deviation of the starting image in grey levels
@@ -32,7 +34,7 @@ class Ascent:
     filters
         int64 ``[K]``: number of each filter in the layer.
     images
-        float32 ``[K, H, W]``, grey levels 0–255.
+        float32 ``[K, H, W]`` or, in colour, ``[K, H, W, 3]``, levels 0–255.
     activation, start
         float32 ``[K]``: what each filter's own image and the starting noise reach; for the objective ``map`` the
         mean of the positive part of the pre-activation, for ``unit`` the central unit's pre-activation.
@@ -60,7 +62,7 @@ class Ascent:
 
     @property
     def patterns(self) -> np.ndarray:
-        """The images cut to ``box``, float32 ``[K, h, w]``."""
+        """The images cut to ``box``, float32 ``[K, h, w]`` or ``[K, h, w, 3]``."""
         top, bottom, left, right = self.box
         return self.images[:, top:bottom, left:right]
 
@@ -69,8 +71,9 @@ class Ascent:
 def gradient_ascent(
     model: nn.Module,
     layer: str,
-    image_size: Count,
+    image_size: ImageSize,
     *,
+    channels: Channels = 1,
     filters: Sequence[int] | None = None,
     objective: Objective = "map",
     steps: Count = 40,
@@ -90,11 +93,13 @@ def gradient_ascent(
     Parameters
     ----------
     model
-        Maps grey levels, float ``[N, 1, H, W]``, to logits.
+        Maps levels, float ``[N, C, H, W]``, to logits.
     layer
         Name of a convolution or a dense layer.
     image_size
-        Height and width of the images in pixels.
+        Height and width of the images in pixels: one number, or both.
+    channels
+        1 for grey images, 3 for colour.
     filters
         Which of the layer's filters; all by default.
     objective
@@ -102,7 +107,7 @@ def gradient_ascent(
         filter's texture (without rectification a first layer's gradient would be the same at every pixel).
         ``unit``: the map's central unit alone, which shows the pattern in its receptive field.
     steps, lr
-        Number of steps, and the root mean square of one step in grey levels.
+        Number of steps, and the root mean square of one step in levels.
     contrast
         Largest root mean square deviation from mid-grey over the pixels that a gradient reached. FER2013's
         faces have 65, so that the activations reached can be compared with those of faces.
@@ -114,7 +119,7 @@ def gradient_ascent(
     seed
         Of the starting noise, which is the same for all filters, and of the jitter.
     faces
-        Real faces to compare with, ``[N, 1, H, W]`` grey levels, or None.
+        Real faces to compare with, ``[N, C, H, W]`` levels, or None.
     batch_size
         Images in one pass.
 
@@ -123,12 +128,13 @@ def gradient_ascent(
     ConfigError
         The layer or a filter does not exist, or an option is out of range.
     """
-    _check(image_size, objective, smooth, jitter)
+    size = height_and_width(image_size)
+    _check(min(size), objective, smooth, jitter)
     module = pre_activation(model, layer)
-    device = next(model.parameters()).device
+    device = device_of(model)
     with undisturbed(model):
         generator = torch.Generator().manual_seed(seed)
-        noise = MID_GREY + NOISE * torch.randn(1, 1, image_size, image_size, generator=generator)
+        noise = MID_GREY + NOISE * torch.randn(1, channels, *size, generator=generator)
         shifts = torch.randint(-jitter, jitter + 1, (steps, 2), generator=generator).tolist()
         noise = noise.to(device)
         with torch.no_grad():
@@ -144,12 +150,12 @@ def gradient_ascent(
     return Ascent(
         layer=layer,
         filters=np.array(chosen),
-        images=images[:, 0].cpu().numpy(),
+        images=as_pictures(images.cpu()),
         activation=reached.cpu().numpy(),
         start=at_start[chosen].cpu().numpy(),
         faces=None if largest is None else largest.cpu().numpy(),
         stuck=~touched.any(dim=(1, 2, 3)).cpu().numpy(),
-        box=_box(touched.any(dim=0)[0].cpu().numpy()),
+        box=_box(touched.any(dim=(0, 1)).cpu().numpy()),
         objective=objective,
         seed=seed,
     )

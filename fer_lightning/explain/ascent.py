@@ -40,7 +40,7 @@ class Climb:
         return as_maps(activation_of(self.model, self.module, images), self.name)
 
     def run(self, noise: Tensor, filters: Tensor, shifts: list[list[int]]) -> tuple[Tensor, Tensor, Tensor]:
-        """Return images ``[B, 1, H, W]``, the activation each reached ``[B]``, and where a gradient was."""
+        """Return images ``[B, C, H, W]``, the activation each reached ``[B]``, and where a gradient was."""
         images = noise.repeat(len(filters), 1, 1, 1)
         touched = torch.zeros_like(images, dtype=torch.bool)
         for shift in shifts:
@@ -63,7 +63,7 @@ class Climb:
         return torch.autograd.grad(climbed.sum(), images)[0]
 
     def step(self, images: Tensor, gradient: Tensor, touched: Tensor) -> Tensor:
-        """Go one step up, then back to the contrast allowed and to grey levels 0–255."""
+        """Go one step up, then back to the contrast allowed and to levels 0–255."""
         if self.smooth:
             gradient = blurred(gradient, self.smooth, reach=2.5, edges="constant")
         pixels = touched.sum(dim=(1, 2, 3), keepdim=True).clamp_min(1)

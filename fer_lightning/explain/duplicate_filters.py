@@ -18,8 +18,9 @@ def similarities(patterns: np.ndarray, *, shift: int = 1, ignore_sign: bool = Fa
     Parameters
     ----------
     patterns
-        float ``[K, h, w]``: `Ascent.patterns` of the objective ``unit``, or a first layer's kernels. Each has its
-        mean subtracted and its size divided out, so that brightness and contrast do not count.
+        float ``[K, h, w]``, or ``[K, h, w, 3]`` in colour: `Ascent.patterns` of the objective ``unit``, or a first
+        layer's kernels. Each has its mean subtracted and its size divided out, so that brightness and contrast do not
+        count.
     shift
         Largest shift of one against the other in pixels, in each direction; what leaves the frame is compared
         with the mean, so it lowers the correlation.
@@ -34,21 +35,22 @@ def similarities(patterns: np.ndarray, *, shift: int = 1, ignore_sign: bool = Fa
     Raises
     ------
     ConfigError
-        The patterns are not ``[K, h, w]`` or ``shift`` is out of range.
+        The patterns have another shape, or ``shift`` is out of range.
     """
-    if patterns.ndim != 3 or len(patterns) == 0:
-        raise ConfigError(f"patterns have shape {patterns.shape}; expected [K, h, w]")
-    if not 0 <= shift < min(patterns.shape[1:]):
+    if patterns.ndim not in (3, 4) or len(patterns) == 0:
+        raise ConfigError(f"patterns have shape {patterns.shape}; expected [K, h, w] or [K, h, w, 3]")
+    if not 0 <= shift < min(patterns.shape[1:3]):
         raise ConfigError(
-            f"shift={shift}: expected pixels, from 0 to below the pattern's {patterns.shape[1:]}"
+            f"shift={shift}: expected pixels, from 0 to below the pattern's {patterns.shape[1:3]}"
         )
     centred = patterns.astype(np.float64)
-    centred = centred - centred.mean(axis=(1, 2), keepdims=True)
-    size = np.sqrt(np.square(centred).sum(axis=(1, 2), keepdims=True))
-    flat = size[:, 0, 0] <= FLAT * np.sqrt(patterns[0].size)
+    within = tuple(range(1, patterns.ndim))
+    centred = centred - centred.mean(axis=within, keepdims=True)
+    size = np.sqrt(np.square(centred).sum(axis=within, keepdims=True))
+    flat = size.reshape(-1) <= FLAT * np.sqrt(patterns[0].size)
     unit = centred / np.where(size > 0, size, 1.0)
-    height, width = patterns.shape[1:]
-    padded = np.pad(unit, ((0, 0), (shift, shift), (shift, shift)))
+    height, width, *channels = patterns.shape[1:]
+    padded = np.pad(unit, ((0, 0), (shift, shift), (shift, shift), *((0, 0) for _ in channels)))
     still = unit.reshape(len(unit), -1)
     best = np.full((len(unit), len(unit)), -1.0)
     for down in range(2 * shift + 1):

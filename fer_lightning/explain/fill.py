@@ -18,7 +18,7 @@ BLUR_SHARE = 0.1  # standard deviation of the blur in image widths: features go,
 NamedFill = Literal["mean", "blur", "black"]
 Fill = Annotated[
     NamedFill | Annotated[float, Field(ge=0, le=255)] | np.ndarray,
-    Field(description="mean, blur, black, a grey level from 0 to 255, or an image [H, W]"),
+    Field(description="mean, blur, black, a grey level from 0 to 255, or an image [H, W] or [H, W, 3]"),
 ]
 
 
@@ -26,22 +26,22 @@ def fill_words(fill: Fill) -> str:
     """Return ``fill`` as words for a caption."""
     if isinstance(fill, np.ndarray):
         return "a given image"
-    return {"mean": "each face's mean grey", "blur": "the blurred face", "black": "black"}.get(
+    return {"mean": "each face's mean", "blur": "the blurred face", "black": "black"}.get(
         str(fill), f"grey level {fill}"
     )
 
 
 @checked()
 def filled(images: Tensor, fill: Fill) -> Tensor:
-    """Return the images with every pixel taken away, float ``[N, 1, H, W]``, grey levels 0–255.
+    """Return the images with every pixel taken away, float ``[N, C, H, W]``, levels 0–255.
 
     Parameters
     ----------
     images
-        float ``[N, 1, H, W]``, grey levels 0–255.
+        float ``[N, C, H, W]``, levels 0–255.
     fill
-        ``mean`` (each image's own mean), ``blur`` (a Gaussian of a tenth of the image's width), ``black``,
-        a grey level, or an image ``[H, W]`` such as the mean training face.
+        ``mean`` (each image's own mean, by channel), ``blur`` (a Gaussian of a tenth of the image's width),
+        ``black``, a grey level, or an image ``[H, W]`` or ``[H, W, 3]`` such as the mean training face.
 
     Raises
     ------
@@ -49,18 +49,22 @@ def filled(images: Tensor, fill: Fill) -> Tensor:
         The fill is not known, or an image of another size.
     """
     if isinstance(fill, np.ndarray):
-        if fill.shape != tuple(images.shape[2:]):
-            raise ConfigError(f"fill: an image of shape {fill.shape} for faces of {tuple(images.shape[2:])}")
-        return torch.as_tensor(fill, dtype=images.dtype, device=images.device).expand_as(images)
+        channels, *size = images.shape[1:]
+        if fill.shape not in ((*size,), (*size, channels)):
+            raise ConfigError(
+                f"fill: an image of shape {fill.shape} for faces of {channels} channels and size {tuple(size)}"
+            )
+        cover = torch.as_tensor(fill, dtype=images.dtype, device=images.device)
+        return (cover if cover.ndim == 2 else cover.permute(2, 0, 1)).expand_as(images)
     if fill == "mean":
-        return images.mean(dim=(1, 2, 3), keepdim=True).expand_as(images)
+        return images.mean(dim=(2, 3), keepdim=True).expand_as(images)
     if fill == "blur":
         return blurred(images, BLUR_SHARE * images.shape[3])
     return torch.full_like(images, 0.0 if fill == "black" else float(fill))
 
 
 def blurred(images: Tensor, sigma: float, *, reach: float = 3.0, edges: str = "replicate") -> Tensor:
-    """Return images ``[N, 1, H, W]`` smoothed by a Gaussian of ``sigma`` pixels, cut off at ``reach`` of them.
+    """Return images ``[N, C, H, W]`` smoothed by a Gaussian of ``sigma`` pixels, cut off at ``reach`` of them.
 
     Beyond the edges lies what `torch.nn.functional.pad` puts there in the mode ``edges``; ``constant`` is zeros.
     """
@@ -69,4 +73,5 @@ def blurred(images: Tensor, sigma: float, *, reach: float = 3.0, edges: str = "r
     kernel = torch.exp(-0.5 * (steps / sigma) ** 2)
     kernel = kernel / kernel.sum()
     wide = pad(images, (radius, radius, radius, radius), mode=edges)
-    return conv2d(conv2d(wide, kernel.view(1, 1, 1, -1)), kernel.view(1, 1, -1, 1))
+    single = wide.reshape(-1, 1, *wide.shape[2:])
+    return conv2d(conv2d(single, kernel.view(1, 1, 1, -1)), kernel.view(1, 1, -1, 1)).view_as(images)

@@ -46,7 +46,7 @@ def own_maps(
     layer, behind
         A layer, and the module that ends its pre-activation (see `pre_activation`).
     images, filters
-        ``[N, 1, H, W]``, and int64 ``[N]``: the filter of each.
+        ``[N, C, H, W]``, and int64 ``[N]``: the filter of each.
     name
         The layer's, for messages.
     """

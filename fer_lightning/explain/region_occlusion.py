@@ -14,10 +14,10 @@ from torch import Tensor, nn
 from fer_lightning.config.values import Count, CountOrZero, OpenShare, checked
 from fer_lightning.errors import DataError
 from fer_lightning.explain.fill import Fill, fill_words, filled
+from fer_lightning.explain.region_boxes import SIZE, Regions
 from fer_lightning.explain.region_effects import RegionEffects, region_effects
-from fer_lightning.explain.regions import SIZE, Regions
-from fer_lightning.explain.trust.randomization import redrawn, weighted_layers
-from fer_lightning.explain.undisturbed import undisturbed
+from fer_lightning.explain.trust_checks.randomization import redrawn, weighted_layers
+from fer_lightning.explain.undisturbed import device_of, undisturbed
 from fer_lightning.messages import progress
 
 Measure = Literal["probability", "accuracy"]
@@ -43,9 +43,9 @@ class RegionOcclusion:
     Parameters
     ----------
     boxes, size
-        See :class:`fer_lightning.explain.regions.Regions`.
+        See :class:`fer_lightning.explain.region_boxes.Regions`.
     fill
-        What covers a box: ``mean`` (each face's mean grey), ``blur``, ``black``, or a grey level.
+        What covers a box: ``mean`` (each face's mean), ``blur``, ``black``, or a grey level.
     measure
         ``probability``: what is lost of the true class's probability; ``accuracy``: of the share classified right.
     draws
@@ -84,7 +84,7 @@ class RegionOcclusion:
         Parameters
         ----------
         images
-            Grey levels ``[N, 1, H, W]``; the intervals want some twenty faces of each class at least.
+            Levels 0–255 ``[N, C, H, W]``; the intervals want some twenty faces of each class at least.
         labels
             int ``[N]``.
         class_names
@@ -121,7 +121,7 @@ class RegionOcclusion:
         )
 
     def _losses(self, model: nn.Module, images: Tensor, labels: np.ndarray) -> _Losses:
-        device = next(model.parameters()).device
+        device = device_of(model)
         images, targets = images.to(device), torch.from_numpy(labels.astype(np.int64)).to(device)
         height, width = images.shape[2:]
         columns: list[list[np.ndarray]] = [[], [], [], []]

@@ -13,7 +13,7 @@ from fer_lightning.config.values import Count, checked
 from fer_lightning.errors import DataError
 from fer_lightning.explain.layers import activation_of
 from fer_lightning.explain.pre_activation import as_maps, pre_activation, response
-from fer_lightning.explain.undisturbed import undisturbed
+from fer_lightning.explain.undisturbed import device_of, undisturbed
 
 LARGE_EFFECT = 0.8  # Cohen (1988): a large difference of two means, in standard deviations
 
@@ -75,11 +75,11 @@ def top_faces(
     Parameters
     ----------
     model
-        Maps grey levels, float ``[N, 1, H, W]``, to logits.
+        Maps levels, float ``[N, C, H, W]``, to logits.
     layer
         Name of a convolution or a dense layer.
     batches
-        Of images ``[N, 1, H, W]`` in grey levels, labels ``[N]`` and positions ``[N]``, such as
+        Of images ``[N, C, H, W]`` in levels, labels ``[N]`` and positions ``[N]``, such as
         ``data.split_dataloader("val")``.
     class_names
         In the order of the labels.
@@ -94,7 +94,7 @@ def top_faces(
         There are no faces.
     """
     module = pre_activation(model, layer)
-    device = next(model.parameters()).device
+    device = device_of(model)
     tally: _Tally | None = None
     with undisturbed(model), torch.no_grad():
         for images, labels, positions in batches:

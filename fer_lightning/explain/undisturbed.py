@@ -11,6 +11,11 @@ import torch
 from torch import nn
 
 
+def device_of(model: nn.Module) -> torch.device:
+    """Return where a model lies; the CPU for one without parameters."""
+    return next((each.device for each in model.parameters()), torch.device("cpu"))
+
+
 @contextmanager
 def undisturbed(model: nn.Module) -> Iterator[None]:
     """Within this context ``model`` is in evaluation mode and its parameters are frozen.

@@ -42,7 +42,7 @@ class Summary:
 
 
 def model_summary(model: nn.Module, image_size: int, channels: int = 1) -> Summary:
-    """Describe every layer of `model` for one image of `image_size` pixels height and width.
+    """Describe every layer of `model` for one image of `image_size` pixels height and width, grey by default.
 
     The model may be on the meta device, where nothing is computed. It is left as it was, and no random number
     is drawn.

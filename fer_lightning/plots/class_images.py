@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
-from fer_lightning.explain.class_images import ClassImages
+from fer_lightning.explain.class_image_ascent import ClassImages
 from fer_lightning.plots.contact_sheet import tile
+from fer_lightning.plots.show_pictures import show_picture
 from fer_lightning.plots.style import figure_style, new_axes
 
 INCHES = 1.0
@@ -68,7 +69,7 @@ def class_image_sheet(
     if not kinds or any(each.images.shape[1] != classes for each in kinds):
         raise ValueError(f"class images: expected at least one kind, with {classes} classes each")
     images = np.concatenate([each.images.reshape(-1, *each.images.shape[2:]) for each in kinds])
-    height, width = images.shape[1:]
+    height, width = images.shape[1:3]
     sheet, corners = tile(images, classes, max(6, round(width * 0.17)))
     head = round(width * (0.42 if face_logits is not None else 0.22))
     with figure_style():
@@ -76,7 +77,7 @@ def class_image_sheet(
         label = LABEL_INCHES / scale
         if ax is None:
             ax = new_axes(sheet.shape[1] * scale + LABEL_INCHES, (sheet.shape[0] + head) * scale + 0.6)
-        ax.imshow(sheet, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+        show_picture(ax, sheet)
         ax.set_axis_off()
         ax.set_anchor("W")
         ax.set_xlim(-label, sheet.shape[1])

@@ -1,4 +1,4 @@
-"""Many grey images on one sheet."""
+"""Many images on one sheet, in grey or in colour."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
+from fer_lightning.plots.show_pictures import show_picture
 from fer_lightning.plots.style import figure_style, new_axes
 
 GAP = 2  # pixels between neighbours
@@ -39,9 +40,9 @@ def sheet_corners(
 
 
 def tile(images: np.ndarray, columns: int = 7, title_rows: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Put images [N, H, W] on one sheet, float32 and NaN where it is empty; also return their corners."""
+    """Put images [N, H, W] or [N, H, W, 3] on one sheet, float32, NaN where it is empty; also return their corners."""
     shape, corners = sheet_corners(len(images), images.shape[1], images.shape[2], columns, title_rows)
-    sheet = np.full(shape, np.nan, dtype=np.float32)
+    sheet = np.full((*shape, *images.shape[3:]), np.nan, dtype=np.float32)
     for image, (top, left) in zip(images, corners, strict=True):
         sheet[top : top + image.shape[0], left : left + image.shape[1]] = image
     return sheet, corners
@@ -55,12 +56,12 @@ def contact_sheet(
     *,
     limits: tuple[float, float] = (0.0, 255.0),
 ) -> Axes:
-    """Draw images [N, H, W] in grey, row by row, each with its title above it.
+    """Draw images [N, H, W] or [N, H, W, 3] row by row, each with its title above it.
 
     Parameters
     ----------
     images
-        Grey levels; black and white are at ``limits``, the same for all, so that faces can be compared.
+        Levels; black and white are at ``limits``, the same for all, so that faces can be compared.
     titles
         One short text an image (about eight letters fit above 48 pixels), or None.
     columns
@@ -81,7 +82,7 @@ def contact_sheet(
         if ax is None:
             scale = INCHES_PER_IMAGE / images.shape[2]
             ax = new_axes(max(sheet.shape[1] * scale, 1.0), max(sheet.shape[0] * scale, 1.0))
-        ax.imshow(sheet, cmap="gray", vmin=limits[0], vmax=limits[1], interpolation="nearest")
+        show_picture(ax, sheet, limits)
         ax.set_axis_off()
         for title, (top, left) in zip(titles or (), corners, strict=False):
             ax.text(left + images.shape[2] / 2, top - 1.5, title, ha="center", va="bottom", fontsize=7)

@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import ScaledTranslation
 
-from fer_lightning.explain.dead_units import LayerUnits
+from fer_lightning.explain.unit_watch import LayerUnits
 from fer_lightning.plots.style import BLUE, GREEN, GREY, ORANGE, PURPLE, VERMILION, figure_style, new_axes
 
 _COLORS = (VERMILION, BLUE, GREEN, ORANGE, PURPLE, GREY)

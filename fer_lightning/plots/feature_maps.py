@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from fer_lightning.plots.contact_sheet import tile
+from fer_lightning.plots.show_pictures import show_picture
 from fer_lightning.plots.style import SEQUENTIAL, figure_style, new_axes
 
 INCHES = 0.72
@@ -49,7 +50,7 @@ def feature_map_sheet(
     maps
         From `feature_maps`: ``[K, h, w]`` by layer.
     face
-        Grey levels ``[H, W]``.
+        Levels ``[H, W]`` or ``[H, W, 3]``.
     columns
         Maps shown of each layer: those that vary most over this face.
     title
@@ -80,13 +81,8 @@ def feature_map_sheet(
             ax = new_axes(sheet.shape[1] * scale + LABEL_INCHES, (sheet.shape[0] + above) * scale + 0.4)
         extent = (-0.5, sheet.shape[1] - 0.5, above + sheet.shape[0] - 0.5, above - 0.5)
         ax.imshow(sheet, cmap=SEQUENTIAL, vmin=0, vmax=1, interpolation="nearest", extent=extent)
-        ax.imshow(
-            face,
-            cmap="gray",
-            vmin=0,
-            vmax=255,
-            extent=(-0.5, SIDE - 0.5, title_rows + SIDE - 0.5, title_rows - 0.5),
-        )
+        place = (-0.5, SIDE - 0.5, title_rows + SIDE - 0.5, title_rows - 0.5)
+        show_picture(ax, face, interpolation=None, extent=place)
         ax.set_xlim(-label, sheet.shape[1])
         ax.set_ylim(above + sheet.shape[0] + 1, 0)
         ax.set_axis_off()

@@ -11,6 +11,7 @@ from matplotlib.patches import Rectangle
 
 from fer_lightning.explain.activation_maximization import Ascent
 from fer_lightning.plots.contact_sheet import tile
+from fer_lightning.plots.show_pictures import show_picture
 from fer_lightning.plots.style import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION, figure_style, new_axes
 
 INCHES = 0.72  # width of one image
@@ -39,7 +40,7 @@ def filter_titles(ascent: Ascent, groups: Sequence[Sequence[int]] = ()) -> list[
 def filter_note(ascent: Ascent, groups: Sequence[Sequence[int]] = (), *, synthetic: bool = False) -> str:
     """Return the lines above a sheet: layer, what was climbed, how far against faces, repeats, stuck filters."""
     what = "mean over the map" if ascent.objective == "map" else "central unit"
-    height, width = ascent.patterns.shape[1:]
+    height, width = ascent.patterns.shape[1:3]
     first = f"{ascent.layer.removeprefix('model.')}: the image that drives each filter most ({what}"
     first += f", receptive field {height}×{width} pixels)" if ascent.objective == "unit" else ")"
     parts = []
@@ -83,11 +84,11 @@ def filter_sheet(
         Say that the faces compared with were drawn by a program.
     """
     images = ascent.patterns if ascent.objective == "unit" else ascent.images
-    height, width = images.shape[1:]
+    height, width = images.shape[1:3]
     # Small receptive fields are enlarged, so that gaps and titles take the same room on every sheet.
     factor = max(1, round(48 / width))
     images = images.repeat(factor, axis=1).repeat(factor, axis=2)
-    height, width = images.shape[1:]
+    height, width = images.shape[1:3]
     columns = min(columns, len(images))
     rows = max(6, round(width * 0.25))
     sheet, corners = tile(images, columns, rows)
@@ -99,7 +100,7 @@ def filter_sheet(
             scale = INCHES / width
             across = max(sheet.shape[1] * scale, 6.5)
             ax = new_axes(across, sheet.shape[0] * scale + 0.6 + 0.17 * note.count("\n"))
-        ax.imshow(sheet, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+        show_picture(ax, sheet)
         ax.set_axis_off()
         ax.set_anchor("W")
         ax.set_title(note, fontsize=9)

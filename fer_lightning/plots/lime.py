@@ -12,8 +12,9 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from skimage.segmentation import find_boundaries
 
-from fer_lightning.explain.lime import LimeExplanation
+from fer_lightning.explain.lime_explanation import LimeExplanation
 from fer_lightning.plots.confusion import DIVERGING, shortened
+from fer_lightning.plots.show_pictures import in_grey, show_picture
 from fer_lightning.plots.style import GREY, ORANGE, VERMILION, figure_style
 from fer_lightning.runs.confusion_counts import Confusion
 
@@ -91,7 +92,7 @@ def plot_lime(
 
 
 def _draw_face(ax: Axes, explanation: LimeExplanation, name: str) -> None:
-    ax.imshow(explanation.image, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+    show_picture(ax, explanation.image)
     ax.set_xticks([])
     ax.set_yticks([])
     ax.spines[:].set_visible(False)
@@ -103,7 +104,7 @@ def _draw_face(ax: Axes, explanation: LimeExplanation, name: str) -> None:
 def _draw_map(ax: Axes, explanation: LimeExplanation, label: int) -> None:
     limit = row_limit(explanation)
     # The face shows through in faint grey, so that a reader sees what a superpixel covers.
-    ax.imshow(explanation.image, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+    show_picture(ax, in_grey(explanation.image[None])[0])
     ax.imshow(
         explanation.map(label), cmap=DIVERGING, vmin=-limit, vmax=limit, interpolation="nearest", alpha=0.72
     )

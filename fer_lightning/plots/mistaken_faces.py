@@ -13,6 +13,7 @@ from matplotlib.figure import Figure, SubFigure
 from fer_lightning.explain.confusion import ConfusedPair
 from fer_lightning.explain.mistakes import Mistake, mistakes
 from fer_lightning.plots.confusion import shortened
+from fer_lightning.plots.show_pictures import show_picture
 from fer_lightning.plots.style import BLUE, GREY, ORANGE, VERMILION, figure_style
 from fer_lightning.runs.confusion_counts import class_names_of
 from fer_lightning.runs.predictions import Predictions
@@ -94,7 +95,7 @@ def plot_mistakes(
     found
         The mistakes, row by row.
     images
-        Grey levels ``[N, H, W]`` of the split's faces, in the order of the predictions.
+        Levels ``[N, H, W]`` or ``[N, H, W, 3]`` of the split's faces, in the order of the predictions.
     class_names
         The C names, in the order of the probabilities.
     title
@@ -126,7 +127,7 @@ def plot_confused_pairs(
     pairs
         As :func:`fer_lightning.explain.confusion.confused_pairs` gives them.
     predictions, images
-        The split's logits and its grey levels ``[N, H, W]``, in the same order.
+        The split's logits and its pictures ``[N, H, W]`` or ``[N, H, W, 3]``, in the same order.
     examples
         Faces of each direction.
     order
@@ -177,7 +178,7 @@ def _draw_faces(
     for number, mistake in enumerate(found):
         row, column = divmod(number, columns)
         face, bars = grid[row, 2 * column], grid[row, 2 * column + 1]
-        face.imshow(images[mistake.position], cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+        show_picture(face, images[mistake.position])
         face.set_title(_caption(mistake), fontsize=6.5, loc="center")
         bars.set_axis_on()
         plot_bars(mistake, class_names, bars)

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 
 from fer_lightning.plots.confusion import shortened
 from fer_lightning.plots.lettering import LINE, Lettering, letter
+from fer_lightning.plots.show_pictures import as_rgb, in_grey
 from fer_lightning.plots.style import SEQUENTIAL, figure_style
 
 PARTS: Final = ("face", "map", "masked", "overlay")
@@ -23,7 +24,7 @@ _SIDE = 96  # pixels of a picture at 100 dots an inch, about: a whole number for
 _TITLE = 15  # letters that fit above a face
 _LEAST_WIDTH = 4.6  # inches, so that a caption under one face is no tower of words
 _LETTERS_PER_INCH = 15.5
-_NOT_KEPT = np.array([0.87, 0.91, 0.95])  # no grey: a face's own pixels are told from what was masked
+_NOT_KEPT = np.array([0.87, 0.91, 0.95])  # no grey: a grey face's own pixels are told from what was masked
 
 
 def scaled(maps: np.ndarray) -> np.ndarray:
@@ -57,26 +58,26 @@ def pictures(images: np.ndarray, maps: np.ndarray, part: str, share: float = SHA
     Parameters
     ----------
     images, maps
-        ``[N, H, W]``: grey levels 0–255, and values of at least 0.
+        ``[N, H, W]`` or ``[N, H, W, 3]``: levels 0–255; and ``[N, H, W]``: values of at least 0.
     part
-        ``face``; ``map``; ``masked``: the face's most salient pixels; ``overlay``: the map over the face, the
-        more opaque the more salient.
+        ``face``; ``map``; ``masked``: the face's most salient pixels; ``overlay``: the map over the face
+        in grey, the more opaque the more salient.
     share
         Of the pixels that a masked face keeps.
     """
     if part not in PARTS:
         raise ValueError(f"part={part}: expected one of {', '.join(PARTS)}")
-    grey = np.repeat(images[..., None].astype(np.float64) / 255, 3, axis=-1)
+    faces = as_rgb(images)
     if part == "face":
-        return grey
+        return faces
     if part == "masked":
-        return np.where(salient_pixels(maps, share)[..., None], grey, _NOT_KEPT)
+        return np.where(salient_pixels(maps, share)[..., None], faces, _NOT_KEPT)
     strength = scaled(maps)
     heat = mpl.colormaps[SEQUENTIAL](strength)[..., :3]
     if part == "map":
         return np.asarray(heat)
     opacity = 0.75 * strength[..., None]
-    return np.asarray((1 - opacity) * grey + opacity * heat)
+    return np.asarray((1 - opacity) * as_rgb(in_grey(images)) + opacity * heat)
 
 
 def plot_saliency(
@@ -96,7 +97,8 @@ def plot_saliency(
     Parameters
     ----------
     images, maps
-        ``[N, H, W]``: grey levels 0–255, and saliency of at least 0, each on its own scale.
+        ``[N, H, W]`` or ``[N, H, W, 3]``: levels 0–255; and ``[N, H, W]``: saliency of at least 0, each on its own
+        scale.
     titles
         One short text a face; its line breaks stay.
     verdict

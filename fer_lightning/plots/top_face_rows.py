@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 
 from fer_lightning.explain.top_faces import LARGE_EFFECT, TopFaces
 from fer_lightning.plots.contact_sheet import tile
+from fer_lightning.plots.show_pictures import show_picture
 from fer_lightning.plots.style import figure_style, new_axes
 
 INCHES = 0.78
@@ -51,11 +52,12 @@ def top_faces_sheet(
     found
         From `top_faces`.
     faces
-        Grey levels ``[N, H, W]`` that ``found.positions`` index.
+        Levels ``[N, H, W]`` or ``[N, H, W, 3]`` of the rows, one row after the other: as many
+        of each as ``found.positions`` has.
     filters
         The rows.
     images
-        Ascent images of the rows ``[rows, H, W]``, or None.
+        Ascent images of the rows, of the same shape but for their number, or None.
     ax
         Where to draw; by default a new figure that fits the sheet.
     synthetic
@@ -74,20 +76,19 @@ def top_faces_sheet(
         if images is not None:
             titles.append("ascent")
             pictures.append(images[row])
-        for position, label, value in zip(
-            found.positions[number], found.labels[number], found.values[number], strict=True
-        ):
+        shown = faces.reshape(len(filters), -1, *faces.shape[1:])[row]
+        for face, label, value in zip(shown, found.labels[number], found.values[number], strict=True):
             titles.append(f"{found.class_names[label]} {value:.2g}")
-            pictures.append(faces[position])
+            pictures.append(face)
     columns = len(pictures) // len(filters)
-    height, width = faces.shape[1:]
+    height, width = faces.shape[1:3]
     sheet, corners = tile(np.stack(pictures), columns, max(6, round(width * 0.22)))
     with figure_style():
         scale = INCHES / width
         label_width = LABEL_INCHES / scale
         if ax is None:
             ax = new_axes(max(sheet.shape[1] * scale + LABEL_INCHES, 6.8), sheet.shape[0] * scale + 0.6)
-        ax.imshow(sheet, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+        show_picture(ax, sheet)
         ax.set_axis_off()
         ax.set_anchor("W")
         ax.set_xlim(-label_width, sheet.shape[1])

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from matplotlib.axes import Axes
 
-from fer_lightning.explain.trust import MethodTrust, TrustReport, TrustRules
-from fer_lightning.explain.trust.estimate import Estimate
-from fer_lightning.explain.trust.trust_verdict import CONTROL, FAILED_BY, TRUSTED, failures
+from fer_lightning.explain.trust_checks import MethodTrust, TrustReport, TrustRules
+from fer_lightning.explain.trust_checks.estimate import Estimate
+from fer_lightning.explain.trust_checks.trust_verdict import CONTROL, FAILED_BY, TRUSTED, failures
 from fer_lightning.plots.style import BLUE, GREY, VERMILION, figure_style, new_axes
 
 

@@ -20,6 +20,11 @@ def number(report: AblationReport, value: float, *, signed: bool = False) -> str
     return NONE if math.isnan(value) else report.objective.text(value, signed=signed)
 
 
+def repeats(report: AblationReport, row: ArmSummary) -> str:
+    """How many seeds are complete, and on how many folds each."""
+    return f"{len(row.seeds)}" if report.folds == 1 else f"{len(row.seeds)} × {report.folds} folds"
+
+
 def mean_sd(report: AblationReport, row: ArmSummary) -> str:
     """Mean ± standard deviation over seeds."""
     if not row.seeds:
@@ -90,12 +95,12 @@ def how_to_read(report: AblationReport) -> str:
     tested = sum(not math.isnan(row.p_holm) for row in report.arms)
     word = (
         f"Holm-corrected over {tested} arm{'s' * (tested != 1)} at {100 * rules.alpha:.3g} %; "
-        f"none with fewer than {rules.min_seeds} common seeds"
+        f"none with fewer than {rules.min_seeds} common {'seeds' if report.folds == 1 else 'runs'}"
     )
     symbol = report.objective.symbol
     name = f"{report.metric} in {symbol}" if symbol else report.metric
     name += f", {report.objective.direction_note}" if report.objective.direction_note else ""
-    enough = any(row.effect is not None and len(row.effect.seeds) >= rules.min_seeds for row in report.arms)
+    enough = any(row.effect is not None and row.effect.n_runs >= rules.min_seeds for row in report.arms)
     why = (
         "every seed gives the same difference"
         if enough
@@ -111,7 +116,7 @@ def how_to_read(report: AblationReport) -> str:
 def cost_line(report: AblationReport) -> str:
     """Runs, their time, and those that are left out."""
     rows = report.arms
-    complete = sum(len(row.seeds) for row in rows)
+    complete = sum(len(row.seeds) for row in rows) * report.folds
     lost = {
         "pruned": sum(row.n_pruned for row in rows),
         "failed": sum(row.n_failed for row in rows),
@@ -119,7 +124,8 @@ def cost_line(report: AblationReport) -> str:
     }
     counted = ", ".join(f"{n} {word}" for word, n in lost.items() if n) or "none"
     total = complete + sum(lost.values())
-    return f"Cost: {total} runs, {duration(report.total_seconds)}. Left out of every other number: {counted}."
+    took = "" if math.isnan(report.total_seconds) else f", {duration(report.total_seconds)}"
+    return f"Cost: {total} runs{took}. Left out of every other number: {counted}."
 
 
 def failure_lines(report: AblationReport) -> list[str]:
@@ -155,9 +161,10 @@ def _images_limit(report: AblationReport) -> str:
 def seeds_lines(report: AblationReport) -> list[str]:
     """What the present seeds can show, how many a smaller difference would take, and the command."""
     rules, have = report.rules, len(report.seeds)
-    lines, target = [], max(have + 2, rules.min_seeds)
-    if have < rules.min_seeds:
-        target = rules.min_seeds
+    least = -(-rules.min_seeds // report.folds)
+    lines, target = [], max(have + 2, least)
+    if have < least:
+        target = least
         lines.append(f"{have} seed{'s' * (have != 1)}: too few for any verdict; it takes {target} at least.")
     elif report.detectable:  # 0 without any spread, which says nothing of other seeds
         lines.append(
@@ -167,8 +174,8 @@ def seeds_lines(report: AblationReport) -> list[str]:
     size = report.smallest_effect
     if report.spread is not None and size is None:
         lines.append(
-            f"How many seeds a smaller difference takes is told for a size of your own: report STUDY_DIR "
-            f"smallest_effect=…, in {report.objective.unit or f'the unit of {report.metric}'}."
+            f"How many seeds a smaller difference takes is told for a size of your own, smallest_effect=…, in "
+            f"{report.objective.unit or f'the unit of {report.metric}'}."
         )
     elif report.spread is not None and size is not None:
         wanted = f"{number(report, size)}{unit(report)}"

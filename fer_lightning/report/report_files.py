@@ -45,6 +45,7 @@ def _row(report: AblationReport, rank: int, row: ArmSummary, settings: str) -> d
         "direction": "max" if report.objective.higher_is_better else "min",
         "unit": report.objective.unit,
         "n_seeds": len(row.seeds),
+        "n_folds": report.folds,
         "seeds": " ".join(map(str, row.seeds)),
         "mean": row.mean,
         "sd": row.sd,
@@ -80,12 +81,17 @@ def _tuning(part: TuningPart, name: str) -> dict[str, Any]:
     }
 
 
-def to_csv(report: AblationReport) -> str:
-    """One line an arm, shares as fractions, empty where there is no number; tuned arms follow."""
+def report_rows(report: AblationReport) -> list[dict[str, Any]]:
+    """One mapping an arm, shares as fractions; tuned arms follow."""
     parts = [(report, "baseline's" if report.tuned else "as given")]
     if report.tuned is not None:
         parts.append((report.tuned, "tuned"))
-    rows = [_row(part, i, row, name) for part, name in parts for i, row in enumerate(part.arms, start=1)]
+    return [_row(part, i, row, name) for part, name in parts for i, row in enumerate(part.arms, start=1)]
+
+
+def to_csv(report: AblationReport) -> str:
+    """The rows as CSV, empty where there is no number."""
+    rows = report_rows(report)
     # Arms may know different factors; the longest row sets the order.
     order = sorted(rows, key=lambda row: -len(row))
     columns = list(dict.fromkeys(name for row in order for name in row))

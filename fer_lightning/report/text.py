@@ -45,7 +45,7 @@ def table_cells(report: AblationReport) -> tuple[list[str], list[list[str]]]:
     rows = [
         [
             row.arm,
-            str(len(row.seeds)),
+            cells.repeats(report, row),
             cells.mean_sd(report, row),
             cells.difference(report, row),
             cells.p_value(row.p_holm),

@@ -57,7 +57,9 @@ def render_groups(groups: Sequence[Row], form: str, by: str, names: Sequence[str
                 row[name] = text + (f" ± {deviation:.2g}" if deviation else "")
         shown.append(row)
     lines = _layout(shown, [by, "runs", *names])
-    note = "mean ± standard deviation over a group's complete runs; values are of each run's best epoch"
+    note = "mean ± standard deviation over a group's complete runs"
+    if any(name.startswith("best/") for name in names):
+        note += "; values are of each run's best epoch"
     if any(group["synthetic"] for group in groups):
         note += f"; on {SYNTHETIC}"
     return "\n".join([*lines, "", note])
@@ -83,7 +85,8 @@ def _summary(rows: Sequence[Row]) -> str:
     counted = ", ".join(f"{count} {state}" for state, count in states.items())
     synthetic = sum(bool(row.get("synthetic")) for row in rows)
     kind = f"; {synthetic} on {SYNTHETIC}" if synthetic else ""
-    return f"{len(rows)} runs: {counted}{kind}; values are of each run's best epoch"
+    ours = any(key.startswith("best/") for row in rows for key in row)
+    return f"{len(rows)} runs: {counted}{kind}" + ("; values are of each run's best epoch" if ours else "")
 
 
 def _in_order(rows: Sequence[Row]) -> list[str]:

@@ -48,6 +48,10 @@ class Predictions:
             raise DataError(
                 f"logits of shape {self.logits.shape} with labels of shape {self.labels.shape}: expected [N, C] and [N]"
             )
+        if self.labels.dtype.kind not in "iu" or len(self.labels) == 0:
+            raise DataError(
+                f"{len(self.labels)} labels of type {self.labels.dtype}: expected whole numbers, at least one"
+            )
         if self.ids is not None and self.ids.shape != self.labels.shape:
             raise DataError(
                 f"{self.ids.shape} ids for labels of shape {self.labels.shape}: expected one each"
@@ -94,6 +98,8 @@ def read_predictions(path: str | Path) -> Predictions:
                 ids=stored.get("ids"),
                 class_names=() if names is None else tuple(str(name) for name in names),
             )
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from None
     except FileNotFoundError:
         raise DataError(f"{path}: no such file; expected the logits of a finished run") from None
     except KeyError as error:
@@ -132,6 +138,17 @@ def average(parts: Sequence[Predictions]) -> Predictions:
         labels=first.labels,
         ids=first.ids,
         class_names=first.class_names,
+    )
+
+
+def joined(parts: Sequence[Predictions]) -> Predictions:
+    """Put predictions on different faces of the same classes behind each other."""
+    ids = [part.ids for part in parts if part.ids is not None]
+    return Predictions(
+        logits=np.concatenate([part.logits for part in parts]),
+        labels=np.concatenate([part.labels for part in parts]),
+        ids=np.concatenate(ids) if len(ids) == len(parts) else None,
+        class_names=parts[0].class_names,
     )
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import yaml
 
 from fer_lightning.config.values import Direction
+from fer_lightning.data.label import data_label
 from fer_lightning.errors import DataError
 from fer_lightning.runs.best_epoch import best_epoch
 from fer_lightning.runs.confusion_counts import Confusion, confusion
@@ -116,6 +117,21 @@ class Run:
         metric, mode = self.record.get("metric", "val/acc"), self.record.get("mode", "max")
         return self.record.get("best") or best_numbers(self.metrics, metric, mode)
 
+    @property
+    def value(self) -> float | None:
+        """The monitored metric of the best epoch; ``None`` where nothing was validated."""
+        return self.best.get(self.record.get("metric", "val/acc"))
+
+    @property
+    def checkpoint(self) -> Path | None:
+        """The checkpoint of the best epoch, else the last one; ``None`` where there is none."""
+        places = (
+            []
+            if self.folder is None
+            else [self.folder / "checkpoints" / f"{name}.ckpt" for name in ("best", "last")]
+        )
+        return next((path for path in places if path.is_file()), None)
+
     @cached_property
     def predictions(self) -> Predictions | None:
         """Logits on the validation faces at the best epoch; ``None`` where the run left none.
@@ -162,6 +178,19 @@ class Run:
                     path for path in place.iterdir() if path.suffix in PICTURE_TYPES and path.name[0] != "."
                 ]
         return sorted(found, key=lambda path: (_rank(path.stem), path.name))
+
+    def _repr_html_(self) -> str:
+        from fer_lightning.runs.notebook_html import lines_html, picture_html, table_html
+
+        record, data = self.record, self.record.get("data") or {}
+        label = data_label(str(data.get("name", "unknown data")), bool(data.get("synthetic")))
+        said = f"Run in {self.folder}: {record.get('status', 'no run.json')}, on {label}"
+        rows = [
+            (name, f"{value:.4f}" if isinstance(value, float) else str(value))
+            for name, value in self.best.items()
+        ]
+        shown = [path for path in self.pictures if path.parent == self.folder]
+        return lines_html([said]) + table_html(["best epoch", ""], rows) + "".join(map(picture_html, shown))
 
 
 def _rank(stem: str) -> int:

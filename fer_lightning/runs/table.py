@@ -39,13 +39,13 @@ LAST = (
 )
 
 
-def collect(root: str | Path) -> list[Row]:
+def collect(root: str | Path, *, required: bool = True) -> list[Row]:
     """Return a row for every run at or below ``root``, in the order of their folders.
 
     Raises
     ------
     DataError
-        There is no such folder, or no run in it.
+        There is no such folder, or, where one is required, no run in it.
     """
     root = Path(root)
     if not root.is_dir():
@@ -56,7 +56,7 @@ def collect(root: str | Path) -> list[Row]:
         # …/RUN/wandb/offline-run-DATE-ID/run-ID.wandb
         owner = next((parent for parent in log.parents if parent in folders), log.parent)
         owned.setdefault(owner, []).append(log)
-    if not owned:
+    if not owned and required:
         raise DataError(f"{root}: holds no run (expected run.json or run-*.wandb at or below it)")
     return [_row(folder, sorted(paths), root) for folder, paths in sorted(owned.items())]
 

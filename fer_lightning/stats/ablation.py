@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -35,9 +36,10 @@ class AblationReport:
     arms : the rows, the best first
     n_images : images that each run was judged on; 0 where no logits are stored
     rules : the settings of the verdicts
-    total_seconds : time of all runs, whatever became of them
+    total_seconds : time of all runs, whatever became of them; NaN where no run has one
     spread : of the paired differences, over all arms; None where no arm has two seeds
     seeds : seeds of the study
+    folds : runs of an arm and seed, on the folds of a cross-validation; 1 without one
     seeds_needed : seeds in all that call the rules' smallest effect at that spread; None where 200 do not, or it has
         none
     detectable : smallest true difference that the present seeds call with the rules' power; None where no
@@ -72,6 +74,7 @@ class AblationReport:
     tuned: AblationReport | None = None
     tuning: TuningPart | None = None
     earlier: tuple[str, bool] | None = None
+    folds: int = 1
 
     @property
     def metric(self) -> str:
@@ -136,10 +139,17 @@ def ablation_report(
     spread = spread_of(found)
     factorial, note = factorial_part(runs)
     predicted = [(name, run.predictions) for name, complete in done.items() for run in complete.values()]
+    seconds = [run.seconds for run in runs if run.seconds is not None]
     first = next((found for _, found in predicted if found is not None), None)
     guessing = guessing_levels(first) if first is not None and objective.is_accuracy else ""
     levels = (f"guessing: {guessing}",) if guessing else ()
-    notes = (*levels, *collapse_notes(predicted), *_notes(done, effects, use_logits=by_face))
+    folds = max((len(run.parts) for run in runs), default=1) or 1
+    notes = (
+        *levels,
+        *_fold_notes(folds, by_face=by_face),
+        *collapse_notes(predicted),
+        *_notes(done, effects, use_logits=by_face),
+    )
     tuned_report = None
     if tuned is not None:
         title_tuned = f"{title}, each arm at its own tuned settings"
@@ -164,7 +174,7 @@ def ablation_report(
         arms=_ranked(summarize_arms(runs, baseline, done, effects, rules, objective), objective),
         n_images=max((effect.n_images for effect in found), default=0),
         rules=rules,
-        total_seconds=float(sum(run.seconds for run in runs if run.seconds is not None)),
+        total_seconds=float(sum(seconds)) if seconds else math.nan,
         spread=spread,
         seeds=tuple(sorted({run.seed for run in runs})),
         seeds_needed=seeds_to_call(spread, rules.smallest_of(objective), rules, len(effects)),
@@ -174,6 +184,22 @@ def ablation_report(
         guessing=guessing,
         factorial=factorial,
         tuned=tuned_report,
+        folds=folds,
+    )
+
+
+def _fold_notes(folds: int, *, by_face: bool) -> tuple[str, ...]:
+    if folds == 1:
+        return ()
+    how = (
+        "by the crossed analysis of the out-of-fold results"
+        if by_face
+        else "by the corrected resampled t-test"
+    )
+    return (
+        f"{folds}-fold cross-validation: a seed's value is the mean over all faces, each judged by the run that "
+        f"was not trained on it; the intervals, {how}, are for nets trained on {folds - 1}/{folds} of "
+        "new data of this size",
     )
 
 
@@ -215,7 +241,7 @@ def _notes(
     if not use_logits:
         return tuple(notes)
     runs = [run for complete in done.values() for run in complete.values()]
-    if runs and not any(run.predictions is not None for run in runs):
+    if runs and not any(run.correctness is not None for run in runs):
         return (*notes, "no run left its logits (val_logits.npz): the intervals count seeds only")
     notes += [
         f"{name}: the interval counts seeds only ({effect.note})"
@@ -223,9 +249,9 @@ def _notes(
         if effect.note not in (SAME_DIFFERENCE, OTHER_ACCURACY)
     ]
     gaps = [
-        abs(float(run.predictions.correct.mean()) - run.value)
+        abs(run.correctness.share - run.value)
         for run in runs
-        if run.predictions is not None and run.value is not None
+        if run.correctness is not None and run.value is not None
     ]
     differing = [gap for gap in gaps if gap > 1e-4]
     if differing:

@@ -68,7 +68,7 @@ class ArmSummary(Counts):
 def count_runs(runs: Sequence[ArmRun], complete: Mapping[int, ArmRun]) -> Counts:
     """Count the runs of one arm; `complete` are its complete ones by seed."""
     values = np.array([run.value for run in complete.values()], dtype=np.float64)
-    seconds = [run.seconds for run in complete.values() if run.seconds is not None]
+    seconds = [run.seconds / max(1, len(run.parts)) for run in complete.values() if run.seconds is not None]
     left_out = [run for run in runs if not run.complete]
     # A run that "completed" without a finite value has failed, whatever its state says.
     failed = [run for run in left_out if run.state in ("FAIL", "COMPLETE")]
@@ -106,7 +106,7 @@ def seeds_to_call(spread: Spread | None, size: float | None, rules: Rules, n_arm
 def smallest_called(spread: Spread | None, effects: Sequence[PairedEffect], rules: Rules) -> float | None:
     """Smallest true difference that the seeds of the fullest arm call, one of as many arms as there are effects."""
     n_seeds = max((len(effect.seeds) for effect in effects), default=0)
-    if spread is None or n_seeds < 2:
+    if spread is None or n_seeds * spread.folds < 2:
         return None
     return detectable(spread, n_seeds, alpha=rules.alpha / len(effects), target=rules.power)
 
@@ -114,7 +114,7 @@ def smallest_called(spread: Spread | None, effects: Sequence[PairedEffect], rule
 def _single_run_p(
     arm: Mapping[int, ArmRun], base: Mapping[int, ArmRun], effect: PairedEffect | None
 ) -> float:
-    if effect is None or len(effect.seeds) != 1 or not effect.n_images:
+    if effect is None or effect.n_runs != 1 or not effect.n_images:
         return math.nan
     seed = effect.seeds[0]
     table, _ = aligned_correctness([arm[seed], base[seed]])
@@ -131,7 +131,7 @@ def summarize_arms(
 ) -> list[ArmSummary]:
     """One row an arm, in the order of `done` (complete runs by arm and seed)."""
     tested = {
-        name: effect.p if effect is not None and len(effect.seeds) >= rules.min_seeds else math.nan
+        name: effect.p if effect is not None and effect.n_runs >= rules.min_seeds else math.nan
         for name, effect in effects.items()
     }
     single = {name: _single_run_p(done[name], done[baseline], effect) for name, effect in effects.items()}

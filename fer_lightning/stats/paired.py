@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import stats
 
 from fer_lightning.stats.bootstrap import hierarchical_bootstrap
-from fer_lightning.stats.crossed import components, interval_half_width, mean_squares, p_value
+from fer_lightning.stats.crossed import (
+    MeanSquares,
+    components,
+    folded_mean_squares,
+    interval_half_width,
+    mean_squares,
+    p_value,
+)
+from fer_lightning.stats.folds import aligned_folds, corrected_t, fold_differences
 from fer_lightning.stats.records import ArmRun
 
 SEEDS_AND_IMAGES = "seeds and images"
@@ -39,6 +47,7 @@ class PairedEffect:
     bootstrap_low, bootstrap_high : percentiles of the hierarchical bootstrap, for comparison: with few
         seeds it is too wide or too narrow, see ``docs/statistics.md``; NaN without logits
     note : why the images could not be counted, or why there is no interval; None where there is nothing to say
+    folds : runs a seed, on the folds of a cross-validation; 1 without one
     """
 
     arm: str
@@ -57,14 +66,20 @@ class PairedEffect:
     bootstrap_low: float = math.nan
     bootstrap_high: float = math.nan
     note: str | None = None
+    folds: int = 1
+
+    @property
+    def n_runs(self) -> int:
+        """Independent runs of each of the two arms."""
+        return len(self.seeds) * self.folds
 
 
 def contradicts(run: ArmRun) -> bool:
     """Whether a run's logits are another model's than its value: they differ by more than one image."""
-    if run.predictions is None or run.value is None:
+    found = run.correctness
+    if found is None or run.value is None:
         return False
-    correct = run.predictions.correct
-    return abs(float(correct.mean()) - run.value) > 1 / len(correct) + 1e-6
+    return abs(found.share - run.value) > 1 / len(found.right) + 1e-6
 
 
 def aligned_correctness(runs: list[ArmRun]) -> tuple[np.ndarray | None, str | None]:
@@ -77,17 +92,15 @@ def aligned_correctness(runs: list[ArmRun]) -> tuple[np.ndarray | None, str | No
     rows: list[np.ndarray] = []
     reference: np.ndarray | None = None
     for run in runs:
-        predictions = run.predictions
-        if predictions is None:
+        found = run.correctness
+        if found is None:
             return None, f"no logits of arm {run.arm!r}, seed {run.seed}"
-        correct = predictions.correct
+        key, correct = found.images, found.right
         if contradicts(run):
             return None, OTHER_ACCURACY
-        if predictions.ids is None:
-            key = predictions.labels
-        else:
-            order = np.argsort(predictions.ids, kind="stable")
-            key, correct = predictions.ids[order], correct[order]
+        if found.named:
+            order = np.argsort(found.images, kind="stable")
+            key, correct = key[order], correct[order]
         if reference is None:
             reference = key
         if not np.array_equal(reference, key):
@@ -108,7 +121,9 @@ def paired_effect(
 
     The estimand is the expected difference over new training seeds and new images of the same kind. The
     interval and the p-value come from the crossed random-effects analysis of the stored per-image results;
-    where logits are missing, from scipy's paired t-test over seeds, which says nothing of other images.
+    where logits are missing, from scipy's paired t-test over seeds, which says nothing of other images. Under
+    cross-validation new images are trained on, too: the analysis is that of the out-of-fold results, or without
+    logits `corrected_t`.
 
     Parameters
     ----------
@@ -127,6 +142,8 @@ def paired_effect(
     pairs = [arm[s] for s in seeds] + [baseline[s] for s in seeds]
     table, note = aligned_correctness(pairs) if use_logits else (None, None)
     name = arm[seeds[0]].arm
+    if any(run.parts for run in pairs):
+        return _from_folds(name, seeds, pairs, table, confidence, note)
     if table is None:
         values = np.array([run.value for run in pairs], dtype=np.float64)
         return _from_values(name, seeds, values[: len(seeds)], values[len(seeds) :], confidence, note)
@@ -170,34 +187,80 @@ def _from_values(
     )
 
 
+def _from_folds(
+    name: str,
+    seeds: tuple[int, ...],
+    pairs: list[ArmRun],
+    table: np.ndarray | None,
+    confidence: float,
+    note: str | None,
+) -> PairedEffect:
+    """Difference under cross-validation; `pairs` are the arm's seeds, then the baseline's, each with all its folds."""
+    if table is not None:
+        folds, reason = aligned_folds(pairs)
+        if folds is not None:
+            differences = table[: len(seeds)] - table[len(seeds) :]
+            return _crossed(name, seeds, differences, folded_mean_squares(differences, folds), confidence)
+        note = reason
+    by_fold = fold_differences(pairs)
+    n_folds, sd = by_fold.shape[1], float(by_fold.std(ddof=1))
+    low, high, p = corrected_t(by_fold, confidence)
+    if sd == 0 and by_fold.mean() != 0:
+        note = SAME_DIFFERENCE
+    return PairedEffect(
+        arm=name,
+        seeds=seeds,
+        differences=tuple(map(float, by_fold.mean(axis=1))),
+        mean=float(by_fold.mean()),
+        sd=_sd(by_fold.mean(axis=1)),
+        low=low,
+        high=high,
+        p=p,
+        method=SEEDS_ONLY,
+        seed_sd=sd / math.sqrt(n_folds),
+        image_sd=math.nan,
+        rest_sd=math.nan,
+        n_images=0,
+        note=note,
+        folds=n_folds,
+    )
+
+
 def _from_images(
     name: str, seeds: tuple[int, ...], table: np.ndarray, confidence: float, n_resamples: int
 ) -> PairedEffect:
-    differences = table.mean(axis=1, dtype=np.float64)
-    mean = float(differences.mean())
     if len(seeds) < 2 or table.shape[1] < 2:
-        nan = math.nan
+        nan, differences = math.nan, table.mean(axis=1, dtype=np.float64)
         return PairedEffect(
-            name,
-            seeds,
-            tuple(map(float, differences)),
-            mean,
-            _sd(differences),
-            nan,
-            nan,
-            nan,
-            SEEDS_AND_IMAGES,
-            nan,
-            nan,
-            nan,
-            table.shape[1],
+            arm=name,
+            seeds=seeds,
+            differences=tuple(map(float, differences)),
+            mean=float(differences.mean()),
+            sd=_sd(differences),
+            low=nan,
+            high=nan,
+            p=nan,
+            method=SEEDS_AND_IMAGES,
+            seed_sd=nan,
+            image_sd=nan,
+            rest_sd=nan,
+            n_images=table.shape[1],
         )
-    ms = mean_squares(table)
-    half = float(interval_half_width(ms, confidence))
-    seed_sd, image_sd, rest_sd = (float(x) for x in components(ms))
+    effect = _crossed(name, seeds, table, mean_squares(table), confidence)
+    if not n_resamples:
+        return effect
     tail = 50 * (1 - confidence)
-    resampled = hierarchical_bootstrap(table, n_resamples) if n_resamples else np.array([math.nan])
-    bounds = np.percentile(resampled, [tail, 100 - tail])
+    bounds = np.percentile(hierarchical_bootstrap(table, n_resamples), [tail, 100 - tail])
+    return replace(effect, bootstrap_low=float(bounds[0]), bootstrap_high=float(bounds[1]))
+
+
+def _crossed(
+    name: str, seeds: tuple[int, ...], table: np.ndarray, ms: MeanSquares, confidence: float
+) -> PairedEffect:
+    """Effect of a table of differences [S, N] by its analysis of variance."""
+    differences = table.mean(axis=1, dtype=np.float64)
+    mean, half = float(differences.mean()), float(interval_half_width(ms, confidence))
+    seed_sd, image_sd, rest_sd = (float(x) for x in components(ms))
     return PairedEffect(
         arm=name,
         seeds=seeds,
@@ -212,6 +275,5 @@ def _from_images(
         image_sd=image_sd,
         rest_sd=rest_sd,
         n_images=table.shape[1],
-        bootstrap_low=float(bounds[0]),
-        bootstrap_high=float(bounds[1]),
+        folds=ms.folds,
     )

@@ -20,19 +20,27 @@ MAX_SEEDS = 200
 
 @dataclass(frozen=True)
 class Spread:
-    """Standard deviations of a paired difference: between seeds, between images, and the rest (per image)."""
+    """Standard deviations of a paired difference: between seeds, between images, and the rest (per image).
+
+    Under cross-validation a seed has several runs, `folds`; the spread between seeds is that of their mean.
+    """
 
     seed: float
     image: float
     rest: float
     n_images: int
+    folds: int = 1
 
     def error_parts(self, n_seeds: int) -> tuple[float, float]:
         """Seeds' and images' part of the standard error of the mean over `n_seeds` seeds."""
         if self.n_images == 0:
-            return self.seed / math.sqrt(n_seeds), 0.0
-        rest = self.rest**2 / (n_seeds * self.n_images)
-        return math.sqrt(self.seed**2 / n_seeds + rest), self.image / math.sqrt(self.n_images)
+            # As in `folds.corrected_t`: the runs of a cross-validation share most of what they are trained on.
+            shared_training = 0.0 if self.folds == 1 else self.folds / (self.folds - 1)
+            return self.seed * math.sqrt(1 / n_seeds + shared_training), 0.0
+        # As in `crossed`: runs on images of their own differ by these, too.
+        shared = 1.0 if self.folds == 1 else 1 - 1 / n_seeds
+        rest = (self.rest**2 + (1 - shared) * n_seeds * self.image**2) / (n_seeds * self.n_images)
+        return math.sqrt(self.seed**2 / n_seeds + rest), self.image * math.sqrt(shared / self.n_images)
 
 
 def spread_of(effects: Sequence[PairedEffect]) -> Spread | None:
@@ -42,7 +50,7 @@ def spread_of(effects: Sequence[PairedEffect]) -> Spread | None:
     the mean over the arms (of squares). Those of the images and the rest are well known in each arm; there the
     median keeps a stuck network out.
     """
-    usable = [e for e in effects if len(e.seeds) > 1]
+    usable = [e for e in effects if e.n_runs > 1]
     with_images = [e for e in usable if e.n_images]
     usable = with_images or usable
     if not usable:
@@ -55,12 +63,13 @@ def spread_of(effects: Sequence[PairedEffect]) -> Spread | None:
         return float(np.sqrt(np.median(np.square(values))))
 
     if not with_images:
-        return Spread(rms([e.sd for e in usable]), 0.0, 0.0, 0)
+        return Spread(rms([e.seed_sd for e in usable]), 0.0, 0.0, 0, usable[0].folds)
     return Spread(
         rms([e.seed_sd for e in usable]),
         middle([e.image_sd for e in usable]),
         middle([e.rest_sd for e in usable]),
         min(e.n_images for e in usable),
+        usable[0].folds,
     )
 
 
@@ -82,7 +91,7 @@ def power(spread: Spread, size: float, n_seeds: int, alpha: float = 0.05) -> flo
     half-width that goes with it.
     """
     seeds, images = spread.error_parts(n_seeds)
-    error, df = math.hypot(seeds, images), n_seeds - 1
+    error, df = math.hypot(seeds, images), n_seeds * spread.folds - 1
     if error == 0:
         return 1.0
     if images < 1e-3 * seeds:
@@ -115,7 +124,7 @@ def seeds_needed(
         raise ValueError(
             f"size {size}, alpha {alpha}, target {target}: expected size ≠ 0 and the others in (0, 1)"
         )
-    low, high = max(min_seeds, 2), MAX_SEEDS
+    low, high = max(-(-min_seeds // spread.folds), 1 if spread.folds > 1 else 2), MAX_SEEDS
     if power(spread, size, high, alpha) < target:
         return None
     while low < high:

@@ -10,8 +10,29 @@ from functools import cached_property
 import numpy as np
 
 from fer_lightning.errors import DataError
-from fer_lightning.runs.predictions import Predictions
+from fer_lightning.runs.predictions import Predictions, joined
 from fer_lightning.runs.run import Run
+
+
+@dataclass(frozen=True, eq=False)
+class Correctness:
+    """Which images a run classifies right, whatever logits say so.
+
+    Attributes
+    ----------
+    right : bool [N]
+    images : [N], what tells the images apart: their ids, or their labels or places where they have no ids
+    named : whether `images` are ids
+    """
+
+    right: np.ndarray
+    images: np.ndarray
+    named: bool
+
+    @property
+    def share(self) -> float:
+        """The accuracy, 0..1."""
+        return float(self.right.mean())
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,8 +48,10 @@ class ArmRun:
     value : the metric; for an accuracy within 0..1
     seconds : what the run took
     logits, labels, ids : float32 [N, C], int64 [N], str [N]; those of ``run`` if they are not given
+    correct : bool [N], for a run that is known by these and its ``ids`` alone
     reason : why the run failed or was pruned
     run : the run's folder
+    parts : the runs on the folds of a cross-validation that are judged as one: see `stats.folds.out_of_fold`
     """
 
     arm: str
@@ -40,8 +63,10 @@ class ArmRun:
     logits: np.ndarray | None = None
     labels: np.ndarray | None = None
     ids: np.ndarray | None = None
+    correct: np.ndarray | None = None
     reason: str | None = None
     run: Run = field(default_factory=Run)
+    parts: tuple[ArmRun, ...] = ()
 
     @property
     def complete(self) -> bool:
@@ -53,7 +78,23 @@ class ArmRun:
         """The validation logits, given or the run's; None where there are none."""
         if self.logits is not None and self.labels is not None:
             return Predictions(self.logits, self.labels, self.ids)
+        if self.parts:
+            found = [part.predictions for part in self.parts if part.predictions is not None]
+            return joined(found) if len(found) == len(self.parts) else None
         return self.run.predictions
+
+    @cached_property
+    def correctness(self) -> Correctness | None:
+        """Which validation images are classified right; None where neither that nor logits are there."""
+        if self.correct is not None:
+            places = np.arange(len(self.correct))
+            return Correctness(self.correct, places if self.ids is None else self.ids, self.ids is not None)
+        found = self.predictions
+        if found is None:
+            return None
+        return Correctness(
+            found.correct, found.labels if found.ids is None else found.ids, found.ids is not None
+        )
 
 
 def complete_by_seed(runs: Iterable[ArmRun], arm: str) -> dict[int, ArmRun]:

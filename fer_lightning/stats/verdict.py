@@ -31,7 +31,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 def verdict(effect: PairedEffect | None, p_holm: float, rules: Rules, *, higher_is_better: bool) -> str:
     """The word for an arm, from its paired effect and its corrected p-value (NaN where it is not tested)."""
-    if effect is None or len(effect.seeds) < rules.min_seeds or math.isnan(p_holm):
+    if effect is None or effect.n_runs < rules.min_seeds or math.isnan(p_holm):
         return NOT_ENOUGH
     if p_holm > rules.alpha or effect.mean == 0:
         return NO_DIFFERENCE

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from fer_lightning.stats.arm_tuning import ArmTuning, TuningPart
+from fer_lightning.stats.folds import out_of_fold
 from fer_lightning.stats.records import ArmRun
 from fer_lightning.sweeps.plan.planned_trial import PREFIX, Stage
 from fer_lightning.sweeps.plan.tuning import choose
@@ -13,7 +14,7 @@ from fer_lightning.sweeps.study.results import Trial
 
 
 def arm_runs(trials: Sequence[Trial], stage: str = Stage.PLAIN) -> list[ArmRun]:
-    """Return the trials of an ablation plan as the runs that the statistics compare.
+    """Return the trials of an ablation plan as the runs that the statistics compare; a seed's folds are one.
 
     Parameters
     ----------
@@ -23,24 +24,43 @@ def arm_runs(trials: Sequence[Trial], stage: str = Stage.PLAIN) -> list[ArmRun]:
         "plain" for the arms at the command's settings, "tuned" for those at settings of their own, "tuning" for
         the search of these.
     """
-    return [
-        ArmRun(
-            arm=trial.arm,
-            seed=trial.seed,
-            state=trial.state,
-            levels={
-                key: str(value)
-                for key, value in trial.params.items()
-                if key != "seed" and not key.startswith(PREFIX)
-            },
-            value=trial.value,
-            seconds=trial.seconds,
-            reason=trial.reason,
-            run=trial.run,
-        )
+    chosen = [
+        trial
         for trial in trials
         if trial.arm is not None and trial.seed is not None and not trial.superseded and trial.stage == stage
     ]
+    folds = {trial.fold for trial in chosen} - {None}
+    if not folds or stage == Stage.TUNING:
+        return [_arm_run(trial) for trial in chosen]
+    by_seed: dict[tuple[str | None, int | None], list[Trial]] = {}
+    for trial in chosen:
+        by_seed.setdefault((trial.arm, trial.seed), []).append(trial)
+    return [
+        out_of_fold(
+            [_arm_run(trial) for trial in sorted(group, key=lambda trial: trial.fold or 0)], len(folds)
+        )
+        for group in by_seed.values()
+    ]
+
+
+def _arm_run(trial: Trial) -> ArmRun:
+    assert trial.arm is not None
+    assert trial.seed is not None
+    levels = {
+        key: str(value)
+        for key, value in trial.params.items()
+        if key != "seed" and not key.startswith(PREFIX) and not (key == "fold" and trial.fold is not None)
+    }
+    return ArmRun(
+        arm=trial.arm,
+        seed=trial.seed,
+        state=trial.state,
+        levels=levels,
+        value=trial.value,
+        seconds=trial.seconds,
+        reason=trial.reason,
+        run=trial.run,
+    )
 
 
 def tuned_runs(trials: Sequence[Trial], *, maximize: bool = True) -> tuple[list[ArmRun], TuningPart] | None:

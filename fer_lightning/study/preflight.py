@@ -7,7 +7,6 @@ import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
@@ -21,9 +20,11 @@ from fer_lightning.config.schema import check_config
 from fer_lightning.data.datamodule import FaceDataModule
 from fer_lightning.errors import ConfigError, UserError
 from fer_lightning.runs.files import require_writable
+from fer_lightning.sweeps.command import read_command
 from fer_lightning.sweeps.composition import selected
 from fer_lightning.sweeps.plan.parse_plan import parse_plan
 from fer_lightning.sweeps.plan.plan import BASELINE
+from fer_lightning.sweeps.space.override import override
 from fer_lightning.training.build import build_data, build_module, check_parts, check_trainer
 from fer_lightning.training.library_warnings import quiet_libraries
 from fer_lightning.training.ranks import check_strategy
@@ -96,18 +97,18 @@ def _alternatives(overrides: Sequence[str]) -> list[list[str]]:
 
 def _levels(config: DictConfig) -> Iterator[tuple[str, Sequence[str]]]:
     """Yield name and overrides of the arms of a study's plan in which at most one factor is off its baseline."""
-    sweeper = config.hydra.sweeper
-    if sweeper.get("plan") is None:
+    if "plan" not in config.hydra.sweeper:
         return
-    given: Any = (
-        OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node
-        for node in (sweeper.plan, sweeper.seeds)
+    options = read_command(config, OverridesParser.create()).options
+    if options["plan"] is None:
+        return
+    plan = parse_plan(
+        options["plan"], options["seeds"], lambda key: selected(config, key), options["seed_key"]
     )
-    levels, seeds = given
-    plan = parse_plan(levels, seeds, lambda key: selected(config, key), sweeper.seed_key)
+    fold = [] if options["folds"] is None else [override(options["fold_key"], 0)]
     for arm in plan.arms:
         if sum(arm.levels[factor.name] != factor.baseline for factor in plan.factors) <= 1:
-            yield arm.name, arm.overrides
+            yield arm.name, [*arm.overrides, *fold]
 
 
 class _Check:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
@@ -109,6 +111,35 @@ def judge(
     )
 
 
+@dataclass(frozen=True)
+class StudyFindings:
+    """What a study found, and where that was written; `str` of it is the table for a terminal.
+
+    Attributes
+    ----------
+    name, objective, trials
+        Of the study.
+    report
+        The arms of an ablation; None for a search.
+    text
+        The table.
+    folder, paths
+        Where the files lie, and each of them by its kind.
+    """
+
+    name: str
+    objective: Objective
+    trials: tuple[Trial, ...]
+    report: AblationReport | None
+    text: str
+    folder: Path
+    paths: dict[str, Path]
+
+    def __str__(self) -> str:
+        names = ", ".join(path.name for path in self.paths.values())
+        return f"{self.text}\n\nwritten to {shown(self.folder)}: {names}"
+
+
 def report_study(
     place: str | Path,
     folder: Path,
@@ -118,8 +149,8 @@ def report_study(
     page: bool = True,
     faces: str = "all",
     overrides: Mapping[str, Any] | None = None,
-) -> str:
-    """Write a study's report files and figures and return its table as text.
+) -> StudyFindings:
+    """Write a study's report files and figures and return what it found.
 
     Parameters
     ----------
@@ -154,7 +185,9 @@ def report_study(
         paths = write_report(report, folder)
         if page:
             paths["page"] = write_page(study, trials, folder, report)
-        return f"{to_text(report)}\n\nwritten to {shown(folder)}: {', '.join(path.name for path in paths.values())}"
+        return StudyFindings(
+            study.study_name, objective, tuple(trials), report, to_text(report), folder, paths
+        )
     if faces != "all":
         raise ConfigError(f"faces={faces}: {place} is no ablation; expected one, a search has no verdicts")
     if not any(trial.state == "COMPLETE" for trial in trials):
@@ -175,7 +208,7 @@ def report_study(
     more = [*study.user_attrs.get("notes", []), *code_notes(study, trials)]
     more += search_notes(trials, objective)
     text += "".join(f"\nNote: {note}." for note in more)
-    return f"{text}\n\nwritten to {shown(folder)}: {', '.join(path.name for path in paths.values())}"
+    return StudyFindings(study.study_name, objective, tuple(trials), None, text, folder, paths)
 
 
 def _with_notes(
@@ -189,6 +222,21 @@ def _with_notes(
     if earlier is not None:
         notes.append(earlier_note(earlier, objective))
     return replace(report, notes=tuple(notes), earlier=earlier)
+
+
+Ended: TypeAlias = StudyFindings | UserError | OSError
+_found: ContextVar[list[Ended] | None] = ContextVar("_found", default=None)
+
+
+@contextmanager
+def kept_findings() -> Iterator[list[Ended]]:
+    """Keep what studies that end within this context have found, or why there is no report, and print neither."""
+    found: list[Ended] = []
+    token = _found.set(found)
+    try:
+        yield found
+    finally:
+        _found.reset(token)
 
 
 class StudyReport(Callback):
@@ -205,15 +253,21 @@ class StudyReport(Callback):
         # Hydra 1.4 calls it while an error or a signal ends the sweep, too, which may not have begun.
         if os.environ.get(WORKER) is not None or sys.exc_info()[1] is not None:
             return
-        folder = Path(config.hydra.sweep.dir)
+        folder, kept = Path(config.hydra.sweep.dir), _found.get()
         try:
-            text = report_study(
+            found = report_study(
                 folder,
                 folder,
                 config.hydra.sweeper.study_name,
                 page=OmegaConf.select(config, "study.page", default=True),
             )
         except (UserError, OSError) as error:
+            if kept is not None:
+                kept.append(error)
+                return
             log.error("no report: %s", error)
             raise SystemExit(1) from None
-        print(f"\n{text}")  # noqa: T201
+        if kept is None:
+            print(f"\n{found}")  # noqa: T201
+        else:
+            kept.append(found)

@@ -11,6 +11,7 @@ import numpy as np
 from fer_lightning.errors import ConfigError, DataError
 from fer_lightning.evaluation.evaluate import data_from
 from fer_lightning.runs.run import CONFIG_FILE, RECORD_FILE
+from fer_lightning.stats.folds import out_of_fold
 from fer_lightning.stats.records import ArmRun
 
 
@@ -39,6 +40,8 @@ def without_copies(
     ConfigError
         The data are not those that the runs were trained on.
     """
+    if any(run.parts for run in runs):
+        return _out_of_fold(runs, faces, overrides)
     first = next((run for run in runs if run.complete), None)
     if first is None or first.run.folder is None:
         raise DataError(f"faces={faces}: no complete run with a folder; expected a study's own runs")
@@ -59,6 +62,43 @@ def without_copies(
     return [_judged(run, kept, ids) if run.complete else run for run in runs]
 
 
+def _out_of_fold(runs: Sequence[ArmRun], faces: str, overrides: Mapping[str, Any] | None) -> list[ArmRun]:
+    """Return joined runs on the faces without a copy in training under every seed: each seed has folds of its own."""
+    complete = [run for run in runs if run.complete]
+    found: dict[int, ArmRun] = {}
+    for seed, fold in {(run.seed, fold): None for run in complete for fold in range(len(run.parts))}:
+        parts = [run.parts[fold] for run in complete if run.seed == seed]
+        found |= {
+            id(part): new for part, new in zip(parts, without_copies(parts, faces, overrides), strict=True)
+        }
+    kept = set.intersection(
+        *({name for part in run.parts for name in _ids(found[id(part)])} for run in complete)
+    )
+
+    def judged(part: ArmRun) -> ArmRun:
+        part = found[id(part)]
+        return _of(part, np.isin(_ids(part), list(kept)))
+
+    return [
+        out_of_fold([judged(part) for part in run.parts], len(run.parts)) if run.complete else run
+        for run in runs
+    ]
+
+
+def _ids(run: ArmRun) -> np.ndarray:
+    assert run.predictions is not None
+    assert run.predictions.ids is not None
+    return run.predictions.ids
+
+
+def _of(run: ArmRun, kept: np.ndarray) -> ArmRun:
+    """Return a run on some of its faces, bool ``[N]``."""
+    assert run.predictions is not None
+    judged = run.predictions.only(kept)
+    value = float(judged.correct.mean())
+    return replace(run, value=value, logits=judged.logits, labels=judged.labels, ids=judged.ids)
+
+
 def _judged(run: ArmRun, kept: np.ndarray, ids: np.ndarray) -> ArmRun:
     """Return a run on the faces that are kept: bool ``[N]``, of the N validation faces with these names."""
     found = run.predictions
@@ -68,6 +108,4 @@ def _judged(run: ArmRun, kept: np.ndarray, ids: np.ndarray) -> ArmRun:
         raise DataError(
             f"{run.run.folder}: its val_logits.npz is not of the data's {len(ids):,} validation faces"
         )
-    judged = found.only(kept)
-    value = float(judged.correct.mean())
-    return replace(run, value=value, logits=judged.logits, labels=judged.labels, ids=judged.ids)
+    return _of(run, kept)

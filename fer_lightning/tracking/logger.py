@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from pytorch_lightning.loggers.logger import Logger
 from pytorch_lightning.utilities import rank_zero_only
 
 from fer_lightning.redact import redact_text
 from fer_lightning.tracking.connection import RunConnection
 from fer_lightning.tracking.epoch_rows import EpochRows
-from fer_lightning.tracking.media import Picture, Table, as_image, as_wandb
+from fer_lightning.tracking.media import Picture, Table, as_image, as_pil, as_wandb
 from fer_lightning.tracking.mode import Mode
 from fer_lightning.tracking.run_metadata import (
     LONGEST_NAME,
@@ -223,10 +224,24 @@ def log_media(
     tables: Mapping[str, Table] | None = None,
     epoch: int | None = None,
 ) -> None:
-    """Hand pictures and tables to the W&B run among ``trainer.loggers``, if there is one.
+    """Hand pictures and tables to those among ``trainer.loggers`` that take them.
 
-    See :meth:`WandbRun.log_media`.
+    These are our own W&B run (see :meth:`WandbRun.log_media`), Lightning's ``WandbLogger``, and loggers whose
+    ``experiment`` has TensorBoard's ``add_image``. Others, such as the CSV logger, have the files in their folder.
     """
     for logger in loggers:
         if isinstance(logger, WandbRun):
             logger.log_media(images, tables, epoch)
+        elif hasattr(logger, "log_image") and hasattr(logger, "log_table"):
+            for key, picture in (images or {}).items():
+                logger.log_image(key=key, images=[as_pil(picture)])
+            for key, (columns, rows) in (tables or {}).items():
+                logger.log_table(key=key, columns=list(columns), data=[list(row) for row in rows])
+        elif hasattr(getattr(logger, "experiment", None), "add_image"):
+            for key, picture in (images or {}).items():
+                array = np.asarray(as_pil(picture).convert("RGB"))
+                logger.experiment.add_image(key, array, epoch, dataformats="HWC")  # type: ignore[attr-defined]
+            for key, (columns, rows) in (tables or {}).items():
+                lines = [columns, ["---"] * len(columns), *rows]
+                text = "\n".join("|" + "|".join(map(str, line)) + "|" for line in lines)
+                logger.experiment.add_text(key, text, epoch)  # type: ignore[attr-defined]

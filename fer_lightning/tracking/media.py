@@ -44,6 +44,16 @@ def as_image(picture: Picture) -> Image.Image | Path:
     return Image.fromarray(np.ascontiguousarray(picture))
 
 
+def as_pil(picture: Picture) -> Image.Image:
+    """Return a picture as a PIL image; see `as_image`."""
+    known = as_image(picture)
+    if isinstance(known, Image.Image):
+        return known
+    with Image.open(known) as image:
+        image.load()
+        return image
+
+
 def as_wandb(images: Mapping[str, Picture], tables: Mapping[str, Table], run: Any) -> dict[str, Any]:
     """Return pictures and tables as ``wandb.Image`` and ``wandb.Table``.
 

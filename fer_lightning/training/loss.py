@@ -82,6 +82,22 @@ class TrainingLoss(nn.CrossEntropyLoss):
         return max(share, 1 - share)
 
 
+class MultiTargetLoss(TrainingLoss):
+    """The loss of the likeliest of a face's classes, all of which count alike (Barsoum et al. 2016, section 4).
+
+    Targets are probabilities ``[B, C]``, of which it matters only which are above 0.
+
+    Examples
+    --------
+    >>> MultiTargetLoss()(torch.zeros(1, 4), torch.tensor([[0.5, 0.5, 0.0, 0.0]])).item()
+    1.3862943649291992
+    """
+
+    def forward(self, logits: Tensor, target: Tensor) -> Tensor:
+        """Return the mean over the batch."""
+        return -logits.log_softmax(1).masked_fill(target <= 0, -torch.inf).amax(1).mean()
+
+
 def build_loss(config: DictConfig, data: FaceDataModule, teachers: dict[str, Predictions]) -> TrainingLoss:
     """Return the loss of ``config.loss`` for the training faces of ``data``.
 
@@ -100,10 +116,18 @@ def build_loss(config: DictConfig, data: FaceDataModule, teachers: dict[str, Pre
         The teachers do not fit the data: see :func:`soft_targets`.
     """
     weights = OmegaConf.to_container(config)["class_weights"]  # type: ignore[index, call-overload]
-    targets = None
+    targets = None if data.faces.targets is None else torch.from_numpy(np.array(data.faces.targets))
     if teachers:
         targets = soft_targets(data.faces, data.train_indices, teachers, config.teacher_share)
-    return TrainingLoss(
+    kind = TrainingLoss
+    if data.source["label_mode"] == "multi_target":
+        kind = MultiTargetLoss
+        for key, plain in (("label_smoothing", 0), ("class_weights", "none"), ("teacher", None)):
+            if config[key] != plain:
+                raise ConfigError(
+                    f"loss.{key}={config[key]} with data.label_mode=multi_target: expected {plain}"
+                )
+    return kind(
         label_smoothing=config.label_smoothing,
         mixup=config.mixup,
         class_weights=class_weights(weights, torch.from_numpy(data.class_counts())),
@@ -173,6 +197,6 @@ def soft_targets(
             f"loss.teacher: {', '.join(teachers)}: {len(missing):,} of the {len(positions):,} faces to train on are "
             f"not there, the first {ids[missing[0]]} ({faces.class_names[faces.labels[missing[0]]]}); {HINT}"
         )
-    targets = np.eye(classes)[faces.labels]
+    targets = np.eye(classes)[faces.labels] if faces.targets is None else np.array(faces.targets, float)
     targets[positions] += share * (probabilities[positions] / count[positions, None] - targets[positions])
     return torch.from_numpy(targets).float()

@@ -14,6 +14,7 @@ from fer_lightning.redact import redact_text
 from fer_lightning.signals import interruption_behind, raise_if_stopped
 from fer_lightning.sweeps.hydra_private import job_result
 from fer_lightning.sweeps.jobs.environment import THREADS, TRIAL, Job
+from fer_lightning.sweeps.jobs.session import NO_RESULT
 from fer_lightning.sweeps.queue.lease import StudyHaltedError
 from fer_lightning.sweeps.queue.trial_queue import Claim, TrialQueue
 from fer_lightning.sweeps.space.override import override
@@ -127,7 +128,7 @@ def _tell(spec: StudySpec, queue: TrialQueue, claim: Claim, result: JobReturn) -
         reason = reason_of(value) if isinstance(value, BaseException) else "the job failed"
         queue.tell(claim, TrialState.FAIL, reason=reason)
     elif value is None:
-        queue.tell(claim, TrialState.FAIL, reason="the job returned no result but None")
+        queue.tell(claim, TrialState.FAIL, reason=NO_RESULT)
     else:
         try:
             values = choose(value, spec.options.objective)

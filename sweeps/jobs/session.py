@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from types import TracebackType
 from typing import Any
@@ -24,7 +24,7 @@ from fer_lightning.signals import (
     stoppable,
 )
 from fer_lightning.sweeps.jobs.environment import Job
-from fer_lightning.sweeps.jobs.task import keep_traceback
+from fer_lightning.sweeps.jobs.error_file import keep_traceback
 from fer_lightning.sweeps.optuna_private import last_read
 from fer_lightning.sweeps.queue.heartbeat import Heartbeat
 from fer_lightning.sweeps.queue.lease import Lease, StudyHaltedError, TrialTakenError
@@ -36,21 +36,65 @@ from fer_lightning.sweeps.study.storage import open_storage
 
 log = logging.getLogger(__name__)
 
+NO_RESULT = "the job returned no result but None"
+
+# The session of the job that this process runs, until it ends.
+_attached: TrialSession | None = None
+
 
 def attach() -> TrialSession | None:
     """The trial that this process was started for; None in a run that is no part of a study.
+
+    It gives signs of life until the job ends, when it is told what the job returned or raised. Called again in the same
+    job, it returns the same session.
 
     Raises
     ------
     TrialTakenError
         If the trial went to another process before this one began.
     """
+    global _attached
     job = Job.current()
-    return None if job is None else TrialSession(job)
+    if job is None:
+        return None
+    if _attached is None or _attached.ended or _attached.job != job:
+        _attached = TrialSession(job)
+        _attached.begin()
+    return _attached
+
+
+@contextmanager
+def concluding(job: Job | None) -> Iterator[Callable[[Any], Any]]:
+    """Around a whole job: what a session that it attached and did not end itself has come to is told at its end.
+
+    Gives a function that takes, and returns, what the job returned.
+    """
+
+    def session() -> TrialSession | None:
+        held = _attached
+        return None if held is None or held.ended or held.job != job else held
+
+    def returned(value: Any) -> Any:
+        open_session = session()
+        if open_session is not None and not open_session.told:
+            if value is None:
+                open_session.fail(NO_RESULT)
+            else:
+                open_session.complete(value)
+        return value
+
+    try:
+        yield returned
+    except BaseException as error:
+        if (left := session()) is not None:
+            left.__exit__(type(error), error, error.__traceback__)
+        raise
+    if (left := session()) is not None:
+        left.__exit__(None, None, None)
 
 
 class TrialSession:
-    """One attempt at one trial; used as a context manager around the training.
+    """One attempt at one trial, from `begin` to the end of the job, or of a block that uses it as a context manager.
 
     Leaving it without a word told to it is told as well: `optuna.TrialPruned` becomes PRUNED and is
     swallowed, any other Exception becomes FAIL with its one-line reason and goes on, and what ends the
@@ -76,7 +120,10 @@ class TrialSession:
         self._lease = Lease(job, self._storage)
         self.resumed = self._lease.take()
         self._trial = optuna.Trial(study, job.trial_id)
-        self._told = False
+        self._around = ExitStack()
+        self._begun = False
+        self.told = False
+        self.ended = False
 
     @property
     def params(self) -> dict[str, Any]:
@@ -94,7 +141,14 @@ class TrialSession:
         return frozenset(last_read(self._trial).intermediate_values)
 
     def __enter__(self) -> TrialSession:
-        self._around = ExitStack()
+        self.begin()
+        return self
+
+    def begin(self) -> None:
+        """Give signs of life from now on, and take a signal for an interruption; once begun it goes on."""
+        if self._begun:
+            return
+        self._begun = True
         try:
             with shielded():
                 self._around.enter_context(stoppable())
@@ -102,7 +156,6 @@ class TrialSession:
         except BaseException as error:  # a signal that came meanwhile
             self.__exit__(type(error), error, error.__traceback__)
             raise
-        return self
 
     def report(self, value: float, step: int) -> None:
         """Report the objective at a step (an epoch, from 0); one reported before is left as it is."""
@@ -160,7 +213,7 @@ class TrialSession:
         """Put the trial back into the queue: same parameters, same folder, nothing lost from the budget."""
         with shielded():
             self._lease.give_back()
-            self._told = True
+            self.told = True
 
     def _tell(self, state: TrialState, values: list[float] | None = None, reason: str | None = None) -> None:
         with self._storage_errors(), claim_lock(self.job.storage, self.job.study):
@@ -173,7 +226,7 @@ class TrialSession:
             if state == TrialState.PRUNED:
                 values = last_value(trial)
             self._storage.set_trial_state_values(self.job.trial_id, state, values)
-            self._told = True
+            self.told = True
 
     @contextmanager
     def _storage_errors(self) -> Iterator[None]:
@@ -196,16 +249,19 @@ class TrialSession:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> bool:
-        with self._around:
-            return self._conclude(error)
+        try:
+            with self._around:
+                return self._conclude(error)
+        finally:
+            self.ended = True
 
     def _conclude(self, error: BaseException | None) -> bool:
         """Tell what was not told yet; return whether the error is dealt with."""
         if isinstance(error, TrialPruned):
-            if not self._told:
+            if not self.told:
                 self.prune(str(error) or None)
             return True
-        if self._told or isinstance(error, TrialTakenError):
+        if self.told or isinstance(error, TrialTakenError):
             return False
         # What goes wrong after a signal counts as its consequence.
         if stop_requested() or (error is not None and not isinstance(error, Exception)):

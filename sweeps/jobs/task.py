@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 import traceback
-from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 from hydra.types import TaskFunction
@@ -15,9 +13,9 @@ from optuna import TrialPruned
 from fer_lightning.redact import redact_text
 from fer_lightning.signals import stop_requested
 from fer_lightning.sweeps.jobs.environment import Job
+from fer_lightning.sweeps.jobs.error_file import keep_traceback
+from fer_lightning.sweeps.jobs.session import concluding
 from fer_lightning.sweeps.queue.lease import StudyHaltedError, TrialTakenError
-
-ERROR_FILE = "error.txt"
 
 
 class TracedTask:
@@ -42,7 +40,8 @@ class TracedTask:
         for handler in _log_files() if job is not None else ():
             handler.addFilter(_is_not_hydras_own)
         try:
-            return self.task_function(config)
+            with concluding(job) as returned:
+                return returned(self.task_function(config))
         except (TrialPruned, StudyHaltedError, TrialTakenError):
             raise  # the trial has not failed
         except Exception as error:
@@ -50,14 +49,6 @@ class TracedTask:
                 keep_traceback(job.directory, error)
                 _log(f"trial {job.number} failed", error)
             raise
-
-
-def keep_traceback(folder: Path, error: Exception) -> None:
-    """Write an error with its traceback, without secrets, into a trial's folder."""
-    with suppress(OSError):
-        folder.mkdir(parents=True, exist_ok=True)
-        text = "".join(traceback.format_exception(error))
-        (folder / ERROR_FILE).write_text(redact_text(text), encoding="utf-8")
 
 
 def _log(text: str, error: Exception) -> None:

@@ -26,8 +26,20 @@ def read_plan(options: SweepOptions, composition: Composition) -> Plan | None:
     if options.plan is None:
         return None
     plan = parse_plan(options.plan, options.seeds, composition.lookup, options.seed_key)
+    if options.folds is not None:
+        plan = replace(plan, folds=options.folds, fold_key=options.fold_key)
+        if any(
+            key_of(plan.fold_key) == key or factor.name == "fold"
+            for factor in plan.factors
+            for key in plan.keys
+        ):
+            raise ConfigError(
+                f"ablation.factors: folds are no factor; every arm runs on each of the {plan.folds} folds"
+            )
     _refuse_set_keys(plan, composition)
-    _try_seed(plan, composition)
+    _try_key("seed_key", plan.seed_key, plan.seeds[0], composition)
+    if plan.folds is not None:
+        _try_key("fold_key", plan.fold_key, 0, composition)
     for factor in plan.factors:
         for level, texts in factor.levels.items():
             composition.compose(texts, f"ablation.factors.{factor.name}, level {level},")
@@ -55,15 +67,20 @@ def _refuse_set_keys(plan: Plan, composition: Composition) -> None:
             )
         if key == key_of(plan.seed_key):
             raise ConfigError(f"{text}: the plan runs every arm over `seeds`; give seeds=[…] instead")
+        if plan.folds is not None and key == key_of(plan.fold_key):
+            raise ConfigError(
+                f"{text}: the plan runs every arm on each of the {plan.folds} folds; leave it out"
+            )
 
 
-def _try_seed(plan: Plan, composition: Composition) -> None:
+def _try_key(name: str, key: str, value: int, composition: Composition) -> None:
+    what = name.removesuffix("_key")
     try:
-        composition.compose([override(plan.seed_key, plan.seeds[0])], "the seed")
+        composition.compose([override(key, value)], f"the {what}")
     except ConfigError:
         raise ConfigError(
-            f"hydra.sweeper.seed_key={plan.seed_key}: the configuration has no such key; expected the key of the "
-            f"seed, or +{plan.seed_key} to add it"
+            f"hydra.sweeper.{name}={key}: the configuration has no such key; expected the key of the {what}, or "
+            f"+{key} to add it"
         ) from None
 
 

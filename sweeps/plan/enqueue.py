@@ -20,7 +20,8 @@ def key_of_trial(trial: FrozenTrial) -> TrialKey | None:
         return None
     stage = Stage(attrs.get("stage", Stage.PLAIN))
     point = int(attrs.get("point", 0)) if stage == Stage.TUNING else 0
-    return TrialKey(str(attrs["arm"]), int(attrs["seed"]), stage, point)
+    fold = attrs.get("fold")
+    return TrialKey(str(attrs["arm"]), int(attrs["seed"]), stage, point, None if fold is None else int(fold))
 
 
 def enqueue(study: optuna.Study, plan: Plan, *, maximize: bool, retry_failed: bool = False) -> int:
@@ -41,7 +42,7 @@ def enqueue(study: optuna.Study, plan: Plan, *, maximize: bool, retry_failed: bo
         if point is not None:
             tuned = plan.tuned_trials(arm, point)
             planned_trials += tuned
-            size -= len(plan.seeds) - len(tuned)
+            size -= len(plan.seeds) * (plan.folds or 1) - len(tuned)
     for planned in planned_trials:
         present = latest.get(planned.key)
         again = retry_failed and present is not None and present.state == TrialState.FAIL
@@ -67,6 +68,8 @@ def chosen_point(trials: Iterable[FrozenTrial], arm: str, *, maximize: bool) -> 
 
 def _attrs(planned: PlannedTrial) -> dict[str, Any]:
     attrs = {"arm": planned.arm.name, "seed": planned.seed, "overrides": planned.overrides}
+    if planned.fold is not None:
+        attrs["fold"] = planned.fold
     if planned.stage != Stage.PLAIN:
         attrs |= {"stage": planned.stage.value, "point": planned.point, "settings": dict(planned.settings)}
     return attrs

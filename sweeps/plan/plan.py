@@ -44,7 +44,10 @@ class Factor:
 
 @dataclass(frozen=True)
 class Plan:
-    """The arms, the baseline first, and the seeds that every arm runs under, set by the key `seed_key`."""
+    """The arms, the baseline first, and the seeds that every arm runs under, set by the key `seed_key`.
+
+    With `folds` every arm and seed runs once on each fold of a cross-validation, set by the key `fold_key`.
+    """
 
     kind: str
     factors: tuple[Factor, ...]
@@ -52,15 +55,27 @@ class Plan:
     seeds: tuple[int, ...]
     tuning: Tuning | None = None
     seed_key: str = "seed"
+    folds: int | None = None
+    fold_key: str = "data.fold"
 
     @property
     def plain_trials(self) -> list[PlannedTrial]:
         """All trials, seed by seed, so that a study stopped early compares all arms over fewer seeds."""
-        return [PlannedTrial(arm, seed, seed_key=self.seed_key) for seed in self.seeds for arm in self.arms]
+        return [
+            PlannedTrial(arm, seed, seed_key=self.seed_key, fold=fold, fold_key=self.fold_key)
+            for seed, fold in self._repeats
+            for arm in self.arms
+        ]
+
+    @property
+    def _repeats(self) -> list[tuple[int, int | None]]:
+        """Seed and fold of each repeat of an arm; without folds the fold is None."""
+        folds = [None] if self.folds is None else list(range(self.folds))
+        return [(seed, fold) for seed in self.seeds for fold in folds]
 
     @property
     def tuning_trials(self) -> list[PlannedTrial]:
-        """The trials that look for each arm's settings, point by point; of equal ones the first."""
+        """The trials that look for each arm's settings, point by point, on the first fold; of equal ones the first."""
         if self.tuning is None:
             return []
         distinct: dict[tuple[str, str], PlannedTrial] = {}
@@ -75,11 +90,13 @@ class Plan:
         """The trials that compare an arm at a point's settings; none for its own, which it has run at already."""
         if point == 0:
             return []
-        return [self.tried(arm, point, Stage.TUNED, seed) for seed in self.seeds]
+        return [self.tried(arm, point, Stage.TUNED, seed, fold) for seed, fold in self._repeats]
 
-    def tried(self, arm: Arm, point: int, stage: Stage, seed: int) -> PlannedTrial:
-        """An arm under a seed with the settings of a point, 0 being its own."""
+    def tried(self, arm: Arm, point: int, stage: Stage, seed: int, fold: int | None = None) -> PlannedTrial:
+        """An arm under a seed with the settings of a point, 0 being its own; on the first fold if none is given."""
         assert self.tuning is not None
+        if fold is None and self.folds is not None:
+            fold = 0
         tunable = self.tunable(arm)
         values = self.tuning.points[point - 1] if point else {}
         own = self.tuning.own.get(arm.name, {})
@@ -92,6 +109,8 @@ class Plan:
             drawn={p.name: values[p.name] for p in tunable if point},
             changes=tuple(p.override(values[p.name]) for p in tunable if point),
             seed_key=self.seed_key,
+            fold=fold,
+            fold_key=self.fold_key,
         )
 
     def tunable(self, arm: Arm) -> tuple[Parameter, ...]:
@@ -113,10 +132,10 @@ class Plan:
         keys = {planned.key for planned in (*self.plain_trials, *self.tuning_trials)}
         if self.tuning is not None:
             keys |= {
-                TrialKey(arm.name, s, Stage.TUNED)
+                TrialKey(arm.name, seed, Stage.TUNED, fold=fold)
                 for arm in self.arms
                 if self.tunable(arm)
-                for s in self.seeds
+                for seed, fold in self._repeats
             }
         return keys
 
@@ -127,7 +146,7 @@ class Plan:
 
     def distribution(self, name: str) -> BaseDistribution:
         """The distribution of a trial's parameter; the seed's is wide, so that seeds can be added later."""
-        if name == "seed":
+        if name in ("seed", "fold"):
             return IntDistribution(0, _MAX_SEED)
         if name.startswith(PREFIX) and self.tuning is not None:
             return self.tuning.parameter(name.removeprefix(PREFIX)).distribution
@@ -137,7 +156,8 @@ class Plan:
     def as_config(self) -> dict[str, Any]:
         """A plain description, by which two plans are compared; seeds and tuning may be added later."""
         factors = {f.name: {str(k): list(v) for k, v in f.levels.items()} for f in self.factors}
-        return {"plan": self.kind, "factors": factors, "arms": [arm.name for arm in self.arms]}
+        folds = {} if self.folds is None else {"folds": self.folds}
+        return {"plan": self.kind, "factors": factors, "arms": [arm.name for arm in self.arms], **folds}
 
 
 def make_arms(kind: str, factors: tuple[Factor, ...]) -> tuple[Arm, ...]:

@@ -36,17 +36,18 @@ class Arm:
 
 @dataclass(frozen=True)
 class TrialKey:
-    """Identity of a planned trial; `point` is that of a tuning trial, else 0."""
+    """Identity of a planned trial; `point` is that of a tuning trial, else 0, `fold` None without cross-validation."""
 
     arm: str
     seed: int
     stage: Stage = Stage.PLAIN
     point: int = 0
+    fold: int | None = None
 
 
 @dataclass(frozen=True)
 class PlannedTrial:
-    """A trial of a plan: an arm under a seed, when tuned with some settings of its own.
+    """A trial of a plan: an arm under a seed and on a fold, when tuned with some settings of its own.
 
     `settings` are the values of the arm's tuned parameters by name, `drawn` those of them that differ from what
     the arm has anyway, and `changes` the overrides that set the drawn ones.
@@ -60,21 +61,26 @@ class PlannedTrial:
     drawn: Mapping[str, Any] = field(default_factory=dict)
     changes: tuple[str, ...] = ()
     seed_key: str = "seed"
+    fold: int | None = None
+    fold_key: str = "data.fold"
 
     @property
     def key(self) -> TrialKey:
         """Identity within the plan."""
-        return TrialKey(self.arm.name, self.seed, self.stage, self.point if self.stage == Stage.TUNING else 0)
+        point = self.point if self.stage == Stage.TUNING else 0
+        return TrialKey(self.arm.name, self.seed, self.stage, point, self.fold)
 
     @property
     def params(self) -> dict[str, Any]:
         """The trial's parameters."""
         drawn = {f"{PREFIX}{name}": value for name, value in self.drawn.items()}
-        return {**self.arm.levels, **drawn, "seed": self.seed}
+        fold = {} if self.fold is None else {"fold": self.fold}
+        return {**self.arm.levels, **drawn, "seed": self.seed, **fold}
 
     @property
     def overrides(self) -> list[str]:
         """What the job gets."""
         changed = {key_of(text) for text in self.changes}
         kept = [text for text in self.arm.overrides if key_of(text) not in changed]
-        return [*kept, *self.changes, override(self.seed_key, self.seed)]
+        fold = [] if self.fold is None else [override(self.fold_key, self.fold)]
+        return [*kept, *self.changes, override(self.seed_key, self.seed), *fold]

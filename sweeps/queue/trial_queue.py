@@ -22,7 +22,7 @@ from fer_lightning.sweeps.study.open import StudySpec
 
 
 class TooManyFailuresError(RunsFailedError):
-    """The study has reached `max_failures`."""
+    """More of the study's trials have failed than its options allow."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ class TrialQueue:
         Raises
         ------
         TooManyFailuresError
-            If `max_failures` trials have failed.
+            If `max_failures` trials, or more than a share of `max_failure_rate`, have failed.
         """
         claims = self._last_claims = []
         with claim_lock(self._spec.url, self._spec.name):
@@ -122,15 +122,20 @@ class TrialQueue:
         return self._resume(waiting[0]) if waiting else None
 
     def _stop_if_hopeless(self, trials: list[FrozenTrial]) -> None:
-        limit = self._spec.options.max_failures
+        limit, rate = self._spec.options.max_failures, self._spec.options.max_failure_rate
         failed = [trial for trial in trials if trial.state == TrialState.FAIL]
+        ended = sum(trial.state.is_finished() for trial in trials)
         if limit is not None and len(failed) >= limit:
-            last = failed[-1]
-            raise TooManyFailuresError(
-                f"study {self._spec.name} stopped: {len(failed)} of {len(trials)} trials failed "
-                f"(max_failures={limit}); "
-                f"the last, trial {last.number}: {last.user_attrs.get('reason', 'no reason is known')}"
-            )
+            said = f"max_failures={limit}"
+        elif rate is not None and len(failed) > rate * ended:
+            said = f"max_failure_rate={rate}"
+        else:
+            return
+        last = failed[-1]
+        raise TooManyFailuresError(
+            f"study {self._spec.name} stopped: {len(failed)} of {len(trials)} trials failed ({said}); "
+            f"the last, trial {last.number}: {last.user_attrs.get('reason', 'no reason is known')}"
+        )
 
     def _resume(self, trial: FrozenTrial) -> optuna.Trial:
         # It has its parameters, so it does not matter which trials the study's sampler has seen.
@@ -172,7 +177,8 @@ class TrialQueue:
             return list(trial.user_attrs["overrides"])
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)
-            return self._spec.space.suggest(trial, self._spec.lookup)
+            drawn = self._spec.space.suggest(trial, self._spec.lookup)
+            return drawn if self._spec.custom is None else [*drawn, *self._spec.custom.suggest(trial)]
 
     def requeue(self, claims: list[Claim]) -> None:
         """Put trials that this process holds and has not finished back into the queue."""

@@ -25,7 +25,7 @@ def read_space(options: SweepOptions, composition: Composition, swept: SearchSpa
     left = configured.without(set(swept.keys))
     # What the conditions name comes first, be it from the configuration or from the command line.
     space = SearchSpace(in_order([*swept.parameters, *left.parameters]))
-    if not len(space):
+    if not len(space) and options.custom_search_space is None:
         raise ConfigError(
             "nothing to search: give a search_space, an ablation plan, or overrides such as key=a,b"
         )

@@ -52,6 +52,8 @@ def build_sampler(
             raise ConfigError("hydra.sweeper.sampler: a grid needs a search space")
         # Its seed orders the grid, of which trial n takes the n-th point: all must agree on it.
         extra = {"search_space": space.grid(), "seed": seed or 0}
+    elif target.endswith(".QMCSampler"):
+        extra = {"seed": seed or 0}  # of the one sequence from which all take their points
     return _build({**extra, **config}, "sampler")
 
 

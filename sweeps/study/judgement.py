@@ -19,7 +19,8 @@ def settle_judgement(options: Mapping[str, Any], lookup: Callable[[str], Any]) -
     """Fill in `objective` and `direction` where they are not given, and refuse those that the runs contradict.
 
     A configuration whose `metric` is a name and whose `mode` is max or min says what its runs are measured by. A
-    program's own `mode: train` says no such thing.
+    program's own `mode: train` says no such thing. An objective of which nothing is known is maximised, unless the
+    search is written as hydra-optuna-sweeper has it, which minimises.
 
     Parameters
     ----------
@@ -38,10 +39,13 @@ def settle_judgement(options: Mapping[str, Any], lookup: Callable[[str], Any]) -
     mode = mode if metric is not None and mode in ("max", "min") else None
     objective, direction = options.get("objective"), options.get("direction")
     if objective is None:
-        objective = metric or UNNAMED
+        count = 1 if direction is None else len(_listed(direction))
+        objective = metric or (UNNAMED if count == 1 else [f"{UNNAMED}_{place}" for place in range(count)])
     names = _listed(objective)
     if direction is None:
-        direction = [_direction(name, metric, mode) for name in names]
+        # hydra-optuna-sweeper minimises, and these are its ways to write a search.
+        unknown = "min" if options.get("params") or options.get("custom_search_space") else "max"
+        direction = [_direction(name, metric, mode, unknown) for name in names]
         if len(names) > 1 and any(name != metric and known_direction(name) is None for name in names):
             raise ConfigError(
                 f"hydra.sweeper.direction=null: expected one of max and min for each of {names}"
@@ -59,10 +63,11 @@ def _listed(value: Any) -> list[str]:
     )
 
 
-def _direction(name: str, metric: str | None, mode: str | None) -> str:
+def _direction(name: str, metric: str | None, mode: str | None, unknown: str) -> str:
     if mode is not None and name == metric:
         return mode
-    return _MODES[known_direction(name) is not False]
+    known = known_direction(name)
+    return unknown if known is None else _MODES[known]
 
 
 def _require_agreement(names: list[str], directions: list[str], metric: str, mode: str) -> None:

@@ -21,6 +21,7 @@ from fer_lightning.sweeps.options import SweepOptions
 from fer_lightning.sweeps.optuna_private import study_id
 from fer_lightning.sweeps.plan.enqueue import enqueue
 from fer_lightning.sweeps.plan.plan import Plan
+from fer_lightning.sweeps.space.custom_space import CustomSpace
 from fer_lightning.sweeps.space.search_space import Lookup, SearchSpace
 from fer_lightning.sweeps.study.address import storage_file
 from fer_lightning.sweeps.study.algorithms import build_pruner, build_sampler
@@ -43,8 +44,8 @@ def numbered_directory(number: int, overrides: Sequence[str] = ()) -> str:
 class StudySpec:
     """What a study is: its place, what is fixed in it, what is varied, and the own code that it runs.
 
-    `subdirectory` gives a trial's folder within `sweep_dir` from its number and overrides, and `notes` are lines that
-    a reader of the study must know.
+    `subdirectory` gives a trial's folder within `sweep_dir` from its number and overrides, `custom` suggests parameters
+    beyond `space`, and `notes` are lines that a reader of the study must know.
     """
 
     name: str
@@ -55,6 +56,7 @@ class StudySpec:
     space: SearchSpace
     plan: Plan | None
     lookup: Lookup
+    custom: CustomSpace | None = None
     subdirectory: Callable[[int, Sequence[str]], str] = numbered_directory
     notes: tuple[str, ...] = ()
     code: Mapping[str, str] = field(default_factory=dict)
@@ -72,6 +74,11 @@ class StudySpec:
             return min(self.plan.size, wanted or self.plan.size)
         target = str(self.options.sampler["_target_"])
         if target.endswith((".GridSampler", ".BruteForceSampler")):
+            if self.custom is not None:
+                raise ConfigError(
+                    f"hydra.sweeper.custom_search_space={self.custom.name}: a grid must know every parameter before; "
+                    "expected another hydra/sweeper/sampler, such as tpe or random"
+                )
             size = sum(1 for _ in self.space.points(self.lookup))
             return min(size, wanted or size)
         if wanted is None:

@@ -12,6 +12,8 @@ from fer_lightning.sweeps.study.address import JOURNAL_PREFIX, storage_file
 
 PLACE = "study.json"
 _OWN = ("study.db", "study.journal")
+# One of these files is in the folder of every study.
+STORED_IN = {*_OWN, PLACE}
 
 
 def own_storage(folder: Path) -> str | None:

@@ -69,6 +69,11 @@ class Trial:
         return self.attrs.get("seed")
 
     @property
+    def fold(self) -> int | None:
+        """Of the cross-validation of an ablation plan; None without one."""
+        return self.attrs.get("fold")
+
+    @property
     def stage(self) -> str:
         """What a plan's trial is run for: "plain", "tuning" or "tuned"; "plain" in a search."""
         return str(self.attrs.get("stage", Stage.PLAIN))

@@ -11,11 +11,11 @@ from torch import nn
 from fer_lightning.callbacks.averaging import AveragedWeights, averaged_weights
 from fer_lightning.errors import ConfigError
 from fer_lightning.evaluation.evaluate import data_of
-from fer_lightning.explain import dead_units
+from fer_lightning.explain import unit_watch
 from fer_lightning.training.checkpoints import load_classifier
 from training_runs import measured, run, weights
 
-keep = dead_units._extremes
+keep = unit_watch._extremes
 # A high rate: the weights turn fast, so the average of their statistics is far from the statistics of their average.
 FAST = [
     *["model=fast", "model.widths=[8,16]", "optimizer=muon", "optimizer.lr=0.2", "scheduler=constant"],
@@ -78,7 +78,7 @@ def test_dead_units_are_counted_over_the_validation_alone(tmp_path, tiny, monkey
     passed = {batches: [] for batches in (0, 4)}
     for batches, seen in passed.items():
         monkeypatch.setattr(
-            dead_units, "_extremes", lambda output, seen=seen: seen.append(len(output)) or keep(output)
+            unit_watch, "_extremes", lambda output, seen=seen: seen.append(len(output)) or keep(output)
         )
         options = [f"callbacks.ema.norm_batches={batches}"]
         run(tmp_path / str(batches), tiny, *FAST, *options)

@@ -67,7 +67,7 @@ def test_the_confusion_matrix_is_that_of_the_best_epoch(run):
 
 
 def test_the_saliency_is_of_right_faces_by_the_best_weights(run):
-    from fer_lightning.explain.saliency import attributions
+    from fer_lightning.explain.saliency_methods import attributions
     from fer_lightning.plots.saliency import plot_saliency
     from tests.support.pixels import pixels
 
@@ -125,7 +125,7 @@ def test_a_layer_that_dies_is_measured_and_warned_of_once(tmp_path, caplog):
 
 
 def test_hooks_are_gone_after_a_watch_that_fails_and_after_a_crash(tmp_path, caplog, monkeypatch):
-    from fer_lightning.explain.dead_units import UnitWatch
+    from fer_lightning.explain.unit_watch import UnitWatch
 
     def broken(self, name):
         def hook(*_):
@@ -247,7 +247,7 @@ def test_the_fuller_set_changes_no_weight_and_leaves_its_pictures(tmp_path):
 
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
 def test_extremes_do_not_depend_on_the_memorys_layout(layout):
-    from fer_lightning.explain.dead_units import _extremes
+    from fer_lightning.explain.unit_watch import _extremes
 
     maps = torch.randn(5, 3, 4, 6, generator=torch.Generator().manual_seed(0)).to(memory_format=layout)
     low, high = _extremes(maps)

@@ -11,6 +11,7 @@ from conftest import TINY
 
 from fer_lightning.callbacks.inspection import Findings, InspectionCallback
 from fer_lightning.config.compose import compose_config
+from fer_lightning.data.faces import as_tensor
 from fer_lightning.errors import ConfigError
 from fer_lightning.explain.subject import Subject
 from fer_lightning.runs.metrics_csv import read_metrics
@@ -83,10 +84,8 @@ class Seeing(InspectionCallback):
         module = subject.module
         assert not any(each.training for each in module.modules())
         assert not any(each.requires_grad for each in module.parameters())
-        chosen = subject.datamodule.faces.indices(subject.split)
-        images = (
-            torch.from_numpy(subject.datamodule.faces.images[chosen]).unsqueeze(1).float().requires_grad_()
-        )
+        pictures = subject.pictures
+        images = as_tensor(pictures.images(np.arange(len(pictures.labels)))).float().requires_grad_()
         logits = module(images)
         logits.sum().backward()  # gradients with respect to faces are there
         assert images.grad is not None

@@ -35,7 +35,7 @@ def test_the_bar_ends_where_it_said(
             super().close()
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(module, "tqdm", Bar)
+    monkeypatch.setattr(module, "new_bar", Bar)
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
     assert main([*tiny, "trainer.max_epochs=2", "hydra.run.dir=run", *words]) == 0
     ((done, total),) = bars

@@ -14,6 +14,7 @@ from test_predict import by_hand, save_untrained
 
 from fer_lightning.cli import main
 from fer_lightning.config.compose import compose_config
+from fer_lightning.data.labelled_pictures import SplitPictures
 from fer_lightning.explain.page.page import render
 from fer_lightning.explain.page.parts import PARTS, chosen_parts
 from fer_lightning.explain.page.regions import balanced_rows
@@ -36,7 +37,7 @@ def test_confusion_and_dead_units_are_those_of_the_checkpoint_on_the_split(tmp_p
     said = capsys.readouterr().out.splitlines()
     assert said[0].startswith("1/2 confusion: ")
     assert said[1].startswith("2/2 dead_units: 1 figure, ")
-    subject = Subject(module, build_data(compose_config(tiny)), "test")
+    subject = Subject(module, SplitPictures(build_data(compose_config(tiny)), "test"))
     found = json.loads((tmp_path / "out" / "confusion" / "confusion.json").read_text())
     assert found["counts"] == confusion(subject.predictions).counts.tolist()
     assert np.sum(found["counts"]) == 48
@@ -109,7 +110,12 @@ def test_the_page_loads_nothing_and_allows_its_style_alone(tmp_path, tiny):
     section = Section(
         "confusion", "A <title>", tmp_path, pictures=[Picture(tmp_path / "a.png", "says <i>", "good & true")]
     )
-    page = render(Subject(module, build_data(compose_config(tiny))), "runs/x.ckpt", [section], tmp_path)
+    page = render(
+        Subject(module, SplitPictures(build_data(compose_config(tiny)), "val")),
+        "runs/x.ckpt",
+        [section],
+        tmp_path,
+    )
     style = re.search(r"<style>(.*?)</style>", page, re.S)
     assert style
     digest = base64.b64encode(hashlib.sha256(style.group(1).encode()).digest()).decode()
@@ -195,10 +201,12 @@ def test_an_unknown_layer_is_named_before_any_work(tmp_path, tiny, capsys):
 def test_faces_of_the_split_are_asked_for_by_their_ids(tmp_path, tiny, capsys):
     module = save(tmp_path / "net.ckpt", tiny)
     data = build_data(compose_config(tiny))
-    subject = Subject(module, data, "test")
-    last, first = (str(data.faces.ids[position]) for position in subject.positions[[-1, 0]])
+    subject = Subject(module, SplitPictures(data, "test"))
+    last, first = (str(data.faces.ids[position]) for position in data.faces.indices("test")[[-1, 0]])
     assert subject.rows_of([last, first]).tolist() == [47, 0]
-    assert np.array_equal(subject.images(subject.rows_of([last])), data.faces.images[subject.positions[-1:]])
+    assert np.array_equal(
+        subject.images(subject.rows_of([last])), data.faces.images[data.faces.indices("test")[-1:]]
+    )
     words = [f"checkpoint={tmp_path}/net.ckpt", f"output={tmp_path}/out", "split=test", "only=saliency"]
     few = ["method=gradient", "trust=false", f"ids=['{last}','{first}']"]
     assert main(["explain", *words, *few]) == 0

@@ -155,7 +155,9 @@ def test_missing_paths(tmp_path: Path) -> None:
             load_faces("fer2013", nothing)
     with pytest.raises(DataError, match=rf"^data\.path={tmp_path}/none: no such file or folder$"):
         load_faces("fer2013", tmp_path / "none")
-    with pytest.raises(ConfigError, match=r"^data\.name=cifar: expected one of fer2013, image_folder$"):
+    with pytest.raises(
+        ConfigError, match=r"^data\.name=cifar: expected one of fer2013, image_folder, arrays, file_list$"
+    ):
         load_faces("cifar", tmp_path)
     with pytest.raises(ConfigError, match=r"^data\.image_size=0: expected"):
         load_faces("fer2013", tmp_path, image_size=0)

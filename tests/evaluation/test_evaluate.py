@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from fer_lightning.commands.evaluate import table, write
 from fer_lightning.config.compose import compose_config
 from fer_lightning.data.near_copies import nearest_correlation
 from fer_lightning.errors import ConfigError, DataError
 from fer_lightning.evaluation.evaluate import evaluate, measure, predict_split
+from fer_lightning.evaluation.evaluation_files import evaluation_text, write_evaluation
 from fer_lightning.evaluation.test_time_augmentation import check_views, views
 from fer_lightning.models import Fast, Small
 from fer_lightning.runs.leakage import WITHOUT, read_kept
@@ -28,7 +28,7 @@ def test_faces_that_leak_are_left_out_of_the_second_accuracy(tmp_path):
     assert found.unrelated["acc"] == pytest.approx(1.0)
     assert found.unrelated["faces"] == 1
     assert found.confusion.tolist() == [[2, 0], [1, 1]]
-    write(found, [], {}, tmp_path)
+    write_evaluation(found, [], {}, tmp_path)
     kept = {faces: read_kept(tmp_path / "test_copies.npz", faces, 4).tolist() for faces in WITHOUT}
     assert kept["all"] == [True] * 4
     assert kept["no_copy"] == [False, False, True, True]
@@ -98,8 +98,8 @@ def test_no_face_of_a_split_that_any_model_was_trained_on_counts_as_unseen(tmp_p
         assert found.trained_on
         assert found.metrics["faces"] == 48
         assert found.unleaked == found.unrelated == {"faces": 0}
-        assert "TRAINED ON these faces" in table(found, len(names))
-        assert "nan" in table(found, len(names))
+        assert "TRAINED ON these faces" in evaluation_text(found)
+        assert "nan" in evaluation_text(found)
     found = evaluate([tmp_path / "train.ckpt", tmp_path / "both.ckpt"], "test")
     assert not found.trained_on
     assert found.unleaked["faces"] == 48
@@ -194,12 +194,12 @@ def test_crops_that_a_net_cannot_see_are_refused(model, crop, message):
 
 def test_the_levels_of_guessing_and_a_collapsed_net_are_named(tmp_path, tiny):
     module = save(tmp_path / "net.ckpt", tiny)
-    honest = table(evaluate([tmp_path / "net.ckpt"], "val"), 1)
+    honest = evaluation_text(evaluate([tmp_path / "net.ckpt"], "val"))
     assert "guessing: chance 14.29 %, majority class (happy) " in honest
     stored = torch.load(tmp_path / "net.ckpt", weights_only=True)
     last = [name for name in module.state_dict() if name.endswith("bias")][-1]
     stored["state_dict"][last][3] = 1e6
     torch.save(stored, tmp_path / "stuck.ckpt")
-    assert table(evaluate([tmp_path / "stuck.ckpt"], "val"), 1).endswith(
+    assert evaluation_text(evaluate([tmp_path / "stuck.ckpt"], "val")).endswith(
         "\ncollapsed: happy is predicted for every face"
     )

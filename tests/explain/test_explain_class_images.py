@@ -9,7 +9,7 @@ from torch import nn
 
 from fer_lightning.data.normalization import PerImage
 from fer_lightning.errors import ConfigError
-from fer_lightning.explain.class_images import class_images, ignores_contrast, total_variation
+from fer_lightning.explain.class_image_ascent import class_images, ignores_contrast, total_variation
 from fer_lightning.explain.image_parameters import FourierImages, PixelImages
 from fer_lightning.models import Small
 
@@ -100,7 +100,7 @@ def test_same_seed_same_image_whatever_the_other_seeds_and_no_trace():
 
 
 def test_guided_images_start_from_what_is_given():
-    start = (Linear().weights * 80 + 127).float()
+    start = (Linear().weights * 80 + 127).float()[:, None]
     for regularised in (True, False):
         found = class_images(
             Linear(), SIZE, steps=1, lr=1e-6, seeds=(0,), start=start, regularised=regularised
@@ -125,12 +125,15 @@ def test_total_variation_of_a_step_is_counted_by_hand():
 
 
 def test_parameters_give_the_images_they_were_made_from():
-    start = torch.rand(3, SIZE, SIZE, generator=torch.Generator().manual_seed(0)) * 200 + 20
+    for channels, height in ((1, SIZE), (3, SIZE), (3, SIZE + 5)):
+        shape = (3, channels, height, SIZE)
+        start = torch.rand(shape, generator=torch.Generator().manual_seed(0)) * 200 + 20
+        for kind in (PixelImages, FourierImages):
+            images = kind.draw([torch.Generator(), torch.Generator()], shape, 0.0, start)() * 255
+            assert torch.allclose(images[:3], start, atol=0.1)
+            assert torch.allclose(images[3:], start, atol=0.1)
     for kind in (PixelImages, FourierImages):
-        images = kind.draw([torch.Generator(), torch.Generator()], 3, SIZE, 0.0, start)() * 255
-        assert torch.allclose(images[:3, 0], start, atol=0.1)
-        assert torch.allclose(images[3:, 0], start, atol=0.1)
-        noise = kind.draw([torch.Generator().manual_seed(0)], 40, SIZE, 0.3, None)()
+        noise = kind.draw([torch.Generator().manual_seed(0)], (40, 1, SIZE, SIZE), 0.3, None)()
         assert torch.logit(noise).std().item() == pytest.approx(0.3, rel=0.25)
 
 

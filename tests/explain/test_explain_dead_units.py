@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from fer_lightning.data.normalization import GreyLevels, Unit
 from fer_lightning.errors import ConfigError
-from fer_lightning.explain.dead_units import UnitWatch, dead_alert, dead_share, dead_units
+from fer_lightning.explain.unit_watch import UnitWatch, dead_alert, dead_share, dead_units
 from fer_lightning.models import Small
 from fer_lightning.models.activation import make_activation
 from fer_lightning.plots.dead_units import layer_labels, plot_dead_history, plot_dead_units

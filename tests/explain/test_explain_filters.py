@@ -10,7 +10,7 @@ from torch import nn
 from fer_lightning.errors import ConfigError, DataError
 from fer_lightning.explain.activation_maximization import gradient_ascent
 from fer_lightning.explain.duplicate_filters import repeated_filters, similarities
-from fer_lightning.explain.feature_maps import feature_maps
+from fer_lightning.explain.layer_outputs import feature_maps
 from fer_lightning.explain.layers import activation_of
 from fer_lightning.explain.own_maps import own_maps
 from fer_lightning.explain.pre_activation import filter_layers, pre_activation
@@ -328,5 +328,5 @@ def test_feature_maps_equal_a_forward_pass_by_hand():
 def test_feature_maps_of_what_has_none_are_refused():
     with pytest.raises(ConfigError, match=r"layer=classifier\.output: it puts out no maps"):
         feature_maps(Small(), torch.zeros(48, 48), ["classifier.output"])
-    with pytest.raises(ConfigError, match="expected one grey face"):
+    with pytest.raises(ConfigError, match="expected one face"):
         feature_maps(Small(), torch.zeros(2, 1, 48, 48))

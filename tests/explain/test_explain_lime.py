@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 import fer_lightning.conf
 from fer_lightning.errors import ConfigError, DataError
-from fer_lightning.explain.lime import Lime
+from fer_lightning.explain.lime_explanation import Lime
 from fer_lightning.plots.lime import plot_lime, row_limit
 from fer_lightning.runs.confusion_counts import Confusion
 from fer_lightning.training.construct import build
@@ -75,7 +75,7 @@ def test_the_fill_is_what_a_superpixel_is_compared_with():
     weights = model.weight.detach().double().numpy() * difference
     first = weights[:, (found.segments == 0).ravel()].sum(1)
     assert found.weights[:, 0] == pytest.approx(first, abs=1e-4)
-    assert found.fill == "each face's mean grey"
+    assert found.fill == "each face's mean"
 
 
 def test_a_network_that_reads_the_mouth_is_found_out():

@@ -9,12 +9,12 @@ from torch import nn
 import my_nets
 from fer_lightning.commands.explain import main
 from fer_lightning.errors import ConfigError
-from fer_lightning.explain.dead_units import dead_units
-from fer_lightning.explain.feature_maps import block_layers, feature_maps
+from fer_lightning.explain.layer_outputs import block_layers, feature_maps
 from fer_lightning.explain.layers import convolutions, recorded
 from fer_lightning.explain.pre_activation import filter_layers
-from fer_lightning.explain.saliency.grad_cam import last_maps
-from fer_lightning.explain.saliency.methods import METHODS, attributions
+from fer_lightning.explain.saliency_methods.grad_cam import last_maps
+from fer_lightning.explain.saliency_methods.methods import METHODS, attributions
+from fer_lightning.explain.unit_watch import dead_units
 from fer_lightning.models import CNN, VGG16, Fast, Small
 from training_runs import save
 

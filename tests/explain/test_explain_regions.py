@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 import fer_lightning.conf
 from fer_lightning.errors import ConfigError, DataError
+from fer_lightning.explain.region_boxes import BOXES, Regions
 from fer_lightning.explain.region_effects import effect_cells, effect_sentence, region_effects
 from fer_lightning.explain.region_occlusion import RegionOcclusion
-from fer_lightning.explain.regions import BOXES, Regions
 from fer_lightning.plots.regions import plot_regions, region_panels
 
 CONF = Path(fer_lightning.conf.__file__).parent

@@ -15,11 +15,11 @@ from torch import nn
 import fer_lightning.conf
 from fer_lightning.errors import ConfigError, DataError
 from fer_lightning.explain.fill import blurred, filled
-from fer_lightning.explain.saliency import CONTROLS, METHODS, attributions, make_method, saliency
-from fer_lightning.explain.saliency.grad_cam import GradCAM, last_maps
-from fer_lightning.explain.saliency.gradient import SmoothGrad
-from fer_lightning.explain.saliency.integrated_gradients import IntegratedGradients
-from fer_lightning.explain.saliency.occlusion import Occlusion
+from fer_lightning.explain.saliency_methods import CONTROLS, METHODS, attributions, make_method
+from fer_lightning.explain.saliency_methods.grad_cam import GradCAM, last_maps
+from fer_lightning.explain.saliency_methods.gradient import SmoothGrad
+from fer_lightning.explain.saliency_methods.integrated_gradients import IntegratedGradients
+from fer_lightning.explain.saliency_methods.occlusion import Occlusion
 from fer_lightning.models import DNN, Small
 from fer_lightning.training.construct import build
 
@@ -165,7 +165,7 @@ def test_grad_cam_takes_the_maps_behind_the_last_convolutions_norm_and_activatio
 
 def test_a_network_without_convolutions_has_no_grad_cam(faces):
     with pytest.raises(ConfigError, match=r"grad_cam: the network has no convolution.*gradient or occlusion"):
-        saliency(DNN(image_size=SIZE), faces, TARGETS, "grad_cam")
+        attributions(DNN(image_size=SIZE), faces, TARGETS, "grad_cam")
 
 
 @pytest.mark.parametrize(("window", "stride"), [(4, 2), (5, 3), (3, 3)])
@@ -190,9 +190,9 @@ def test_occlusion_is_the_mean_loss_over_the_windows_that_cover_a_pixel(faces, w
 
 def test_sobel_is_the_slope_of_a_ramp_and_random_is_new_each_time(faces):
     ramp = torch.arange(SIZE).float().expand(1, 1, SIZE, SIZE) * 3
-    edges = saliency(Linear(torch.ones(1, SIZE, SIZE)), ramp, [0], "sobel")
+    edges = attributions(Linear(torch.ones(1, SIZE, SIZE)), ramp, [0], "sobel").maps
     np.testing.assert_allclose(edges[0, 1:-1, 1:-1], 3, rtol=1e-6)
-    one, two = (saliency(MouthReader(), faces, TARGETS, "random", seed=seed) for seed in (0, 1))
+    one, two = (attributions(MouthReader(), faces, TARGETS, "random", seed=seed).maps for seed in (0, 1))
     assert abs(np.corrcoef(one.ravel(), two.ravel())[0, 1]) < 0.1
 
 
@@ -241,8 +241,8 @@ def test_the_gradient_is_captums_and_needs_no_captum(faces):
     np.testing.assert_allclose(found, expected[:, 0].detach().numpy(), rtol=1e-4, atol=1e-8)
     code = (
         "import sys, torch\n"
-        "from fer_lightning.explain.saliency import saliency\n"
-        "saliency(torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(16, 2)), torch.rand(1, 1, 4, 4))\n"
+        "from fer_lightning.explain.saliency_methods import attributions\n"
+        "attributions(torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(16, 2)), torch.rand(1, 1, 4, 4))\n"
         "sys.exit('captum' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
@@ -251,7 +251,7 @@ def test_the_gradient_is_captums_and_needs_no_captum(faces):
 def test_it_works_within_an_evaluation_that_takes_no_gradients(faces, weights):
     model = Linear(weights)
     with torch.inference_mode():
-        found = saliency(model, faces + 0, TARGETS)
+        found = attributions(model, faces + 0, TARGETS).maps
     np.testing.assert_allclose(found, weights[TARGETS].abs().numpy(), rtol=1e-5)
 
 
@@ -287,9 +287,9 @@ def test_a_wrong_option_is_named(call, message):
 
 
 def test_wrong_shapes_are_named(faces, weights):
-    with pytest.raises(DataError, match=r"images of shape \(5, 16, 16\): expected \[N, 1, H, W\]"):
-        saliency(Linear(weights), faces[:, 0], TARGETS)
+    with pytest.raises(DataError, match=r"images of shape \(5, 16, 16\): expected \[N, C, H, W\]"):
+        attributions(Linear(weights), faces[:, 0], TARGETS)
     with pytest.raises(DataError, match=r"targets of shape \(3,\): expected one for each of 5"):
-        saliency(Linear(weights), faces, TARGETS[:3])
+        attributions(Linear(weights), faces, TARGETS[:3])
     with pytest.raises(ConfigError, match=r"saliency\.window=17: expected at most the face's 16"):
-        saliency(Linear(weights), faces, TARGETS, Occlusion(window=17))
+        attributions(Linear(weights), faces, TARGETS, Occlusion(window=17))

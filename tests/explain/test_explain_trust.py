@@ -18,18 +18,18 @@ from torch import nn
 import fer_lightning.conf
 from fer_lightning.errors import ConfigError, DataError
 from fer_lightning.explain.face_selection import balanced_correct, one_of_each_class, worst_mistakes
-from fer_lightning.explain.saliency import attributions, make_method
-from fer_lightning.explain.trust import TrustRules, check_trust, insertion_deletion, methods_for
-from fer_lightning.explain.trust.discrimination import class_similarity, other_classes
-from fer_lightning.explain.trust.estimate import Estimate, FaceBootstrap
-from fer_lightning.explain.trust.insertion import pixel_ranks
-from fer_lightning.explain.trust.randomization import (
+from fer_lightning.explain.saliency_methods import attributions, make_method
+from fer_lightning.explain.trust_checks import TrustRules, check_trust, insertion_deletion, methods_for
+from fer_lightning.explain.trust_checks.discrimination import class_similarity, other_classes
+from fer_lightning.explain.trust_checks.estimate import Estimate, FaceBootstrap
+from fer_lightning.explain.trust_checks.insertion import pixel_ranks
+from fer_lightning.explain.trust_checks.randomization import (
     redrawn,
     redrawn_similarity,
     weighted_layers,
 )
-from fer_lightning.explain.trust.similarity import similarities
-from fer_lightning.explain.trust.trust_verdict import failures, verdict
+from fer_lightning.explain.trust_checks.similarity import similarities
+from fer_lightning.explain.trust_checks.trust_verdict import failures, verdict
 from fer_lightning.models import DNN, Small
 from fer_lightning.training.construct import build
 

@@ -11,7 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from fer_lightning.errors import DataError
 from fer_lightning.explain.activation_maximization import Ascent
-from fer_lightning.explain.class_images import ClassImages
+from fer_lightning.explain.class_image_ascent import ClassImages
 from fer_lightning.explain.class_statistics import largest_logits, mean_faces
 from fer_lightning.explain.top_faces import TopFaces
 from fer_lightning.models import Small
@@ -118,7 +118,8 @@ def test_a_row_of_top_faces_says_which_class_and_how_clearly():
 def test_a_sheet_of_top_faces_shows_them_in_order():
     found, faces = some_top_faces(), np.arange(9)[:, None, None] * np.ones((9, 48, 48))
     images = np.full((2, 48, 48), 200.0)
-    ax = top_faces_sheet(found, faces, [1, 3], images, synthetic=True)
+    shown = faces[found.positions[[1, 3]].ravel()]
+    ax = top_faces_sheet(found, shown, [1, 3], images, synthetic=True)
     shown = np.ma.filled(ax.images[0].get_array(), np.nan)
     assert [shown[30, 24 + 50 * column] for column in range(5)] == [200, *found.positions[1]]
     assert "synthetic" in ax._left_title.get_text()
@@ -190,7 +191,7 @@ def test_mean_faces_and_largest_logits_equal_those_over_the_whole_set():
     images = (torch.rand(11, 1, 48, 48, generator=generator) * 255).byte()
     labels = torch.arange(11) % 3
     batches = list(zip(images.split(4), labels.split(4), torch.arange(11).split(4), strict=True))
-    expected = torch.stack([images[labels == label, 0].float().mean(0) for label in range(3)])
+    expected = torch.stack([images[labels == label].float().mean(0) for label in range(3)])
     assert torch.allclose(mean_faces(batches, 3), expected, atol=1e-3)
     model = Small(num_classes=3)
     largest = largest_logits(model, batches)

@@ -6,8 +6,8 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 
-from fer_lightning.explain.trust import MethodTrust, TrustReport, TrustRules
-from fer_lightning.explain.trust.estimate import Estimate
+from fer_lightning.explain.trust_checks import MethodTrust, TrustReport, TrustRules
+from fer_lightning.explain.trust_checks.estimate import Estimate
 from fer_lightning.plots.saliency import pictures, plot_saliency, salient_pixels, scaled
 from fer_lightning.plots.style import save_figure
 from fer_lightning.plots.trust import plot_trust, trust_data

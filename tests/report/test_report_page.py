@@ -200,10 +200,10 @@ def test_an_ablations_verdicts_stand_in_words_and_in_the_plot(ablation):
 
 
 def test_report_writes_the_page_unless_told_not_to(ablation, tmp_path):
-    text = report_study(ablation, tmp_path / "with")
+    text = str(report_study(ablation, tmp_path / "with"))
     assert "report.html" in text
     assert "SYNTHETIC DATA" in (tmp_path / "with" / "report.html").read_text(encoding="utf-8")
-    assert "report.html" not in report_study(ablation, tmp_path / "without", page=False)
+    assert "report.html" not in str(report_study(ablation, tmp_path / "without", page=False))
     assert not (tmp_path / "without" / "report.html").exists()
 
 

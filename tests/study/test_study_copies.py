@@ -16,8 +16,10 @@ from fer_lightning.data.datamodule import FaceDataModule
 from fer_lightning.errors import ConfigError, DataError
 from fer_lightning.runs.predictions import Predictions, write_predictions
 from fer_lightning.runs.run import Run
+from fer_lightning.stats.folds import out_of_fold
 from fer_lightning.stats.records import ArmRun
 from fer_lightning.study.without_copies import without_copies
+from fer_lightning.training.build import build_data
 
 EACH = 4  # validation faces of each of two classes
 
@@ -70,6 +72,48 @@ def test_accuracy_is_that_of_the_faces_without_copies(runs, kind, of, base, othe
     assert [run.value for run in found[:2]] == pytest.approx([base / of, other / of])
     assert all(run.predictions is not None and len(run.predictions.labels) == of for run in found[:2])
     assert found[2] is runs[2]
+
+
+def test_under_cross_validation_each_fold_is_judged_against_its_own_training_faces(faces, tmp_path):
+    """Both of a pair of copies lie in one pool: they are judged only where no seed has them in different folds."""
+    made = []
+    for seed in range(5):
+        parts = []
+        for fold in (0, 1):
+            words = [
+                "data=image_folder",
+                f"data.path={faces}",
+                "data.folds=2",
+                f"data.fold={fold}",
+                f"seed={seed}",
+            ]
+            config = compose_config([*words, f"data.cache_dir={tmp_path}/cache"])
+            data = build_data(config)
+            chosen = data.faces.indices("val")
+            labels = data.faces.labels[chosen]
+            folder = tmp_path / f"run-{seed}-{fold}"
+            folder.mkdir()
+            OmegaConf.save(config, folder / "config.yaml")
+            (folder / "run.json").write_text(json.dumps({"data": {"fingerprint": data.faces.fingerprint}}))
+            ids = np.asarray(data.faces.ids)[chosen]
+            write_predictions(
+                folder / "val_logits.npz",
+                Predictions(np.eye(2, dtype=np.float32)[labels], labels, ids, ("a", "b")),
+            )
+            parts.append(ArmRun("base", seed, value=1.0, run=Run(folder)))
+        made.append(out_of_fold(parts, 2))
+    pair = {"train/a/3.png", "val/a/0.png"}
+    folds = [
+        [next(k for k, p in enumerate(run.parts) if name in p.predictions.ids) for name in pair]
+        for run in made
+    ]
+    apart = any(one != other for one, other in folds)
+    found = without_copies(made, "no_copy")
+    for run in found:
+        assert run.complete
+        assert set(run.predictions.ids) & pair == (set() if apart else pair)
+        assert len(run.predictions.ids) == 2 * (6 + EACH) - (2 if apart else 0)
+    assert apart  # under one of the seeds, or the test shows nothing
 
 
 def test_what_it_needs_is_said(runs, faces, tmp_path):

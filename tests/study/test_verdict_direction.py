@@ -225,7 +225,7 @@ def test_the_better_arm_is_never_called_worse(
 ) -> None:
     sweep = Sweep(tmp_path_factory.mktemp("study"), judged, storage)
     run_plan(sweep, lost, noise)
-    text = report_study(sweep.folder, sweep.folder)
+    text = str(report_study(sweep.folder, sweep.folder))
     expected = {}
     for arm, word in ((GOOD, "better"), (BAD, "worse")):
         common = [s for s in SEEDS if (arm, s) not in lost and ("baseline", s) not in lost]
@@ -266,7 +266,7 @@ def test_a_searchs_best_follow_the_direction(
         value = judged.typical + judged.gain * ranks[claim.number] / 4
         sweep.tell(claim, value, lost.get(claim.number))
     best_first = [n for n in sorted(range(8), key=lambda n: -ranks[n]) if n not in lost]
-    text = report_study(sweep.folder, sweep.folder)
+    text = str(report_study(sweep.folder, sweep.folder))
     listed = re.findall(r"^ +(\d+) +-?[\d.]+  x=", text, re.MULTILINE)
     assert [int(number) for number in listed] == best_first[:5]
     assert f"Best: run {best_first[0]}, {judged.name} " in sentences(sweep.folder)["better"]

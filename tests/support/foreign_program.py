@@ -25,7 +25,6 @@ defaults:
   - override hydra/job_logging: {job_logging}
   - override hydra/hydra_logging: none
 hydra:
-  searchpath: [pkg://fer_lightning.conf]
   mode: MULTIRUN
   sweep: {{dir: sweep}}
 {values}

@@ -4,28 +4,30 @@ from __future__ import annotations
 
 import itertools
 from pathlib import Path
-from typing import Any
 
 import optuna
 import pytest
-from omegaconf import OmegaConf
 
 from fer_lightning.errors import ConfigError
+from fer_lightning.sweeps.options import SweepOptions
 from fer_lightning.sweeps.space.parse_space import parse_space
 from fer_lightning.sweeps.study.algorithms import build_pruner, build_sampler
 from fer_lightning.sweeps.study.results import load_study
+from hydra_plugins.fer_lightning_sweeper import PRUNERS, SAMPLERS
 from sweep_runner import SEARCH, epochs, run_here
 
-CONF = Path(__file__).parents[2] / "conf/hydra/sweeper"
-SAMPLERS = {
+CLASSES = {
     "tpe": optuna.samplers.TPESampler,
     "random": optuna.samplers.RandomSampler,
     "grid": optuna.samplers.GridSampler,
     "brute_force": optuna.samplers.BruteForceSampler,
     "cma_es": optuna.samplers.CmaEsSampler,
+    "cmaes": optuna.samplers.CmaEsSampler,
     "gp": optuna.samplers.GPSampler,
+    "nsgaii": optuna.samplers.NSGAIISampler,
+    "qmc": optuna.samplers.QMCSampler,
 }
-PRUNERS = {
+PRUNER_CLASSES = {
     "none": optuna.pruners.NopPruner,
     "median": optuna.pruners.MedianPruner,
     "hyperband": optuna.pruners.HyperbandPruner,
@@ -33,18 +35,14 @@ PRUNERS = {
 }
 
 
-def options(group: str) -> set[str]:
-    return {path.stem for path in (CONF / group).glob("*.yaml")}
-
-
 def test_every_option_is_tested_here() -> None:
-    assert options("sampler") == set(SAMPLERS)
-    assert options("pruner") == set(PRUNERS)
+    assert set(SAMPLERS) == {*CLASSES, "motpe"}
+    assert set(PRUNERS) == set(PRUNER_CLASSES)
 
 
-@pytest.mark.parametrize("name", sorted(SAMPLERS))
+@pytest.mark.parametrize("name", sorted(CLASSES))
 def test_a_sampler_runs_trials(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    if name == "cma_es":
+    if name in ("cma_es", "cmaes"):
         pytest.importorskip("cmaes")
     finite = ["optimizer.lr=0.1,0.2,0.3", "model.dropout=0.0,0.5"]
     space = finite if name in ("grid", "brute_force") else [*SEARCH, "model.dropout=interval(0.0,0.5)"]
@@ -55,9 +53,9 @@ def test_a_sampler_runs_trials(name: str, monkeypatch: pytest.MonkeyPatch, tmp_p
     )
     assert [r.state for r in records] == ["COMPLETE"] * 4
     assert len({tuple(r.params.values()) for r in records}) == 4
-    config: Any = OmegaConf.to_container(OmegaConf.load(CONF / f"sampler/{name}.yaml"))
-    built = build_sampler(config, parse_space({"x": {"choices": [1, 2]}}), seed=3)
-    assert type(built) is SAMPLERS[name]
+    options = SweepOptions.from_config({"sampler": {**SAMPLERS[name], "seed": None}, "seed": 3})
+    built = build_sampler(dict(options.sampler), parse_space({"x": {"choices": [1, 2]}}), options.seed)
+    assert type(built) is CLASSES[name]
 
 
 @pytest.mark.parametrize("name", ["grid", "brute_force"])
@@ -92,14 +90,14 @@ def test_brute_force_covers_conditions(monkeypatch: pytest.MonkeyPatch, tmp_path
     assert points == [("leaky_relu", 0.1), ("leaky_relu", 0.2), ("relu", 0.0)]
 
 
-@pytest.mark.parametrize("name", sorted(PRUNERS))
+@pytest.mark.parametrize("name", sorted(PRUNER_CLASSES))
 def test_a_pruner_runs_trials(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     end = [f"hydra/sweeper/pruner={name}", "hydra.sweeper.n_trials=3", "hydra/sweeper/sampler=random"]
     records = run_here(monkeypatch, tmp_path, *SEARCH, *end)
     assert {r.state for r in records} <= {"COMPLETE", "PRUNED"}
     assert len(records) == 3
     stored = load_study(tmp_path / "sweep").user_attrs["pruner"]
-    assert type(build_pruner(stored)) is PRUNERS[name]
+    assert type(build_pruner(stored)) is PRUNER_CLASSES[name]
     if name == "hyperband":
         # The number of epochs, which Hyperband cannot guess while the first trials still run.
         assert stored["max_resource"] == 4

@@ -186,6 +186,20 @@ def test_a_key_of_the_seed_that_is_not_there_is_refused_before_any_trial(program
     assert pairs(program, "x", "seed") == [(0, 0), (0, 1), (1, 0), (1, 1)]
 
 
+def test_every_arm_and_seed_of_a_plan_runs_on_every_fold(program: Program) -> None:
+    program.write("x: 0\nseed: 9\ncv: {fold: null}")
+    folds = ["hydra.sweeper.folds=2", "hydra.sweeper.fold_key=cv.fold"]
+    program.run(one, PLAN, "hydra.sweeper.seeds=[0,1]", *folds)
+    found = sorted((job["x"], job["seed"], job["cv"]["fold"]) for job in program.seen)
+    assert found == [(x, seed, fold) for x in (0, 1) for seed in (0, 1) for fold in (0, 1)]
+    with pytest.raises(ConfigError, match=r"cv\.fold=1: the plan runs every arm on each of the 2 folds"):
+        program.run(one, PLAN, "cv.fold=1", "hydra.sweeper.seeds=[0,1]", *folds)
+    with pytest.raises(
+        ConfigError, match=r"hydra\.sweeper\.fold_key=data\.fold: the configuration has no such key"
+    ):
+        program.run(one, PLAN, "hydra.sweeper.seeds=[0,1]", "hydra.sweeper.folds=2")
+
+
 def test_a_value_that_replaces_an_options_own_is_said(
     program: Program, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -72,6 +73,18 @@ def test_every_arm_runs_under_every_seed_and_seed_by_seed() -> None:
     ]  # fmt: skip
     assert cells[5].overrides[-1] == "seed=3"
     assert cells[1].params == {"activation": "selu", "dropout": 1.0, "net": "narrow", "seed": 7}
+
+
+def test_every_arm_and_seed_runs_on_every_fold() -> None:
+    folded = replace(plan("one_factor", seeds=(7, 3)), folds=3, fold_key="cv.fold")
+    trials = folded.plain_trials
+    assert [(t.seed, t.fold) for t in trials[::5]] == [(7, 0), (7, 1), (7, 2), (3, 0), (3, 1), (3, 2)]
+    assert {t.arm.name for t in trials[:5]} == {arm.name for arm in folded.arms}
+    assert trials[5].overrides[-2:] == ["seed=7", "cv.fold=1"]
+    assert trials[5].params["fold"] == 1
+    assert folded.size == len({t.key for t in trials}) == 30
+    assert folded.as_config()["folds"] == 3
+    assert "folds" not in plan("one_factor").as_config()
 
 
 @settings(deadline=None)

@@ -86,10 +86,17 @@ def test_a_job_travels_through_the_environment(study: Study, monkeypatch: pytest
     job = study.job(study.claim())
     assert Job.current({"FER_TRIAL": job.as_variable()}) == job
     monkeypatch.setenv("FER_TRIAL", job.as_variable())
-    session = attach()
-    assert session is not None
-    assert session.params.keys() == {"x"}
-    assert session.directory == study.spec.sweep_dir / "trial_0000"
+    with attach() as session:  # type: ignore[union-attr]
+        assert attach() is session
+        assert session.params.keys() == {"x"}
+        assert session.directory == study.spec.sweep_dir / "trial_0000"
+        session.interrupt()
+    # Another attempt is another session.
+    monkeypatch.setenv("FER_TRIAL", study.job(study.claim()).as_variable())
+    with attach() as later:  # type: ignore[union-attr]
+        assert later is not session
+        assert later.resumed
+        later.complete(1.0)
 
 
 @pytest.mark.parametrize(
@@ -108,11 +115,9 @@ def test_a_job_passes_hydras_overrides_unchanged(tmp_path: Path, folder: str) ->
 
 
 def test_the_configuration_declares_every_variable_of_a_job() -> None:
-    from omegaconf import OmegaConf
+    from hydra_plugins.fer_lightning_sweeper import STUDY
 
-    path = Path(__file__).parents[2] / "conf/hydra/study/default.yaml"
-    declared = OmegaConf.load(path).hydra.job.env_set
-    assert set(declared) == {"FER_TRIAL", "FER_THREADS"}
+    assert set(STUDY["hydra"]["job"]["env_set"]) == {"FER_TRIAL", "FER_THREADS"}
 
 
 def test_a_result_is_told_with_its_attributes(study: Study) -> None:

@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from fer_lightning.data.datamodule import FaceDataModule
+from fer_lightning.data.labelled_pictures import SplitPictures
 from fer_lightning.errors import ConfigError
 from fer_lightning.explain.subject import Subject
 from fer_lightning.runs.predictions import read_predictions
@@ -62,8 +63,8 @@ def test_a_share_is_validated_on(tmp_path, sorted_faces):
     shown = json.loads((tmp_path / "r" / "saliency.json").read_text())["faces"]
     assert {face["id"] for face in shown} <= set(stored.ids)
     module = load_classifier(tmp_path / "r" / "checkpoints" / "best.ckpt")
-    subject = Subject(module, whole, predict=lambda _: stored)
-    assert np.array_equal(whole.faces.ids[subject.positions], stored.ids)
+    subject = Subject(module, SplitPictures(whole, "val"), predict=lambda _: stored)
+    assert np.array_equal(subject.pictures.ids[subject.positions], stored.ids)
     with pytest.raises(ConfigError, match=r"data\.eval_fraction=1\.0: .* was trained with 0\.1"):
         run(tmp_path / "r", sorted_faces, "resume=true")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fer_lightning.explain.class_images import class_images
+from fer_lightning.explain.class_image_ascent import class_images
 from fer_lightning.explain.class_statistics import largest_logits, mean_faces
 from fer_lightning.explain.page.options import Options
 from fer_lightning.explain.page.section import Section
@@ -14,17 +14,15 @@ def make(subject: Subject, options: Options, section: Section) -> None:
     """Draw images of every class: without and with regularisation from noise, and guided by the mean faces."""
     size, model = subject.image_size, subject.module
     seeds = tuple(range(options.seed, options.seed + 3))
+    channels = subject.channels
     kinds = [
-        class_images(model, size, seeds=seeds[:1], regularised=False),
-        class_images(model, size, seeds=seeds),
+        class_images(model, size, channels=channels, seeds=seeds[:1], regularised=False),
+        class_images(model, size, channels=channels, seeds=seeds),
     ]
     real = None
-    if subject.data is not None:
-        kinds.append(
-            class_images(
-                model, size, seeds=seeds[:1], start=mean_faces(subject.batches(), len(subject.class_names))
-            )
-        )
+    if subject.known_pictures is not None:
+        start = mean_faces(subject.batches(), len(subject.class_names))
+        kinds.append(class_images(model, size, channels=channels, seeds=seeds[:1], start=start))
         real = largest_logits(model, subject.batches()).cpu().numpy()
     section.draw(
         class_image_sheet(kinds, subject.class_names, real, synthetic=subject.synthetic),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fer_lightning.evaluation.evaluate import predict_split
+from fer_lightning.evaluation.predict_pictures import predict_pictures
 from fer_lightning.explain.class_table import class_cells, class_table
 from fer_lightning.explain.confusion import confused_pairs, counts_table
 from fer_lightning.explain.confusion_difference import confusion_difference
@@ -59,7 +59,7 @@ def make(subject: Subject, options: Options, section: Section) -> None:
             "runner-up: often faces that are labelled wrongly, or cannot be told.",
         )
     if subject.compared is not None:
-        other = predict_split(subject.compared, subject.datamodule, subject.split)
+        other = predict_pictures(subject.compared, subject.pictures)
         section.draw(
             plot_confusion_difference(confusion_difference(other, predictions)),
             "confusion_difference",

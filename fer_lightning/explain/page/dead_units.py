@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from fer_lightning.explain.dead_units import dead_alert, dead_share, dead_units
 from fer_lightning.explain.page.options import Options
 from fer_lightning.explain.page.section import Section
 from fer_lightning.explain.subject import Subject
+from fer_lightning.explain.unit_watch import dead_alert, dead_share, dead_units
 from fer_lightning.plots.dead_units import plot_dead_units
 from fer_lightning.runs.files import write_json
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fer_lightning.explain.face_selection import one_of_each_class
-from fer_lightning.explain.feature_maps import feature_maps
+from fer_lightning.explain.layer_outputs import feature_maps
 from fer_lightning.explain.page.options import Options
 from fer_lightning.explain.page.section import Section
 from fer_lightning.explain.subject import Subject

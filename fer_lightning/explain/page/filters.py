@@ -28,7 +28,7 @@ def make(subject: Subject, options: Options, section: Section) -> None:
     else:
         raise ConfigError("the network has no convolution; layer=NAME shows the units of a dense layer")
     faces = None
-    if subject.data is not None:
+    if subject.known_pictures is not None:
         rows = np.arange(min(COMPARED, len(subject.positions)))
         faces = subject.tensor(subject.images(rows))
     for number, layer in enumerate(layers):
@@ -39,7 +39,13 @@ def make(subject: Subject, options: Options, section: Section) -> None:
                 f"{layer}: filters {len(shown)} to {count - 1}; filters={count} shows all"
             )
         ascent = gradient_ascent(
-            subject.module, layer, subject.image_size, filters=shown, seed=options.seed, faces=faces
+            subject.module,
+            layer,
+            subject.image_size,
+            channels=subject.channels,
+            filters=shown,
+            seed=options.seed,
+            faces=faces,
         )
         groups = _repeats(subject, layer, options, list(shown)) if number == 0 else []
         name = layer.removeprefix("model.")
@@ -49,7 +55,7 @@ def make(subject: Subject, options: Options, section: Section) -> None:
             f"{name}: for each filter the image that drives it most, found by gradient ascent from noise."
             + (" Filters with the same letter repeat one another." if groups else ""),
         )
-        if subject.data is not None:
+        if subject.known_pictures is not None:
             _draw_faces(subject, section, layer, ascent)
 
 
@@ -67,6 +73,7 @@ def _repeats(subject: Subject, layer: str, options: Options, shown: list[int]) -
         subject.module,
         layer,
         subject.image_size,
+        channels=subject.channels,
         filters=shown,
         objective="unit",
         smooth=0.0,
@@ -84,12 +91,12 @@ def _draw_faces(subject: Subject, section: Section, layer: str, ascent: Ascent) 
         section.draw(
             top_faces_sheet(
                 found,
-                np.asarray(subject.datamodule.faces.images),
+                subject.pictures.images(found.positions[rows].ravel()),
                 rows,
                 ascent.images[places],
-                synthetic=subject.datamodule.faces.synthetic,
+                synthetic=subject.pictures.synthetic,
             ),
             f"faces_{name}",
-            f"{name}: the filters that tell a class best, each with the faces of the {subject.split} split that drive "
-            "it most.",
+            f"{name}: the filters that tell a class best, each with the faces of the {subject.pictures.split} split "
+            "that drive it most.",
         )

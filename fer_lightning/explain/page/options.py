@@ -9,10 +9,10 @@ from typing import Annotated
 from pydantic import Field
 
 from fer_lightning.config.values import Count, CountOrZero, check_fields
-from fer_lightning.explain.lime import Lime
+from fer_lightning.explain.lime_explanation import Lime
 from fer_lightning.explain.region_occlusion import RegionOcclusion
-from fer_lightning.explain.saliency import Method, make_method
-from fer_lightning.explain.trust import TrustRules
+from fer_lightning.explain.saliency_methods import Method, make_method
+from fer_lightning.explain.trust_checks import TrustRules
 
 RegionFaces = Annotated[int, Field(ge=14)]
 

@@ -10,11 +10,11 @@ import torch
 
 from fer_lightning.errors import ConfigError
 from fer_lightning.explain.face_selection import probabilities
-from fer_lightning.explain.feature_maps import feature_maps
+from fer_lightning.explain.layer_outputs import feature_maps
 from fer_lightning.explain.page.options import Options
 from fer_lightning.explain.page.saliency import UNCHECKED, asked_methods
 from fer_lightning.explain.page.section import Section
-from fer_lightning.explain.saliency import attributions
+from fer_lightning.explain.saliency_methods import attributions
 from fer_lightning.explain.subject import Subject
 from fer_lightning.plots.feature_maps import feature_map_sheet
 from fer_lightning.plots.saliency import plot_saliency

@@ -44,14 +44,16 @@ def render(subject: Subject, checkpoint: str, sections: Sequence[Section], folde
     )
     environment.globals["inlined"] = inlined
     environment.filters["within"] = lambda path: path.relative_to(folder).as_posix()
-    data = subject.module.record.get("data", {})
+    data = subject.record.get("data", {})
+    network = getattr(subject.module, "model", subject.module)
+    kind, (height, width) = "grey" if subject.channels == 1 else "colour", subject.image_size
     about = {
         "checkpoint": redact_text(checkpoint),
-        "model": f"{type(subject.module.model).__name__}, {count_parameters(subject.module.model).total:,} parameters",
-        "input": f"grey faces of {subject.image_size}×{subject.image_size} pixels",
+        "model": f"{type(network).__name__}, {count_parameters(network).total:,} parameters",
+        "input": f"{kind} faces of {height}×{width} pixels",
         "classes": ", ".join(subject.class_names),
         "trained on": str(data.get("name", "unknown")),
-        "looked at": subject.title if subject.data is not None else "own pictures only",
+        "looked at": subject.title if subject.known_pictures is not None else "own pictures only",
         "command": command_line(),
         "versions": ", ".join(f"{name} {version}" for name, version in versions().items()),
     }

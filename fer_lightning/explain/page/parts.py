@@ -62,7 +62,7 @@ def make_parts(
         section = Section(name, part.title, folder / name)
         section.folder.mkdir(parents=True, exist_ok=True)
         started = time.perf_counter()
-        if part.needs_data and subject.data is None:
+        if part.needs_data and subject.known_pictures is None:
             section.left_out.append("needs the faces that the model was trained on, and they are not there")
         else:
             try:

@@ -8,9 +8,9 @@ from fer_lightning.errors import ConfigError
 from fer_lightning.explain.face_selection import balanced_correct, one_of_each_class, worst_mistakes
 from fer_lightning.explain.page.options import Options
 from fer_lightning.explain.page.section import Section
-from fer_lightning.explain.saliency import Method, attributions
+from fer_lightning.explain.saliency_methods import Method, attributions
 from fer_lightning.explain.subject import Subject
-from fer_lightning.explain.trust import TrustReport, check_trust, methods_for
+from fer_lightning.explain.trust_checks import TrustReport, check_trust, methods_for
 from fer_lightning.plots.saliency import plot_saliency
 from fer_lightning.plots.trust import plot_trust, trust_data
 from fer_lightning.runs.files import write_json, write_text
@@ -72,8 +72,8 @@ def _checked(
         subject.predictions.labels[chosen],
         methods,
         rules,
-        data=subject.datamodule.faces.name,
-        synthetic=subject.datamodule.faces.synthetic,
+        data=subject.pictures.name,
+        synthetic=subject.pictures.synthetic,
     )
     write_json(section.folder / "trust.json", report.to_dict())
     write_text(section.folder / "trust.csv", report.to_csv())

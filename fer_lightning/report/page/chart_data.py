@@ -52,7 +52,7 @@ def forest_cells(report: AblationReport) -> list[dict[str, str]]:
     return [
         {
             "arm": row.arm,
-            "seeds": str(len(row.seeds)),
+            "seeds": cells.repeats(report, row),
             "mean": cells.mean_sd(report, row),
             "difference": cells.difference(report, row),
             "p": cells.p_value(row.p_holm),

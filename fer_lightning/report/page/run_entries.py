@@ -26,6 +26,7 @@ def run_entry(trial: Trial, metric: str, pictures: Pictures) -> dict[str, Any]:
         "arm": trial.arm,
         "stage": trial.stage,
         "seed": trial.seed if trial.seed is not None else run.record.get("seed"),
+        "fold": trial.fold,
         "reason": trial.reason,
         "folder": None if run.folder is None else run.folder.name,
         "overrides": [str(word) for word in overrides],

@@ -144,5 +144,8 @@ def lost_lines(trials: Sequence[Trial]) -> list[tuple[str, str, list[str]]]:
 
 
 def run_name(trial: Trial) -> str:
-    """How a run is called: its number, and of an ablation its arm and seed."""
-    return f"{trial.number}" if trial.arm is None else f"{trial.number} ({trial.arm}, seed {trial.seed})"
+    """How a run is called: its number, and of an ablation its arm, seed and fold."""
+    if trial.arm is None:
+        return f"{trial.number}"
+    fold = "" if trial.fold is None else f", fold {trial.fold}"
+    return f"{trial.number} ({trial.arm}, seed {trial.seed}{fold})"

@@ -18,6 +18,7 @@ const columns = [
   ...(runs.some((run) => run.arm !== null) ? [ownColumn("arm", "level", runs.map((run) => run.arm))] : []),
   ...(runs.some((run) => run.stage !== "plain") ? [ownColumn("stage", "level", runs.map((run) => run.stage))] : []),
   ...(new Set(runs.map((run) => run.seed).filter((seed) => seed !== null)).size > 1 ? [ownColumn("seed", "number", runs.map((run) => run.seed))] : []),
+  ...(runs.some((run) => run.fold !== null) ? [ownColumn("fold", "number", runs.map((run) => run.fold))] : []),
   ...objectives,
   ...study.columns.filter((column) => !objectives.includes(column)),
 ];
@@ -58,7 +59,7 @@ const heading = (column) => (column.unit ? `${column.name} ${column.unit}` : col
 function runName(index) {
   const run = runs[index];
   const stage = run.stage === "plain" ? "" : ` (${run.stage})`;
-  return run.arm === null ? `run ${run.number}` : `run ${run.number}: ${run.arm}, seed ${run.seed}${stage}`;
+  return run.arm === null ? `run ${run.number}` : `run ${run.number}: ${run.arm}, seed ${run.seed}${run.fold === null ? "" : `, fold ${run.fold}`}${stage}`;
 }
 
 function runTip(index) {

@@ -1,0 +1,84 @@
+"""`predict`: class probabilities of pictures, from files or arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fer_lightning.api.evaluated import Checkpoint, checkpoint_paths
+from fer_lightning.data.pictures import read_pictures
+from fer_lightning.errors import ConfigError, DataError
+from fer_lightning.evaluation.picture_predictions import PicturePredictions, load_ensemble, probabilities
+
+
+def predict(
+    checkpoint: Checkpoint | Sequence[Checkpoint],
+    images: str | Path | Sequence[str | Path] | np.ndarray,
+) -> PicturePredictions:
+    """Return the class probabilities of pictures.
+
+    Parameters
+    ----------
+    checkpoint
+        A file or a `Run`; of several the probabilities are averaged.
+    images
+        Files, folders and patterns such as ``"*.png"``, of any size and colour; or levels of pictures of the size that
+        the model was trained on, uint8 ``[N, H, W]``, for a model of colour pictures ``[N, H, W, 3]``.
+
+    Raises
+    ------
+    UserError
+        A checkpoint cannot be read, the models do not go together, or none of the pictures can be read.
+
+    Examples
+    --------
+    >>> found = predict("runs/one/checkpoints/best.ckpt", ["me.png", "faces/"])  # doctest: +SKIP
+    >>> found.predicted, found.probabilities  # doctest: +SKIP
+    """
+    found = predict_readable(checkpoint, images)
+    if not found.names:
+        raise DataError(f"predict: none of the pictures could be read ({'; '.join(found.skipped)})")
+    return found
+
+
+def predict_readable(
+    checkpoint: Checkpoint | Sequence[Checkpoint], images: str | Path | Sequence[str | Path] | np.ndarray
+) -> PicturePredictions:
+    """Return the same, also where none of the pictures can be read."""
+    words = [images] if isinstance(images, (str, Path)) else images
+    if len(words) == 0:
+        raise ConfigError("predict: expected at least one picture, folder or pattern")
+    modules = load_ensemble(checkpoint_paths(checkpoint))
+    size, channels = int(modules[0].record["image_size"]), int(modules[0].record.get("channels", 1))
+    about = _about(modules)
+    if isinstance(words, np.ndarray):
+        faces = _faces(words, (size, size) if channels == 1 else (size, size, channels))
+        names = tuple(map(str, range(len(faces))))
+        return PicturePredictions(names, probabilities=probabilities(modules, faces), **about)
+    pictures = read_pictures(words, size, channels)
+    return PicturePredictions(
+        tuple(map(str, pictures.paths)),
+        probabilities=probabilities(modules, pictures.images) if pictures.paths else np.zeros((0, 0)),
+        skipped=pictures.problems,
+        notes=pictures.notes,
+        **about,
+    )
+
+
+def _about(modules: Sequence[Any]) -> dict[str, Any]:
+    return {
+        "class_names": tuple(modules[0].class_names),
+        "models": len(modules),
+        "synthetic": any(bool(module.record.get("data", {}).get("synthetic")) for module in modules),
+    }
+
+
+def _faces(images: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    if images.dtype != np.uint8 or images.shape[1:] != shape:
+        raise DataError(
+            f"images: {images.dtype} of shape {list(images.shape)}; expected uint8 [N, {', '.join(map(str, shape))}]"
+        )
+    return np.ascontiguousarray(images)

@@ -1,0 +1,331 @@
+"""`ablation` and `search` run a study, `report` reads one; all three return it."""
+
+from __future__ import annotations
+
+import re
+import signal
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fer_lightning.api.comparison import Comparison
+from fer_lightning.api.settings import Setting, data_keys, read_settings, written
+from fer_lightning.api.surroundings import as_command, hydra_of_its_own
+from fer_lightning.config.objective import Objective
+from fer_lightning.config.values import Count, Name, OpenShare, Positive, checked
+from fer_lightning.errors import ConfigError, RunsFailedError
+from fer_lightning.runs.leakage import Judged
+from fer_lightning.runs.notebook_html import lines_html, picture_html, table_html
+from fer_lightning.runs.run import Run
+from fer_lightning.stats.rules import MinSeeds, Rules
+from fer_lightning.study.study_report import StudyFindings, kept_findings, report_study
+from fer_lightning.sweeps.study.results import Trial
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study that was run or read; `str` of it is the table for a terminal, a notebook shows tables and figures.
+
+    Attributes
+    ----------
+    findings
+        Name, objective, trials and files, as `StudyFindings` has them.
+    """
+
+    findings: StudyFindings
+
+    @property
+    def name(self) -> str:
+        """The study's name; the same settings go on with it."""
+        return self.findings.name
+
+    @property
+    def folder(self) -> Path:
+        """Where its report lies."""
+        return self.findings.folder
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """The report's files by kind, such as "csv", "page" and "effects"."""
+        return self.findings.paths
+
+    @property
+    def objective(self) -> Objective:
+        """What the study is judged by."""
+        return self.findings.objective
+
+    @property
+    def trials(self) -> tuple[Trial, ...]:
+        """Every trial: its number, state, parameters, value and `run`."""
+        return self.findings.trials
+
+    @property
+    def comparison(self) -> Comparison | None:
+        """The arms of an ablation with their verdicts; None for a search."""
+        return None if self.findings.report is None else Comparison(self.findings.report)
+
+    @property
+    def verdicts(self) -> dict[str, str]:
+        """The word for each arm of an ablation; empty for a search."""
+        return {} if self.comparison is None else self.comparison.verdicts
+
+    @property
+    def best(self) -> Trial | None:
+        """The complete trial with the best value."""
+        done = [trial for trial in self.trials if trial.state == "COMPLETE" and trial.value is not None]
+        return min(done, key=lambda trial: self.objective.sort_key(trial.value or 0.0), default=None)
+
+    @property
+    def runs(self) -> list[Run]:
+        """The folders of all trials that have begun, read."""
+        return [trial.run for trial in self.trials if trial.run.folder is not None]
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return the arms of an ablation, or the trials of a search, as a table."""
+        import pandas as pd
+
+        if self.comparison is not None:
+            return self.comparison.to_pandas()
+        rows = [
+            {"trial": trial.number, "state": trial.state, **trial.params, self.objective.name: trial.value}
+            for trial in self.trials
+        ]
+        return pd.DataFrame(rows).set_index("trial")
+
+    def __str__(self) -> str:
+        return self.findings.text
+
+    def _repr_html_(self) -> str:
+        if self.comparison is not None:
+            return self.comparison._repr_html_()
+        table = self.to_pandas().reset_index()
+        rows = [
+            [f"{cell:.4g}" if isinstance(cell, float) else str(cell) for cell in row] for row in table.values
+        ]
+        figures = [path for path in self.files.values() if path.suffix == ".png"]
+        head = self.findings.text.partition("\n\n")[0].splitlines()
+        return (
+            lines_html(head) + table_html(list(map(str, table)), rows) + "".join(map(picture_html, figures))
+        )
+
+
+def ablation(
+    *settings: Setting,
+    factors: Mapping[str, Sequence[Any] | Mapping[str, Any]] | None = None,
+    plan: str | None = None,
+    workers: int | None = None,
+    folder: str | Path | None = None,
+    **named: Any,
+) -> Study:
+    """Run an ablation study, from plan to verdicts; the same call goes on with a study that was stopped.
+
+    Parameters
+    ----------
+    settings, named
+        Of every run: see `train`. ``seeds=[0, 1, 2]`` are the seeds of each arm.
+    factors
+        What is varied, in place of ``conf/ablation``: for each key of the configuration its levels, the baseline's
+        first, as in ``{"model.activation": ["relu", "selu"]}``; or by name what ``conf/ablation/default.yaml`` has.
+    plan
+        "one_factor", "leave_one_out", "pairwise" or "full_factorial".
+    workers
+        Processes that share the study. More than one need no ``if __name__ == "__main__"``: each is a
+        ``python -m fer_lightning`` of its own.
+    folder
+        Where the study lies; by default ``studies/`` with its name.
+
+    Raises
+    ------
+    RunsFailedError
+        Every run of the study, or of one of its arms, failed.
+    UserError
+        A key, a value or the data are not as expected.
+
+    Examples
+    --------
+    >>> study = ablation("data=fer2013", factors={"augmentation": ["flip", "none"]}, seeds=[0, 1, 2])  # doctest: +SKIP
+    >>> study.verdicts, study.to_pandas()  # doctest: +SKIP
+    """
+    more: list[str] = []
+    if factors is not None:
+        names = _names(factors)
+        entries = {names[key]: _factor(key, levels) for key, levels in factors.items()}
+        more += ["~ablation.factors", written("+ablation.factors", entries)]
+    if plan is not None:
+        more.append(written("ablation.plan", plan))
+    return _run("ablation", settings, named, more, workers, folder)
+
+
+def search(
+    *settings: Setting,
+    space: Mapping[str, Sequence[Any] | Mapping[str, Any] | str] | None = None,
+    n_trials: int | None = None,
+    sampler: str | None = None,
+    pruner: str | None = None,
+    workers: int | None = None,
+    folder: str | Path | None = None,
+    **named: Any,
+) -> Study:
+    """Search for good settings; the same call with more trials goes on.
+
+    Parameters
+    ----------
+    settings, named
+        Of every trial: see `train`.
+    space
+        What is searched, in place of ``conf/search_space``: for each key of the configuration a list of choices, a
+        range in Hydra's words such as ``"interval(1e-4, 1e-2)"``, or what a file of ``conf/search_space`` has.
+    n_trials
+        In total, over all calls.
+    sampler, pruner
+        Names of options of ``conf/hydra/sweeper/``.
+    workers, folder
+        As for `ablation`.
+
+    Raises
+    ------
+    UserError
+        As `ablation`.
+
+    Examples
+    --------
+    >>> found = search(space={"optimizer.lr": "interval(1e-4, 1e-2)"}, n_trials=20)  # doctest: +SKIP
+    >>> found.best.params, found.best.run.checkpoint  # doctest: +SKIP
+    """
+    more: list[str] = []
+    if space is not None:
+        typed = {key: text for key, text in space.items() if isinstance(text, str)}
+        names = _names(space)
+        entries = {names[key]: _parameter(key, node) for key, node in space.items() if key not in typed}
+        more += ["~search_space", *(f"{key}={text}" for key, text in typed.items())]
+        more += [written("+search_space", entries)] if entries else []
+    chosen = {
+        "hydra.sweeper.n_trials": n_trials,
+        "hydra/sweeper/sampler": sampler,
+        "hydra/sweeper/pruner": pruner,
+    }
+    more += [written(key, value) for key, value in chosen.items() if value is not None]
+    return _run("search", settings, named, more, workers, folder)
+
+
+@checked()
+def report(
+    study: Study | str | Path,
+    *,
+    output: str | Path | None = None,
+    study_name: Name | None = None,
+    faces: Judged = "all",
+    data: Mapping[str, Any] | None = None,
+    page: bool = True,
+    confidence: OpenShare = 0.95,
+    min_seeds: MinSeeds = 3,
+    smallest_effect: Positive | None = None,
+    power: OpenShare = 0.8,
+) -> Study:
+    """Read a study, finished or not, and write its tables, figures and page.
+
+    Parameters
+    ----------
+    study
+        Its folder, its storage, or a `Study`.
+    output
+        Where the files are written; by default the study's folder.
+    study_name
+        Of a storage that holds several.
+    faces, data
+        "no_copy" or "no_near_copy" judges an ablation without the faces of which training has seen a copy; ``data``
+        says what has changed of the data since, as in ``{"path": "faces.zip"}``.
+    page
+        Whether ``report.html`` is written, too.
+    confidence, min_seeds, smallest_effect, power
+        When an arm is called better or worse: see `Rules`.
+
+    Raises
+    ------
+    UserError
+        There is no such study, or a setting is not as expected.
+
+    Examples
+    --------
+    >>> report("studies/ablation-synthetic-1a2b3c4d", smallest_effect=0.02).verdicts  # doctest: +SKIP
+    """
+    place = study.folder if isinstance(study, Study) else study
+    if data and faces == "all":
+        raise ConfigError("data: is read with faces=no_copy or faces=no_near_copy only")
+    if faces != "all" and output is None:
+        raise ConfigError(f"faces={faces} needs output=DIR: the report in the study's folder is of all faces")
+    if output is None and not Path(place).expanduser().is_dir():
+        raise ConfigError(f"{place}: no such folder; a study of a storage needs output=DIR")
+    rules = Rules(confidence, min_seeds, smallest_effect, power)
+    place = Path(place).expanduser() if Path(place).expanduser().exists() else str(place)
+    return Study(
+        report_study(
+            place,
+            Path(place if output is None else output).expanduser(),
+            study_name,
+            rules,
+            page=page and faces == "all",
+            faces=faces,
+            overrides=data_keys(data),
+        )
+    )
+
+
+def _run(
+    experiment: str,
+    settings: Sequence[Setting],
+    named: Mapping[str, Any],
+    more: Sequence[str],
+    workers: Count | None,
+    folder: str | Path | None,
+) -> Study:
+    from fer_lightning.study.experiment import run_experiment
+
+    words = list(more)
+    if workers is not None:
+        words.append(written("study.workers", workers))
+    if folder is not None:
+        words.append(written("hydra.sweep.dir", folder))
+    line = read_settings([*settings, *words], named)
+    if not any(word.startswith("+experiment=") for word in line.words):
+        line = read_settings([f"+experiment={experiment}", *line.typed], {})
+    with as_command(line.typed), hydra_of_its_own(), kept_findings() as found:
+        try:
+            run_experiment(line)
+        except SystemExit as error:
+            if error.code == 128 + signal.SIGINT:
+                raise KeyboardInterrupt from None
+            if error.code in (0, 128 + signal.SIGTERM):
+                raise
+            raise RunsFailedError("the study ended early; what it printed says why") from error
+    if not found:
+        raise ConfigError(
+            f"{' '.join(line.words)}: no study was run; expected an experiment with hydra.mode=MULTIRUN and the "
+            "callback study_report, such as +experiment=ablation"
+        )
+    if isinstance(found[-1], Exception):
+        raise found[-1]
+    return Study(found[-1])
+
+
+def _names(keys: Iterable[str]) -> dict[str, str]:
+    """Return what each key is called in tables: its last part, or all of it where two end alike."""
+    last = {key: key.rpartition(".")[2] for key in keys}
+    names = {key: name if list(last.values()).count(name) == 1 else key for key, name in last.items()}
+    return {key: re.sub(r"\W", "_", name) for key, name in names.items()}
+
+
+def _factor(key: str, levels: Sequence[Any] | Mapping[str, Any]) -> Mapping[str, Any]:
+    if isinstance(levels, Mapping):
+        return levels
+    if isinstance(levels, str) or len(levels) < 2:
+        raise ConfigError(f"factors: {key}={levels!r}; expected a list of levels, the baseline's first")
+    return {"key": key, "baseline": levels[0], "levels": list(levels[1:])}
+
+
+def _parameter(key: str, node: Sequence[Any] | Mapping[str, Any]) -> Mapping[str, Any]:
+    return {"key": key, **node} if isinstance(node, Mapping) else {"key": key, "choices": list(node)}

@@ -1,0 +1,81 @@
+"""An evaluation as text, and as the files that `compare` and distillation read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from fer_lightning.config.metric_table import METRICS, shares_first, single_values
+from fer_lightning.data.label import data_label
+from fer_lightning.evaluation.evaluate import Evaluation
+from fer_lightning.redact import redact_text
+from fer_lightning.runs.files import write_json
+from fer_lightning.runs.leakage import write_copies
+from fer_lightning.runs.predictions import write_predictions
+from fer_lightning.runs.provenance import command_line, versions
+from fer_lightning.stats.collapse import class_of_all, guessing_levels
+
+
+def evaluation_text(found: Evaluation) -> str:
+    """Return the evaluation as text."""
+    what = "1 model" if found.models == 1 else f"average of {found.models} models"
+    note = "; TRAINED ON these faces" if found.trained_on else ""
+    header, *rows = evaluation_cells(found)
+    lines = [
+        f"{found.split}: {what} on {data_label(found.data, found.synthetic)}{note}",
+        *(_line(*cells) for cells in ([*header], *rows)),
+        *evaluation_notes(found),
+    ]
+    return "\n".join(lines)
+
+
+def evaluation_cells(found: Evaluation) -> list[list[str]]:
+    """Return the header and the rows of the table: each metric on all faces, and without those that leak."""
+    columns = (found.metrics, found.unleaked, found.unrelated)
+    rows = [["", "all faces", "no copy in training", "nor a near copy"]]
+    rows.append(["faces", *(str(column["faces"]) for column in columns)])
+    names = {name: METRICS[name].title or name for name in shares_first(single_values())}
+    names |= {key: key.replace("/", " ") for key in found.metrics if "/" in key}
+    return rows + [
+        [name, *(f"{column.get(key, math.nan):.4f}" for column in columns)] for key, name in names.items()
+    ]
+
+
+def evaluation_notes(found: Evaluation) -> list[str]:
+    """Return the levels of guessing, and whether the model is worth no more."""
+    notes = [f"guessing: {guessing_levels(found.predictions)}"]
+    if (word := class_of_all(found.predictions)) is not None:
+        notes.append(f"collapsed: {word} is predicted for every face")
+    return notes
+
+
+def _line(name: str, every: str, unleaked: str, unrelated: str) -> str:
+    return f"{name:24}{every:>12}{unleaked:>24}{unrelated:>20}"
+
+
+def write_evaluation(
+    found: Evaluation, checkpoints: Sequence[str | Path], seen: Mapping[str, Any], folder: Path
+) -> None:
+    """Write ``evaluation.json``, ``<split>_logits.npz`` and ``<split>_copies.npz`` into ``folder``."""
+    write_json(
+        folder / "evaluation.json",
+        {
+            "command": command_line(),
+            "checkpoints": [redact_text(str(path)) for path in checkpoints],
+            "data": found.data,
+            "synthetic": found.synthetic,
+            "split": found.split,
+            "trained_on": found.trained_on,
+            "views": dict(seen),
+            "all_faces": found.metrics,
+            "no_copy_in_training": found.unleaked,
+            "no_near_copy_in_training": found.unrelated,
+            "confusion": found.confusion.tolist(),
+            "class_names": list(found.predictions.class_names),
+            "versions": versions(),
+        },
+    )
+    write_predictions(folder / f"{found.split}_logits.npz", found.predictions)
+    write_copies(folder / f"{found.split}_copies.npz", found.copied, found.nearly)

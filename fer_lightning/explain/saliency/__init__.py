@@ -1,6 +1,0 @@
-"""How much each pixel of a face counts for a class."""
-
-from fer_lightning.explain.saliency.attribution import Attribution, Method
-from fer_lightning.explain.saliency.methods import CONTROLS, METHODS, attributions, make_method, saliency
-
-__all__ = ["CONTROLS", "METHODS", "Attribution", "Method", "attributions", "make_method", "saliency"]
