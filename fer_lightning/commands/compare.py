@@ -10,7 +10,7 @@ import numpy as np
 
 from fer_lightning.commands.arguments import has_key, parse_arguments
 from fer_lightning.config.objective import Objective
-from fer_lightning.config.typed import key_and_value
+from fer_lightning.config.typed import key_and_value, typed_path
 from fer_lightning.config.values import OpenShare, Positive, hints_of
 from fer_lightning.errors import ConfigError, DataError
 from fer_lightning.report.text import to_text
@@ -63,8 +63,7 @@ def main(arguments: list[str]) -> int:
     faces = values.pop("faces")
     rules, groups = Rules(**values), _groups(words)
     stored = {
-        name: [_read(Path(folder).expanduser(), faces) for folder in folders]
-        for name, folders in groups.items()
+        name: [_read(typed_path(folder), faces) for folder in folders] for name, folders in groups.items()
     }
     parts = [part for group in stored.values() for part in group]
     kinds = {(part.split, part.data) for part in parts}
@@ -126,7 +125,7 @@ def _groups(words: list[str]) -> dict[str, list[str]]:
     groups: dict[str, list[str]] = {}
     for word in words:
         name, equals, value = word.partition("=")
-        read = key_and_value(f"path={value}")[1]
+        read = key_and_value(f"path={value}", is_name=True)[1]
         folders = [str(item or "") for item in (read if isinstance(read, list) else [read])]
         unread = folders[0].startswith("[") and not Path(folders[0]).exists()
         if not equals or not name or not all(folders) or unread:

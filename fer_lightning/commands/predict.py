@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from fer_lightning.commands.arguments import Checkpoints, FileName, has_key, parse_arguments
+from fer_lightning.config.typed import typed_path
 from fer_lightning.config.values import hints_of
 from fer_lightning.data.label import SYNTHETIC
 from fer_lightning.data.pictures import Pictures, read_pictures
@@ -78,7 +79,7 @@ def split_words(arguments: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
     words = [word for word in arguments if word not in own]
     for word in words:
         key, equals, _ = word.partition("=")
-        if equals and key.replace(".", "_").isidentifier() and not Path(word).expanduser().exists():
+        if equals and key.replace(".", "_").isidentifier() and not typed_path(word).exists():
             raise ConfigError(f"{key}: no such key; {nearest(key, hints_of(Keys))}")
     values, _ = parse_arguments(own, Keys)
     return values, words

@@ -23,7 +23,7 @@ from fer_lightning.config.flags import CommandLine
 from fer_lightning.config.schema import check_config
 from fer_lightning.errors import ConfigError, UserError
 from fer_lightning.runs import provenance
-from fer_lightning.runs.files import require_writable
+from fer_lightning.runs.files import require_plain, require_writable
 from fer_lightning.sweeps.jobs.environment import Job
 
 
@@ -111,6 +111,7 @@ def preflight(line: CommandLine) -> None:
     sweeps = line.multirun or str(settings.mode).endswith("MULTIRUN")
     kind = "sweep" if sweeps else "run"
     with suppress(OmegaConfBaseException):  # a folder named by what Hydra sets in each job
+        require_plain(settings[kind].dir, f"hydra.{kind}.dir")
         require_writable(settings[kind].dir, f"hydra.{kind}.dir")
     # Other launchers train on other machines.
     if settings.launcher._target_.endswith((".BasicLauncher", ".JoblibLauncher")):

@@ -31,8 +31,12 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     path = Path(path)
     if not path.is_file():
         raise DataError(f"{path}: no such checkpoint")
+    # PyTorch maps a file by its name alone, and takes no name with bytes that are no UTF-8.
+    named = str(path) == str(path).encode(errors="replace").decode()
     try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        with path.open("rb") as stream:
+            source = path if named else stream
+            checkpoint = torch.load(source, map_location="cpu", weights_only=True, mmap=named)
     except pickle.UnpicklingError as error:
         raise DataError(
             f"{path}: not a readable checkpoint, or one with other programs' objects, which are never loaded; {_OWN}"
