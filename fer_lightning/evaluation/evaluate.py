@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -92,7 +93,7 @@ def data_from(stored: Any, overrides: dict[str, Any]) -> FaceDataModule:
             raise ConfigError(f"{key}: no such key; {nearest(key, known)}")
         OmegaConf.update(config, key, value)
     if config.data.get("path"):
-        config.data.path = str(Path(config.data.path).expanduser())
+        config.data.path = os.path.expanduser(config.data.path)
     return build_data(config)
 
 
