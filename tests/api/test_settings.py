@@ -56,6 +56,8 @@ def test_a_group_takes_a_part_of_ones_own_or_none():
     assert OmegaConf.to_container(config.model) == {
         "_target_": "fer_lightning.models.small.Small",
         "dropout_scale": 0.5,
+        "weights": None,  # what training adds to any net
+        "freeze": None,
     }
     assert "scheduler" not in config
     own = OmegaConf.create({"optimizer": {"_target_": "torch.optim.SGD", "_partial_": True, "lr": 0.1}})
