@@ -14,8 +14,7 @@ from fer_lightning.config.values import Count, checked
 from fer_lightning.data.faces import Split
 from fer_lightning.errors import ConfigError, DataError
 from fer_lightning.evaluation import evaluate as measuring
-from fer_lightning.evaluation.evaluate import Evaluation
-from fer_lightning.evaluation.evaluation import write_evaluation
+from fer_lightning.evaluation.evaluation import Evaluation, write_evaluation
 from fer_lightning.runs.run import Run
 
 # A checkpoint's file, or a run, of which the best one counts.
