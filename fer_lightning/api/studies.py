@@ -256,7 +256,9 @@ def report(
     """
     place = study.folder if isinstance(study, Study) else study
     if data and faces == "all":
-        raise ConfigError("data: is read with faces=no_copy or faces=no_near_copy only")
+        raise ConfigError(
+            f"{', '.join(data_keys(data))}: is read with faces=no_copy or faces=no_near_copy only"
+        )
     if faces != "all" and output is None:
         raise ConfigError(f"faces={faces} needs output=DIR: the report in the study's folder is of all faces")
     if output is None and not typed_path(place).is_dir():
