@@ -38,6 +38,11 @@ def test_a_run_leaves_everything_about_itself(tmp_path, tiny):
     assert record["best"]["val/acc"] == result.value == max(row["val/acc"] for row in measured(tmp_path))
 
 
+def test_a_profile_is_written_into_the_folder(tmp_path, tiny):
+    run(tmp_path, tiny, "trainer.profiler=simple")
+    assert "run_training_epoch" in (tmp_path / "fit-profile.txt").read_text()
+
+
 def test_stored_logits_are_those_of_the_best_checkpoint(tmp_path, tiny):
     result = run(tmp_path, tiny, "trainer.max_epochs=4", "optimizer.lr=0.01")
     stored = read_predictions(tmp_path / "val_logits.npz")
