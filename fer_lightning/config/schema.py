@@ -108,6 +108,11 @@ def check_config(config: DictConfig) -> None:
     except OmegaConfBaseException as error:
         raise ConfigError(str(error).replace("\n", "; ")) from error
     values: dict[str, Any] = {str(key): node for key, node in dict(plain).items() if key != "hydra"}  # type: ignore[arg-type]
+    for group in sorted({"experiment", "debug"} & values.keys()):
+        raise ConfigError(
+            f"{group}: its file lacks the first line # @package _global_, without which all of its keys stand below "
+            f"{group}"
+        )
     check_keys(values, hints_of(RunConfig))
     for key, node in values.items():
         _check_targets(node, key)
