@@ -79,7 +79,7 @@ class Comparison:
         lines += [f"Note: {note}." for note in report.notes] + cells.seeds_lines(report)
         save_figure(self.plot(), picture := io.BytesIO())
         parts = [
-            lines_html([f"{report.title} · {cells.data_line(report)}"]),
+            lines_html([cells.headline(report)]),
             table_html(*table_cells(report)),
             picture_html(picture.getvalue()),
             lines_html(lines),

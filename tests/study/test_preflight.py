@@ -137,3 +137,14 @@ def test_a_share_of_less_than_a_batch_names_the_given_key(
     words = [*words, "data.drawing.n_train=96", "data.drawing.n_val=48", "seed=0,1"]
     with pytest.raises(ConfigError, match=message):
         preflight(read_command_line(["-m", *tiny, *words]))
+
+
+@pytest.mark.parametrize("own", [["model=custom", "model._target_=my_nets.Net"], []])
+def test_a_misspelt_argument_in_a_plan_is_refused_before_the_study(
+    here: Path, tiny: list[str], own: list[str]
+) -> None:
+    key = "model.widht" if own else "model.drpout_scale"
+    factor = f"+ablation.factors.mine={{key: {key}, levels: [8], baseline: 4}}"
+    with pytest.raises(ConfigError, match=f"{key}: no such key|{key} is not a key"):
+        preflight(read_command_line(["+experiment=ablation", *OTHERS, factor, *tiny, *own]))
+    assert not list(here.iterdir())

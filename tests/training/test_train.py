@@ -383,3 +383,14 @@ def test_a_small_net_learns_the_drawn_faces_far_better_than_a_dense_one_of_its_s
         found[model[-1]] = result.value
     assert 0.60 <= found["model=small"] <= 0.90
     assert found["model=small"] - found["model.match=small"] >= 0.08
+
+
+@pytest.mark.parametrize("key", ["data", "fingerprint"])
+def test_a_checkpoint_that_does_not_say_its_data_is_not_resumed(tmp_path, tiny, key):
+    run(tmp_path / "r", tiny, "scheduler=constant")
+    path = tmp_path / "r" / "checkpoints" / "last.ckpt"
+    stored = read_checkpoint(path)
+    del (stored[CHECKPOINT_KEY] if key == "data" else stored[CHECKPOINT_KEY]["data"])[key]
+    torch.save(stored, tmp_path / "cut.ckpt")
+    with pytest.raises(DataError, match=rf"cut\.ckpt: its (record|data) has no valid {key}"):
+        run(tmp_path / "s", tiny, "scheduler=constant", f"resume={tmp_path}/cut.ckpt", "trainer.max_epochs=2")
