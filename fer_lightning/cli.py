@@ -5,10 +5,11 @@ from __future__ import annotations
 import errno
 import io
 import os
+import re
 import sys
 from importlib import import_module
 
-from fer_lightning.errors import UserError, nearest
+from fer_lightning.errors import UserError, lacks_memory, nearest
 
 # Name of each command: the module whose ``main(arguments)`` does it, and what it does.
 COMMANDS = {
@@ -85,6 +86,18 @@ def main(arguments: list[str] | None = None) -> int:
         # Whoever read the output has enough of it, such as `head`; nothing more may be written at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    except (MemoryError, RuntimeError) as error:
+        if not lacks_memory(error):
+            raise
+        asked = re.search(r"allocate ([0-9.]+) (bytes|.iB)", str(error))
+        much = ""
+        if asked:
+            in_words = (
+                f"{int(asked[1]) / 2**30:,.1f} GiB" if asked[2] == "bytes" else f"{asked[1]} {asked[2]}"
+            )
+            much = f" for {in_words} more"
+        expected = "expected a smaller model, data.image_size or data.batch_size"
+        return _complain(UserError(f"not enough memory{much}; {expected}"))
     except OSError as error:
         if error.filename is None or error.errno not in _REFUSED:
             raise

@@ -43,6 +43,17 @@ class TrainingDivergedError(RunsFailedError):
     """The loss is no longer a number."""
 
 
+def lacks_memory(error: BaseException | None) -> bool:
+    """Whether an error, or what it came from, says that a machine or a device has not the memory asked for."""
+    while error is not None:
+        if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":
+            return True
+        if isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error):
+            return True
+        error = error.__cause__
+    return False
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return the hint that ends a message about an unknown name: the nearest known one, or all of them.
 

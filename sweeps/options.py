@@ -70,7 +70,7 @@ class SweepOptions:
         The study stops when so many trials have failed; None goes on.
     max_failure_rate
         The study stops when more than this share of the trials that have ended has failed. None goes on, and is an
-        error at the end if all runs of an arm or of a search have failed; with 1.0 it is none.
+        error at the end if all runs of an arm or of a search have failed; with 1.0, if all of the study have.
     retry_failed
         Whether a plan's failed trials are tried once more by this command.
     heartbeat, grace

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from matplotlib.axes import Axes
 
 from fer_lightning.config.typed import typed_path
 from fer_lightning.plots.forest import plot_effects
+from fer_lightning.plots.style import save_figure
 from fer_lightning.report import cells
 from fer_lightning.report.effects import effects_data
 from fer_lightning.report.report_files import report_rows, write_report
@@ -75,10 +77,11 @@ class Comparison:
         lines = [cells.how_to_read(report), cells.cost_line(report), *cells.failure_lines(report)]
         lines += cells.single_run_lines(report)
         lines += [f"Note: {note}." for note in report.notes] + cells.seeds_lines(report)
+        save_figure(self.plot(), picture := io.BytesIO())
         parts = [
-            lines_html([f"{report.title} · {cells.data_line(report)}"]),
+            lines_html([cells.headline(report)]),
             table_html(*table_cells(report)),
-            picture_html(self.plot()),
+            picture_html(picture.getvalue()),
             lines_html(lines),
         ]
         return "".join(parts) + ("" if self.tuned is None else self.tuned._repr_html_())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 from collections.abc import Iterable, Mapping, Sequence
@@ -263,6 +264,8 @@ def report(
         raise ConfigError(f"faces={faces} needs output=DIR: the report in the study's folder is of all faces")
     if output is None and not typed_path(place).is_dir():
         raise ConfigError(f"{place}: no such folder; a study of a storage needs output=DIR")
+    if output is None and not os.access(typed_path(place), os.W_OK | os.X_OK):
+        raise ConfigError(f"{place}: cannot be written; expected output=DIR, a folder for the report's files")
     rules = Rules(confidence, min_seeds, smallest_effect, power)
     place = typed_path(place) if typed_path(place).exists() else str(place)
     return Study(

@@ -73,8 +73,8 @@ def _groups(words: list[str]) -> dict[str, list[str]]:
         name, equals, value = word.partition("=")
         read = key_and_value(f"path={value}", is_name=True)[1]
         folders = [str(item or "") for item in (read if isinstance(read, list) else [read])]
-        unread = folders[0].startswith("[") and not Path(folders[0]).exists()
-        if not equals or not name or not all(folders) or unread:
+        unread = folders[:1] and folders[0].startswith("[") and not Path(folders[0]).exists()
+        if not equals or not name or not all(folders or [""]) or unread:
             raise ConfigError(f"{word}: expected NAME=DIR, or NAME=[DIR,DIR,…] with a folder for each seed")
         if name in groups:
             raise ConfigError(f"{name}: is given twice; expected one list of folders for each name")

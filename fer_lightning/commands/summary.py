@@ -5,7 +5,7 @@ from __future__ import annotations
 from fer_lightning.commands.arguments import split_arguments
 from fer_lightning.config.compose import compose_config
 from fer_lightning.config.schema import check_config
-from fer_lightning.errors import ConfigError
+from fer_lightning.errors import ConfigError, lacks_memory
 from fer_lightning.messages import aligned
 from fer_lightning.models.layer_summary import Summary, model_summary
 from fer_lightning.training.network import build_model
@@ -29,6 +29,8 @@ def main(arguments: list[str]) -> int:
     try:
         found = model_summary(model, size, channels)
     except (RuntimeError, ValueError, TypeError) as error:
+        if lacks_memory(error):
+            raise
         given, said = f"[1, {channels}, {size}, {size}]", " ".join(str(error.__cause__ or error).split())
         raise ConfigError(
             f"model: {type(model).__name__} cannot take a picture of {given}: {said}"

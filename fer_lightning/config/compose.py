@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from importlib.resources import files
+from pathlib import Path
 
 import hydra
+import yaml
 from hydra import compose, initialize_config_dir, initialize_config_module
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
@@ -45,11 +48,29 @@ def compose_config(
         return _compose(overrides, name, folder, with_hydra)
     except (HydraException, OmegaConfBaseException) as error:
         raise ConfigError(describe_override_error(error, overrides)) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(describe_unreadable(error)) from error
     except ValueError as error:
         # Hydra's own word for a group that is set to null.
         if "Config group override must be" not in str(error):
             raise
         raise ConfigError(_describe_group_error(overrides)) from error
+
+
+def describe_unreadable(error: yaml.YAMLError | UnicodeDecodeError) -> str:
+    """Return one line on the file of one's own, and its line, that is no YAML or not in UTF-8."""
+    if isinstance(error, UnicodeDecodeError):
+        frames = traceback.walk_tb(error.__traceback__)
+        read = [item for frame, _ in frames for item in frame.f_locals.values() if hasattr(item, "fileno")]
+        name = read[-1].name
+        lines = Path(name).read_text(encoding="utf-8", errors="replace").splitlines()
+        number = next(i for i, line in enumerate(lines, start=1) if "\ufffd" in line)
+        return f"{name}, line {number}: is not UTF-8; expected a file that is saved as UTF-8"
+    mark = getattr(error, "problem_mark", None)
+    if mark is None:
+        return f"a file of the configuration is no YAML: {' '.join(str(error).split())}"
+    said = f"{error.problem} {error.context or ''}".strip()  # type: ignore[attr-defined]
+    return f"{mark.name}, line {mark.line + 1}: is no YAML: {said}"
 
 
 def _describe_group_error(overrides: Sequence[str]) -> str:
@@ -101,7 +122,7 @@ def own_hydra() -> Iterator[None]:
 
 def known_keys(overrides: Sequence[str] = ()) -> list[str]:
     """Return every dotted key of the composed configuration, with the groups chosen as far as they exist."""
-    groups = [word for word in overrides if re.match(r"^\w+=\w+$", word)]
+    groups = [word for word in overrides if re.match(r"^\+?\w+=\w+$", word)]
     try:
         config = _compose(groups)
     except (HydraException, OmegaConfBaseException):
@@ -116,6 +137,18 @@ def known_keys(overrides: Sequence[str] = ()) -> list[str]:
     return walk(OmegaConf.to_container(config, resolve=False), "")
 
 
+def _unknown_key(key: str, detail: str, overrides: Sequence[str]) -> str:
+    """Return one line on a key that is set and does not exist; of a mapping, on the first of its keys."""
+    found = re.search(r"full_key: (\S+)", detail)
+    full, known = found[1] if found else key, known_keys(overrides)
+    if full == key and not any(word.startswith(f"{key}={{") for word in overrides):
+        return f"{key}: no such key; {nearest(key, known)}"
+    above = full.rpartition(".")[0]
+    beside = [name for name in known if name.rpartition(".")[0] == above]
+    others = f", or one of {', '.join(beside)}" if beside else ""
+    return f"{full}: no such key; expected +{full}=… to add it{others}"
+
+
 def describe_override_error(error: BaseException, overrides: Sequence[str]) -> str:
     """Return one line that says which key, option or value was not understood, and the nearest that would be."""
     text = str(error)
@@ -126,7 +159,7 @@ def describe_override_error(error: BaseException, overrides: Sequence[str]) -> s
             return " ".join(text.split())
         detail = str(error.__cause__ or "")
         if "not in struct" in detail or "is not in struct" in text or not detail:
-            return f"{key}: no such key; {nearest(key, known_keys(overrides))}"
+            return _unknown_key(key, detail, overrides)
         return f"{key}: {' '.join(detail.split('full_key')[0].split())}"
     option = re.search(r"Could not find '([^']+)/([^'/]+)'", text)
     if option:

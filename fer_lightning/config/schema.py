@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, TypedDict
+from typing import Annotated, Any, Literal, TypedDict
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+from pydantic import Field
 
 from fer_lightning.config.combinations import check_combinations
 from fer_lightning.config.precision import Precision
@@ -72,6 +73,10 @@ class RunConfig(TypedDict):
     changed_code: ChangedCode
 
 
+Time = Annotated[
+    str,
+    Field(pattern=r"^\d+:\d\d:\d\d:\d\d$", description="days:hours:minutes:seconds, such as 00:01:30:00"),
+]
 _EPOCHS = Count | Literal[-1] | None
 # What the signatures of other people's classes leave open, by where they stand in the configuration.
 _NARROWER = {
@@ -81,6 +86,7 @@ _NARROWER = {
     "trainer.accumulate_grad_batches": Count,
     "trainer.check_val_every_n_epoch": Count | None,
     "trainer.gradient_clip_val": NotNegative | None,
+    "trainer.max_time": Time | dict[str, float] | None,
     "trainer.limit_train_batches": Count | ShareAboveZero | None,
     "trainer.limit_val_batches": CountOrZero | Share | None,
     "trainer.overfit_batches": CountOrZero | Share,
@@ -102,6 +108,11 @@ def check_config(config: DictConfig) -> None:
     except OmegaConfBaseException as error:
         raise ConfigError(str(error).replace("\n", "; ")) from error
     values: dict[str, Any] = {str(key): node for key, node in dict(plain).items() if key != "hydra"}  # type: ignore[arg-type]
+    for group in sorted({"experiment", "debug"} & values.keys()):
+        raise ConfigError(
+            f"{group}: its file lacks the first line # @package _global_, without which all of its keys stand below "
+            f"{group}"
+        )
     check_keys(values, hints_of(RunConfig))
     for key, node in values.items():
         _check_targets(node, key)

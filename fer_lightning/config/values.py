@@ -101,8 +101,12 @@ def check_keys(values: Mapping[Any, Any], hints: Mapping[str, Any], prefix: str 
 
 
 def check_fields(options: Any, prefix: str = "") -> None:
-    """Check the fields of a dataclass; for its ``__post_init__``."""
+    """Check the fields of a dataclass; for its ``__post_init__``. A number as a name becomes a text."""
     kind: Any = type(options)
+    for name, expected in hints_of(kind).items():
+        value = getattr(options, name, None)
+        if expected in (Name, Name | None) and isinstance(value, int | float) and not isinstance(value, bool):
+            object.__setattr__(options, name, str(value))
     check_keys({item.name: getattr(options, item.name) for item in fields(options)}, hints_of(kind), prefix)
 
 

@@ -122,7 +122,7 @@ def read_listing(members: Members, listing: Listing, how: Reading, name: str) ->
     persons = None if listing.persons is None else np.array(listing.persons, np.str_)[decoded.kept]
     notes = [*listing.notes, *how.colour_notes(decoded.coloured), *decoded.notes]
     splits = how.splitting.complete(
-        legible(str(members.path)), splits, labels, listing.class_names, persons, notes
+        legible(str(members.path)), splits, labels, listing.class_names, persons, notes, of="person"
     )
     ids = np.array(listing.ids, dtype=np.str_)[decoded.kept]
     return RawFaces(

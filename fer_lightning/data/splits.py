@@ -52,8 +52,9 @@ class Splitting:
         splits: np.ndarray,
         labels: np.ndarray,
         class_names: Sequence[str],
-        persons: np.ndarray | None = None,
+        groups: np.ndarray | None = None,
         notes: list[str] | None = None,
+        of: str = "group",
     ) -> np.ndarray:
         """Give every face a split, take a validation split where there is none, and check the result.
 
@@ -68,10 +69,12 @@ class Splitting:
             uint8 [N], index into SPLITS, or UNSPLIT.
         labels
             int [N], index into `class_names`.
-        persons
-            str [N]: all faces of a person are dealt to one split.
+        groups
+            str [N]: all faces of a group are dealt to one split.
         notes
             What was decided is added here.
+        of
+            What a group is.
 
         Returns
         -------
@@ -88,23 +91,28 @@ class Splitting:
         if not len(dealt) and not (splits == VAL).any():
             dealt, fractions = np.flatnonzero(splits == TRAIN), fractions[:1]
         if len(dealt) and any(fractions):
-            if persons is None:
+            if groups is None:
                 splits[dealt] = stratified_parts(labels[dealt], fractions, self.seed)
             else:
-                splits[dealt] = grouped_parts(labels[dealt], persons[dealt], fractions, self.seed)
+                splits[dealt] = grouped_parts(labels[dealt], groups[dealt], fractions, self.seed)
             if notes is not None:
-                notes.append(self._note(splits, dealt, fractions, persons))
+                notes.append(self._note(splits, dealt, fractions, groups, of))
         check_classes(where, splits, labels, class_names)
         return splits
 
     def _note(
-        self, splits: np.ndarray, dealt: np.ndarray, fractions: Sequence[float], persons: np.ndarray | None
+        self,
+        splits: np.ndarray,
+        dealt: np.ndarray,
+        fractions: Sequence[float],
+        groups: np.ndarray | None,
+        of: str,
     ) -> str:
         counts = ", ".join(f"{(splits == split).sum():,} {name}" for split, name in enumerate(SPLITS))
         keys = ("data.val_fraction", "data.test_fraction")[: len(fractions)]
         how = f"drawn over the classes ({', '.join((*keys, 'data.split_seed'))})"
-        if persons is not None:
-            how = f"drawn by person, {len(np.unique(persons[dealt]))} of them ({', '.join((*keys, 'data.split_seed'))})"
+        if groups is not None:
+            how = f"drawn by {of}, {len(np.unique(groups[dealt]))} of them ({', '.join((*keys, 'data.split_seed'))})"
         if len(fractions) > 1:
             return f"the data have no splits: {counts} faces, {how}"
         return f"the data have no validation split: {(splits == VAL).sum():,} of {len(dealt):,} training faces, {how}"

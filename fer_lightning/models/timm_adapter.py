@@ -10,7 +10,7 @@ from torch import nn
 from fer_lightning.config.values import Count, checked
 from fer_lightning.data.normalization import Fixed
 from fer_lightning.errors import ConfigError, nearest
-from fer_lightning.messages import first_line
+from fer_lightning.messages import first_line, say_once
 
 
 @checked("model.")
@@ -43,6 +43,11 @@ def timm_model(
         timm is not installed, has no such model, or cannot load its weights.
     """
     timm = _timm()
+    if pretrained:
+        say_once(
+            f"model.pretrained=true: looking for the weights of {name} in timm's cache and on huggingface.co, which "
+            "takes a minute where there is no connection; HF_HUB_OFFLINE=1 asks the cache alone"
+        )
     sizes = {"img_size": image_size} if _settings(timm, name).fixed_input_size else {}
     try:
         model: nn.Module = timm.create_model(

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import re
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
+from typing import IO, Any, TypeVar
 
 import matplotlib as mpl
 from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.font_manager import fontManager
+
+from fer_lightning.messages import say_once
+
+Place = TypeVar("Place", Path, IO[bytes])
 
 # Okabe & Ito (2008), "Color Universal Design": told apart with every common kind of colour blindness.
 BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, YELLOW = (
@@ -24,8 +33,31 @@ BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY, YELLOW = (
 GREY = "#6E6E6E"
 SEQUENTIAL = "cividis"
 
+# Fonts of Linux, macOS and Windows for what DejaVu Sans lacks; those that are installed are asked in this order.
+_FALLBACKS = (
+    *(
+        "Noto Sans CJK SC",
+        "Noto Sans CJK JP",
+        "Noto Sans CJK KR",
+        "Noto Sans SC",
+        "Noto Sans JP",
+        "Noto Sans KR",
+    ),
+    *("Source Han Sans SC", "WenQuanYi Zen Hei", "WenQuanYi Micro Hei", "Droid Sans Fallback", "IPAGothic"),
+    *("Hiragino Sans", "PingFang SC", "Apple SD Gothic Neo", "Microsoft YaHei", "Yu Gothic", "Malgun Gothic"),
+    *(
+        "Noto Sans Arabic",
+        "Noto Sans Hebrew",
+        "Noto Sans Devanagari",
+        "Noto Sans Thai",
+        "Geeza Pro",
+        "Tahoma",
+    ),
+    *("Nirmala UI", "Leelawadee UI", "Arial Unicode MS", "Noto Emoji", "Segoe UI Emoji", "Segoe UI Symbol"),
+    *("Symbola", "FreeSans", "Unifont"),
+)
+_NO_GLYPH = r"Glyph (\d+) .*missing from"
 _RC: dict[str, object] = {
-    "font.family": "DejaVu Sans",
     "font.size": 9.0,
     "axes.titlesize": 10.0,
     "axes.titlelocation": "left",
@@ -52,8 +84,14 @@ _RC: dict[str, object] = {
 @contextmanager
 def figure_style() -> Iterator[None]:
     """Within this context figures take the project's look; matplotlib's settings are as before afterwards."""
-    with mpl.rc_context(_RC):  # type: ignore[arg-type]
+    with mpl.rc_context(_RC | {"font.family": _families()}):  # type: ignore[arg-type]
         yield
+
+
+@cache
+def _families() -> list[str]:
+    installed = set(fontManager.get_font_names())
+    return ["DejaVu Sans", *(name for name in _FALLBACKS if name in installed)]
 
 
 def new_axes(width: float = 6.4, height: float = 4.0) -> Axes:
@@ -65,11 +103,26 @@ def new_axes(width: float = 6.4, height: float = 4.0) -> Axes:
     return Figure(figsize=(width, height), layout="constrained").add_subplot()
 
 
-def save_figure(drawn: Axes | Figure, path: Path | str, dpi: float | None = None) -> Path:
-    """Write a figure, or the one that holds the axes; the kind of file follows the ending."""
-    path = Path(path)
+def save_figure(drawn: Axes | Figure, place: Place, **options: Any) -> Place:
+    """Write a figure, or the one that holds the axes; the kind of file follows the ending.
+
+    Letters that no installed font has are said once, and drawn as boxes.
+    """
     figure = drawn if isinstance(drawn, Figure) else drawn.get_figure(root=True)
     assert isinstance(figure, Figure)
-    with figure_style():
-        figure.savefig(path, dpi=dpi)
-    return path
+    with figure_style(), warnings.catch_warnings(record=True) as caught:
+        warnings.filterwarnings("always", _NO_GLYPH)
+        figure.savefig(place, **options)
+    lacking = set()
+    for item in caught:
+        glyph = re.match(_NO_GLYPH, str(item.message))
+        if glyph:
+            lacking.add(chr(int(glyph[1])))
+        else:
+            warnings.warn_explicit(item.message, item.category, item.filename, item.lineno)
+    if lacking:
+        say_once(
+            f"figures show boxes for {''.join(sorted(lacking))}: no font that matplotlib finds has these letters",
+            "glyphs",
+        )
+    return place

@@ -15,7 +15,7 @@ from fer_lightning.data.audit import AuditReport
 from fer_lightning.data.faces import Faces
 from fer_lightning.plots.audit import audit_figure
 from fer_lightning.plots.contact_sheet import contact_sheet
-from fer_lightning.plots.style import figure_style, save_figure
+from fer_lightning.plots.style import save_figure
 
 
 def audit_table(report: AuditReport) -> tuple[list[str], list[tuple[str, list[int]]]]:
@@ -112,8 +112,7 @@ def write_audit(report: AuditReport, folder: Path | str) -> dict[str, Path]:
     }
     for name, text in texts.items():
         (folder / name).write_text(text, encoding="utf-8")
-    with figure_style():
-        audit_figure(report).savefig(folder / "audit.png")
+    save_figure(audit_figure(report), folder / "audit.png")
     return {name: folder / name for name in (*texts, "audit.png")}
 
 

@@ -78,13 +78,17 @@ def unit(report: AblationReport) -> str:
 
 
 def data_line(report: AblationReport) -> str:
-    """What the study was done on; synthetic data are named as such."""
-    name = report.data_name or "not named"
-    images = f", {report.n_images} images judged in each run" if report.n_images else ""
-    if not report.synthetic:
-        return f"Data: {name}{images}."
-    label = data_label(f"{name}{images}", synthetic=True)
-    return f"{label}: {NOTHING_REAL}."
+    """What the study was done on, nothing where that is not known; synthetic data are named as such."""
+    images = f"{report.n_images} images judged in each run" if report.n_images else ""
+    known = ", ".join(filter(None, (report.data_name, images)))
+    if report.synthetic:
+        return f"{data_label(known, synthetic=True)}: {NOTHING_REAL}."
+    return f"Data: {known}." if known else ""
+
+
+def headline(report: AblationReport) -> str:
+    """The title, and what the study was done on."""
+    return " · ".join(filter(None, (report.title, data_line(report))))
 
 
 def how_to_read(report: AblationReport) -> str:

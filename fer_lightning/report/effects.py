@@ -44,7 +44,7 @@ def effects_data(report: AblationReport) -> EffectsData:
     unit = "percentage points" if report.objective.is_share else report.objective.unit or "difference"
     question = f"{report.title}: {report.metric} against {report.baseline!r}"
     return EffectsData(
-        title=f"{question}\n{data}, {level} interval for {over}",
+        title=f"{question}\n{f'{data}, ' if data else ''}{level} interval for {over}",
         x_label=f"arm minus baseline, {report.metric}, {unit} ({report.objective.direction})"
         + (f"\n{report.guessing}" if report.guessing else ""),
         rows=tuple(rows),

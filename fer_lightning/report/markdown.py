@@ -21,7 +21,7 @@ def to_markdown(report: AblationReport) -> str:
     header, rows = table_cells(report)
     lines = [f"## {escaped(report.title)}", ""]
     data = cells.data_line(report)
-    lines += [f"**{data}**" if report.synthetic else data, ""]
+    lines += [f"**{data}**" if report.synthetic else data, ""] if data else []
     align = [":--" if title in ("arm", "verdict", "left out") else "--:" for title in header]
     lines += [f"| {' | '.join(header)} |", f"| {' | '.join(align)} |"]
     for row in rows:

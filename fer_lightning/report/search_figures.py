@@ -9,7 +9,7 @@ from fer_lightning.config.objective import Objective, study_objective
 from fer_lightning.data.label import data_label
 from fer_lightning.plots.search import history_data, plot_history, plot_importance
 from fer_lightning.plots.search_parameters import plot_parallel, plot_slices, space_data
-from fer_lightning.plots.style import figure_style, save_figure
+from fer_lightning.plots.style import save_figure
 from fer_lightning.stats.importance import objective_importance
 
 if TYPE_CHECKING:
@@ -62,10 +62,8 @@ def write_search_figures(
     paths = {
         "history": save_figure(plot_history(history), folder / "history.png"),
         "parallel": save_figure(plot_parallel(parallel), folder / "parallel.png"),
-        "slices": folder / "slices.png",
+        "slices": save_figure(plot_slices(slices), folder / "slices.png"),
     }
-    with figure_style():
-        plot_slices(slices).savefig(paths["slices"])
     shares = objective_importance(study, place) if importance is None else importance
     if not shares:
         return paths

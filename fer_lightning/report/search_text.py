@@ -25,10 +25,10 @@ def search_text(trials: Sequence[Trial], objective: Objective, data: dict[str, A
     counts = {
         state: sum(trial.state == state for trial in trials) for state in ("COMPLETE", "PRUNED", "FAIL")
     }
-    label = data_label(data.get("name", "not named"), bool(data.get("synthetic")))
+    label = data_label(data.get("name", ""), bool(data.get("synthetic")))
     epochs = sum(len(trial.intermediate) for trial in trials)
     lines = [
-        f"Search · Data: {label}.",
+        f"Search · Data: {label}." if label else "Search",
         f"{counts['COMPLETE']} trials complete, {counts['PRUNED']} pruned, {counts['FAIL']} failed; "
         f"{epochs} epochs, {sum(trial.seconds or 0.0 for trial in trials):.0f} s in all.",
         "",

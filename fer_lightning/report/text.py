@@ -78,7 +78,7 @@ def wrapped_table(header: Sequence[str], rows: Sequence[Sequence[str]], width: i
 
 def to_text(report: AblationReport, width: int = WIDTH) -> str:
     """The report for the terminal; commands stand on a line of their own and are not broken."""
-    first = [f"{report.title} · {cells.data_line(report)}", ""]
+    first = [cells.headline(report), ""]
     # A row that is wider than the terminal stays one line, so that its words stand under their titles.
     table = wrapped_table(*table_cells(report), width=width)
     lines = ["", cells.how_to_read(report), cells.cost_line(report)]

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import base64
 import html
-import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
-
-from matplotlib.axes import Axes
 
 from fer_lightning.redact import redact_text
 
@@ -28,15 +25,11 @@ def table_html(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
-def picture_html(drawn: Axes | Path) -> str:
-    """Return a picture with its data inside, from a file or from axes that are drawn."""
-    if isinstance(drawn, Path):
-        kind, data = _TYPES[drawn.suffix], drawn.read_bytes()
-    else:
-        figure, stream = drawn.get_figure(root=True), io.BytesIO()
-        assert figure is not None
-        figure.savefig(stream, format="png")
-        kind, data = "png", stream.getvalue()
+def picture_html(picture: Path | bytes) -> str:
+    """Return a picture with its data inside, from a file or a PNG's bytes."""
+    kind, data = (
+        ("png", picture) if isinstance(picture, bytes) else (_TYPES[picture.suffix], picture.read_bytes())
+    )
     return f'<img src="data:image/{kind};base64,{base64.b64encode(data).decode("ascii")}" style="max-width:100%">'
 
 

@@ -47,7 +47,7 @@ class ArmRun:
     levels : factor → level, e.g. ``{"activation": "selu", "dropout": "0.5"}``
     value : the metric; for an accuracy within 0..1
     seconds : what the run took
-    logits, labels, ids : float32 [N, C], int64 [N], str [N]; those of ``run`` if they are not given
+    logits, labels, ids, class_names : as in `Predictions`; those of ``run`` if they are not given
     correct : bool [N], for a run that is known by these and its ``ids`` alone
     reason : why the run failed or was pruned
     run : the run's folder
@@ -63,6 +63,7 @@ class ArmRun:
     logits: np.ndarray | None = None
     labels: np.ndarray | None = None
     ids: np.ndarray | None = None
+    class_names: tuple[str, ...] = ()
     correct: np.ndarray | None = None
     reason: str | None = None
     run: Run = field(default_factory=Run)
@@ -77,7 +78,7 @@ class ArmRun:
     def predictions(self) -> Predictions | None:
         """The validation logits, given or the run's; None where there are none."""
         if self.logits is not None and self.labels is not None:
-            return Predictions(self.logits, self.labels, self.ids)
+            return Predictions(self.logits, self.labels, self.ids, self.class_names)
         if self.parts:
             found = [part.predictions for part in self.parts if part.predictions is not None]
             return joined(found) if len(found) == len(self.parts) else None

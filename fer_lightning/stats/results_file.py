@@ -153,6 +153,7 @@ def run_of_logits(arm: str, seed: int, found: Predictions, name: str) -> ArmRun:
         logits=found.logits,
         labels=found.labels,
         ids=found.ids,
+        class_names=found.class_names,
     )
 
 

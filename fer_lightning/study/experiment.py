@@ -7,13 +7,14 @@ import os
 import sys
 
 import hydra
+import yaml
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from fer_lightning.config.compose import VERSION_BASE, describe_override_error, is_sweep
+from fer_lightning.config.compose import VERSION_BASE, describe_override_error, describe_unreadable, is_sweep
 from fer_lightning.config.flags import CommandLine
 from fer_lightning.errors import ConfigError, UserError
 from fer_lightning.runs import provenance
@@ -103,6 +104,10 @@ def run_experiment(line: CommandLine) -> int:
         raise ConfigError(
             describe_override_error(error, [word for word in line.words if "=" in word])
         ) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        if line.runs:  # the configuration has been read
+            raise
+        raise ConfigError(describe_unreadable(error)) from error
     finally:
         sys.argv, provenance.typed_arguments = before, None
     return 0

@@ -28,7 +28,7 @@ from fer_lightning.sweeps.space.override import override
 from fer_lightning.training.build import build_data, build_module, check_parts, check_trainer
 from fer_lightning.training.library_warnings import quiet_libraries
 from fer_lightning.training.ranks import check_strategy
-from fer_lightning.training.rehearsal import rehearse
+from fer_lightning.training.rehearsal import check_shares, rehearse
 
 # What differs between runs without a part of them being another one.
 _NO_PART = ("seed", "seeds", "note", "logger", "ablation", "study", "resume")
@@ -159,6 +159,7 @@ class _Check:
         if self._data is None or self._data[0] != config.data:
             self._data = config.data, build_data(config)
         data = self._data[1]
+        check_shares(config.trainer, data)
         rehearse(build_module(config, data, {}), data)
         check_measured(config, data.faces.class_names)
         if "objective" in self._sweeper:  # a study

@@ -83,14 +83,27 @@ def check_trainer(config: DictConfig) -> None:
     ConfigError
         What Lightning said, after the keys that decide it.
     """
+    plain: Any = OmegaConf.to_container(config.trainer, resolve=True)
+    error = _refusal(plain)
+    if error is None:
+        return
+    given = {key: value for key, value in plain.items() if value is not None and key != "_target_"}
+    devices = [key for key in _DEVICES if key in given]
+    # The trainer takes the others without these. What is asked of devices stands together.
+    without = [key for key in given if _refusal({name: plain[name] for name in plain if name != key}) is None]
+    culprits = [key for key in without if key not in devices] or devices
+    said = str(error).removeprefix(f"{plain.get('_target_')}: ")
+    asked = " ".join(f"trainer.{key}={given[key]}" for key in culprits)
+    raise ConfigError(f"{asked}: {' '.join(said.split())}") from error
+
+
+def _refusal(trainer: dict[str, Any]) -> Exception | None:
+    """Return what the trainer of this node says against its values, if anything."""
     try:
-        build(config.trainer, logger=False, enable_progress_bar=False)
+        build(OmegaConf.create(trainer), logger=False, enable_progress_bar=False)
     except (ConfigError, ImportError) as error:  # of what an accelerator needs
-        said = str(error).removeprefix(f"{config.trainer.get('_target_')}: ")
-        asked = [
-            f"trainer.{key}={config.trainer[key]}" for key in _DEVICES if config.trainer.get(key) is not None
-        ]
-        raise ConfigError(f"{' '.join(asked)}: {' '.join(said.split())}") from error
+        return error
+    return None
 
 
 def _try_schedule(make: Callable[..., Any], optimizer: Optimizer) -> None:

@@ -38,15 +38,16 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     if not isinstance(checkpoint, dict) or CHECKPOINT_KEY not in checkpoint:
         raise DataError(f"{path}: a checkpoint, but not of fer_lightning; {_OWN}")
     record = checkpoint[CHECKPOINT_KEY]
-    _require(path, checkpoint, {"state_dict": Mapping})
-    _require(path, record, _RECORD, "record")
+    require(path, checkpoint, {"state_dict": Mapping})
+    require(path, record, _RECORD, "record")
     config = current_config(record["config"])
-    _require(path, config, _CONFIG, "configuration")
+    require(path, config, _CONFIG, "configuration")
     checkpoint[CHECKPOINT_KEY] = {**record, "config": config}
     return checkpoint
 
 
-def _require(path: Path, values: Any, kinds: Mapping[str, type], what: str = "") -> None:
+def require(path: Path, values: Any, kinds: Mapping[str, type], what: str = "") -> None:
+    """Raise DataError unless a checkpoint, or its ``what``, has values of these kinds."""
     if not isinstance(values, Mapping):
         raise DataError(
             f"{path}: its {what} is {type(values).__name__}; expected a dict with {', '.join(kinds)}"

@@ -3,13 +3,39 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 
 from fer_lightning.data.datamodule import FaceDataModule
 from fer_lightning.data.faces import as_tensor
-from fer_lightning.errors import ConfigError
+from fer_lightning.errors import ConfigError, lacks_memory
 from fer_lightning.training.module import ExpressionClassifier
+
+
+def check_shares(trainer: Mapping[str, Any], data: FaceDataModule) -> None:
+    """Refuse a share of the batches that is less than one batch, under the key that was given.
+
+    Raises
+    ------
+    ConfigError
+        With the number of batches.
+    """
+    of_train = data.steps_per_epoch or max(1, len(data.train_indices) // data.batch_size)
+    batches = {"train": of_train, "val": -(-len(data.val_indices) // data.eval_batch_size)}
+    for name, count in batches.items():
+        # Lightning takes the first of these that is set.
+        for key in ("overfit_batches", f"limit_{name}_batches"):
+            share = trainer.get(key)
+            if not share:
+                continue
+            if isinstance(share, float) and count and int(count * share) == 0:
+                raise ConfigError(
+                    f"trainer.{key}={share}: is less than one of the {count} batches of {name} faces; expected 1, "
+                    f"or a share of at least {1 / count:.3g}"
+                )
+            break
 
 
 def rehearse(module: ExpressionClassifier, data: FaceDataModule) -> None:
@@ -35,6 +61,8 @@ def rehearse(module: ExpressionClassifier, data: FaceDataModule) -> None:
         try:
             outputs = net.eval()(inputs)
         except (RuntimeError, ValueError, TypeError, IndexError) as error:
+            if lacks_memory(error):
+                raise
             said = " ".join(str(error).split())
             if "view size is not compatible" in said:
                 said += " Or set channels_last=false."

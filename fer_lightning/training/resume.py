@@ -10,7 +10,7 @@ from fer_lightning.config.renamed import ADDED
 from fer_lightning.config.typed import typed_path
 from fer_lightning.errors import ConfigError
 from fer_lightning.runs.code_fingerprint import in_words
-from fer_lightning.training.checkpoints import read_checkpoint
+from fer_lightning.training.checkpoints import read_checkpoint, require
 from fer_lightning.training.module import CHECKPOINT_KEY
 
 # What decides the numbers of a run. The rest may change when it goes on: the device, what is logged or looked at.
@@ -59,6 +59,9 @@ def check_continuation(path: Path, record: dict[str, Any]) -> int:
     """
     stored = read_checkpoint(path)
     before, now = stored[CHECKPOINT_KEY], record
+    require(path, before, {"data": Mapping}, "record")
+    require(path, before["data"], {"fingerprint": str, "name": str}, "data")
+    require(path, stored, {"epoch": int})
     if before["data"]["fingerprint"] != now["data"]["fingerprint"]:
         raise ConfigError(
             f"{path}: was trained on other data ({before['data']['name']}); expected the same faces"

@@ -11,6 +11,7 @@ import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.loggers.logger import Logger
+from pytorch_lightning.profilers import PassThroughProfiler
 
 from fer_lightning.config.combinations import check_measured
 from fer_lightning.config.schema import check_config
@@ -34,7 +35,7 @@ from fer_lightning.training.build import build, build_data, build_module
 from fer_lightning.training.distillation import fingerprint, read_teachers
 from fer_lightning.training.loss import build_loss
 from fer_lightning.training.module import ExpressionClassifier
-from fer_lightning.training.rehearsal import rehearse
+from fer_lightning.training.rehearsal import check_shares, rehearse
 from fer_lightning.training.resume import check_continuation, code_changes, find_checkpoint
 from fer_lightning.training.run_folder import bring_best
 from fer_lightning.training.safe_points import SafePoints
@@ -106,6 +107,7 @@ class RunSetup:
         stored["teacher"] = fingerprint(teachers)
         module = build_module(config, data, stored, build_loss(config.loss, data, teachers))
         check_measured(OmegaConf.to_container(config, resolve=True), data.faces.class_names)  # type: ignore[arg-type]
+        check_shares(config.trainer, data)
         rehearse(module, data)
         epochs_done = check_continuation(checkpoint, stored) if checkpoint else 0
         metrics = MetricsCsv(folder)
@@ -119,6 +121,9 @@ class RunSetup:
             default_root_dir=str(folder),
             **trainer_options,
         )
+        if not isinstance(trainer.profiler, PassThroughProfiler):
+            trainer.profiler.dirpath = trainer.profiler.dirpath or str(folder)
+            trainer.profiler.filename = trainer.profiler.filename or "profile"
         return cls(folder, config, data, module, trainer, stored, metrics, loggers, checkpoint, epochs_done)
 
     def start_record(self) -> RunRecord:

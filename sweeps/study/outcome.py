@@ -22,8 +22,6 @@ def failure_of(trials: Sequence[FrozenTrial], spec: StudySpec) -> RunsFailedErro
     trials
         The study's trials that belong to the command, of which none is at work any more.
     """
-    if spec.options.max_failure_rate == 1.0:
-        return None  # all may fail, as the command says
     ended = [trial for trial in trials if trial.state.is_finished()]
     arms = [] if spec.plan is None else spec.plan.arms
     groups = {arm.name: _runs_of(arm.name, ended) for arm in arms} or {"": ended}
@@ -31,6 +29,8 @@ def failure_of(trials: Sequence[FrozenTrial], spec: StudySpec) -> RunsFailedErro
     if not failed:
         return None
     reason = next(iter(failed.values()))[-1].user_attrs.get("reason", "no reason is known")
+    if len(failed) < len(groups) and spec.options.max_failure_rate == 1.0:
+        return None  # an arm may fail, as the command says
     if len(failed) == len(groups):
         return RunsFailedError(
             f"study {spec.name}: all of its {len(ended)} trials failed; the last: {reason}"

@@ -212,3 +212,22 @@ def test_a_reader_that_has_enough_ends_a_command_without_a_traceback():
         process.stdout.close()
         assert process.stderr.read() == b""
     assert process.returncode == 1
+
+
+def test_memory_that_is_not_there_is_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def build(*_: object, **__: object) -> None:
+        torch.empty(2**50, dtype=torch.uint8)  # more than a process can address
+
+    monkeypatch.setattr("fer_lightning.commands.summary.build_model", build)
+    said = complaint(capsys, "summary", "model=small")
+    assert said.startswith("not enough memory for 1,048,576.0 GiB more; expected a smaller model, ")
+
+
+def test_a_study_in_a_folder_that_cannot_be_written_is_told_of_output(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.access", lambda place, mode: Path(place) != tmp_path)
+    said = complaint(capsys, "report", str(tmp_path))
+    assert said == f"{tmp_path}: cannot be written; expected output=DIR, a folder for the report's files"

@@ -29,6 +29,16 @@ def evaluation(folder: Path, wrong: range, split: str = "test", data: str = "fac
     return folder
 
 
+def test_classes_have_their_names_and_an_empty_list_is_one_line(tmp_path, capsys):
+    folders = [evaluation(tmp_path / name, range(0)) for name in ("a", "b")]
+    assert main(["compare", f"one={folders[0]}", f"other={folders[1]}"]) == 0
+    said = capsys.readouterr().out
+    assert "majority class (a) 100.00 %" in said
+    assert "one: collapsed, 1 of 1 runs predict one class for every face (a)" in said
+    assert main(["compare", "one=[]", f"other={folders[1]}"]) == 2
+    assert capsys.readouterr().err.startswith("fer_lightning: one=[]: expected NAME=DIR, or NAME=[DIR,DIR,…]")
+
+
 def listed(folders: list[Path]) -> str:
     return "[" + ",".join(map(str, folders)) + "]"
 

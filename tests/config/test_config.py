@@ -181,3 +181,69 @@ def test_callbacks_are_added_to_the_default_ones_in_any_order():
     assert {"best", "last", "ema", "mistakes"} <= several.callbacks.keys()
     assert several == compose_config(["callbacks=[default,explain,ema]"])
     assert "saliency" not in compose_config(["~callbacks.saliency"]).callbacks
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            b"# @package _global_\noptimizer:\n\tlr: 0.1",
+            "mine.yaml, line 3: is no YAML: found character '\\t' that",
+        ),
+        (b"# @package _global_\nseed: 1\nseed: 2", "mine.yaml, line 3: is no YAML: found duplicate key seed"),
+        (
+            b"# @package _global_\nnote: f\xfcr\n",
+            "mine.yaml, line 2: is not UTF-8; expected a file that is saved as",
+        ),
+        (b"# @package _global_\n" + 2000 * b"# -\n" + b"note: f\xfcr", "mine.yaml, line 2002: is not UTF-8;"),
+        (b"seed: 3", "experiment: its file lacks the first line # @package _global_,"),
+    ],
+)
+def test_a_file_of_ones_own_that_cannot_be_read_is_named_with_its_line(
+    tmp_path: Path, text: bytes, message: str
+) -> None:
+    (tmp_path / "experiment").mkdir()
+    (tmp_path / "experiment" / "mine.yaml").write_bytes(text)
+    with pytest.raises(ConfigError) as caught:
+        check_config(compose_config([f"hydra.searchpath=[file://{tmp_path}]", "+experiment=mine"]))
+    assert str(caught.value).removeprefix(f"{tmp_path}/experiment/").startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ["+experiment=ablation", "ablation.factors={opt:{key:optimizer,baseline:adam,levels:[sgd]}}"],
+            "ablation.factors.opt: no such key; expected +ablation.factors.opt=… to add it, or one of "
+            "ablation.factors.dropout, ",
+        ),
+        (
+            ["+experiment=ablation", "ablation.factors.opt={key:optimizer,baseline:adam,levels:[sgd]}"],
+            "ablation.factors.opt: no such key; expected +ablation.factors.opt=… to add it, or one of ",
+        ),
+        (
+            ["callbacks.saliency.options={n:10}"],
+            "callbacks.saliency.options.n: no such key; expected +callbacks.saliency.options.n=… to add it",
+        ),
+        (
+            ["data.drawing={n_trian:10}"],
+            "data.drawing.n_trian: no such key; expected +data.drawing.n_trian=… to",
+        ),
+        (
+            ["data.drawing.n_trian=10"],
+            "data.drawing.n_trian: no such key; did you mean data.drawing.n_train?",
+        ),
+    ],
+)
+def test_a_mapping_with_a_new_key_names_that_key_and_what_adds_it(words: list[str], message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        compose_config(words)
+    assert str(caught.value).startswith(message)
+
+
+def test_what_adds_a_key_does() -> None:
+    factor = "{key:optimizer,baseline:adam,levels:[sgd]}"
+    for word in (f"+ablation.factors.opt={factor}", f"+ablation.factors={{opt:{factor}}}"):
+        config = compose_config(["+experiment=ablation", word])
+        assert config.ablation.factors.opt.key == "optimizer"
+        assert len(config.ablation.factors) == 5

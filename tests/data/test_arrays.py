@@ -75,6 +75,7 @@ def test_pictures_are_read_block_by_block_whatever_the_compression(
 def test_a_group_stays_in_one_split(tmp_path: Path) -> None:
     faces = opened(tmp_path, split=None)
     assert faces.group is not None
+    assert "drawn by group, 5 of them" in faces.notes[0]
     for group in set(faces.group.tolist()):
         assert len(set(faces.splits[faces.group == group].tolist())) == 1
 

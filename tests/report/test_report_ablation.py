@@ -18,6 +18,7 @@ from fer_lightning.report.cells import add_seeds_command
 from fer_lightning.report.effects import effects_data
 from fer_lightning.report.markdown import escaped, to_markdown
 from fer_lightning.report.report_files import to_csv, to_json, write_report
+from fer_lightning.report.search_text import search_text
 from fer_lightning.report.text import WIDTH, to_text, wrap_name
 from fer_lightning.stats.ablation import ablation_report
 from fer_lightning.stats.arm_tuning import ArmTuning, TuningPart
@@ -434,3 +435,15 @@ def test_a_factorial_plan_with_one_seed_says_why_it_has_no_table():
     report = ablation_report(runs, "relu,0")
     assert report.factorial is None
     assert "too few for 3 terms" in to_text(report)
+
+
+def test_data_of_which_nothing_is_known_are_not_spoken_of():
+    runs = [ArmRun(arm, seed, value=0.5 + seed / 100) for arm in ("a", "b") for seed in range(3)]
+    report = ablation_report(runs, "a", Objective.of("error", False), title="Results")
+    assert to_text(report).splitlines()[0] == "Results"
+    assert not any("Data" in line or "not named" in line for line in to_markdown(report).splitlines())
+    named = replace(report, data_name="mine")
+    assert to_text(named).splitlines()[0] == "Results · Data: mine."
+    assert effects_data(named).title.splitlines()[1] == "mine, 95 % interval for seeds"
+    assert effects_data(report).title.splitlines()[1] == "95 % interval for seeds"
+    assert search_text([], Objective.of("x"), {}).splitlines()[0] == "Search"

@@ -97,3 +97,54 @@ def test_a_cluster_that_is_not_there_is_one_line(
     (here / "srun").write_text("#!/bin/sh\n")
     (here / "srun").chmod(0o755)
     preflight(read_command_line(["-m", *words, "seed=0,1", "trainer.accelerator=tpu"]))
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        (
+            "trainer.max_time=abc",
+            "trainer.max_time=abc: expected days:hours:minutes:seconds, such as 00:01:30:00",
+        ),
+        ("trainer.profiler=quick", "trainer.profiler=quick: When passing string value for the `profiler`"),
+        ("trainer.accelerator=nosuch", "trainer.accelerator=nosuch trainer.devices=1 trainer.strategy=auto "),
+    ],
+)
+def test_the_key_at_which_the_trainer_takes_offence_is_named(
+    tiny: list[str], word: str, message: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        preflight(read_command_line([*tiny, word]))
+    assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ["trainer.overfit_batches=0.5"],
+            r"trainer\.overfit_batches=0\.5: is less than one of the 1 batches of val",
+        ),
+        (
+            ["trainer.limit_train_batches=0.1", "data.batch_size=48"],
+            r"trainer\.limit_train_batches=0\.1: .* the 2 batches of train faces; expected 1, or .* at least 0\.5$",
+        ),
+    ],
+)
+def test_a_share_of_less_than_a_batch_names_the_given_key(
+    tiny: list[str], words: list[str], message: str
+) -> None:
+    words = [*words, "data.drawing.n_train=96", "data.drawing.n_val=48", "seed=0,1"]
+    with pytest.raises(ConfigError, match=message):
+        preflight(read_command_line(["-m", *tiny, *words]))
+
+
+@pytest.mark.parametrize("own", [["model=custom", "model._target_=my_nets.Net"], []])
+def test_a_misspelt_argument_in_a_plan_is_refused_before_the_study(
+    here: Path, tiny: list[str], own: list[str]
+) -> None:
+    key = "model.widht" if own else "model.drpout_scale"
+    factor = f"+ablation.factors.mine={{key: {key}, levels: [8], baseline: 4}}"
+    with pytest.raises(ConfigError, match=f"{key}: no such key|{key} is not a key"):
+        preflight(read_command_line(["+experiment=ablation", *OTHERS, factor, *tiny, *own]))
+    assert not list(here.iterdir())

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import types
 from collections.abc import Callable
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -204,12 +203,24 @@ def test_its_failure_rate(program: Program, rate: float, number: int) -> None:
         raise RuntimeError("error is True")
 
     write(program, SPHERE)
-    # With 1.0 all may fail.
-    expected = pytest.raises(RunsFailedError, match=r"max_failure_rate=.*RuntimeError: error is True")
-    with expected if rate < 1 else nullcontext():
+    said = "max_failure_rate=" if rate < 1 else "all of its 5 trials failed"
+    with pytest.raises(RunsFailedError, match=f"{said}.*RuntimeError: error is True"):
         program.run(fail, *FIVE, f"hydra.sweeper.max_failure_rate={rate}")
     assert len(program.seen) == number
     assert not (program.folder / "sweep/optimization_results.yaml").exists()
+
+
+def test_with_a_rate_of_one_an_arm_may_fail(program: Program) -> None:
+    def fail_at_two(config: DictConfig) -> float:
+        if config.x == 2:
+            raise RuntimeError("error is True")
+        return 1.0
+
+    plan = "plan: {factors: {x: {key: x, levels: [2], baseline: 1}}}\n    seeds: [0]"
+    write(program, plan, "x: 1\nseed: 0")
+    program.run(fail_at_two, "hydra.sweeper.max_failure_rate=1.0")
+    with pytest.raises(RunsFailedError, match="every run failed of x=2: RuntimeError: error is True"):
+        program.run(fail_at_two)
 
 
 def test_a_rate_counts_all_that_have_ended(program: Program) -> None:

@@ -56,6 +56,13 @@ def test_the_programs_own_keys_mean_what_it_means(program: Program) -> None:
     assert sorted(trial.values for trial in trials) == [(1.0,), (2.0,)]
 
 
+@pytest.mark.parametrize(("word", "begins"), [("study_name=2024", "2024"), ("label=7", "7-")])
+def test_a_number_as_a_name_is_a_name(program: Program, word: str, begins: str) -> None:
+    program.run(lambda config: config.x, "x=1,2", f"hydra.sweeper.{word}")
+    (name,) = optuna.get_all_study_names(f"sqlite:///{program.folder}/sweep/study.db")
+    assert name.startswith(begins)
+
+
 def test_its_plan_and_search_space_may_stand_at_the_top(program: Program) -> None:
     program.write(
         "x: 0\nseed: 0\nseeds: [1, 2]\nablation: {factors: {x: {key: x, levels: [1], baseline: 0}}}"

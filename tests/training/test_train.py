@@ -38,6 +38,11 @@ def test_a_run_leaves_everything_about_itself(tmp_path, tiny):
     assert record["best"]["val/acc"] == result.value == max(row["val/acc"] for row in measured(tmp_path))
 
 
+def test_a_profile_is_written_into_the_folder(tmp_path, tiny):
+    run(tmp_path, tiny, "trainer.profiler=simple")
+    assert "run_training_epoch" in (tmp_path / "fit-profile.txt").read_text()
+
+
 def test_stored_logits_are_those_of_the_best_checkpoint(tmp_path, tiny):
     result = run(tmp_path, tiny, "trainer.max_epochs=4", "optimizer.lr=0.01")
     stored = read_predictions(tmp_path / "val_logits.npz")
@@ -378,3 +383,14 @@ def test_a_small_net_learns_the_drawn_faces_far_better_than_a_dense_one_of_its_s
         found[model[-1]] = result.value
     assert 0.60 <= found["model=small"] <= 0.90
     assert found["model=small"] - found["model.match=small"] >= 0.08
+
+
+@pytest.mark.parametrize("key", ["data", "fingerprint"])
+def test_a_checkpoint_that_does_not_say_its_data_is_not_resumed(tmp_path, tiny, key):
+    run(tmp_path / "r", tiny, "scheduler=constant")
+    path = tmp_path / "r" / "checkpoints" / "last.ckpt"
+    stored = read_checkpoint(path)
+    del (stored[CHECKPOINT_KEY] if key == "data" else stored[CHECKPOINT_KEY]["data"])[key]
+    torch.save(stored, tmp_path / "cut.ckpt")
+    with pytest.raises(DataError, match=rf"cut\.ckpt: its (record|data) has no valid {key}"):
+        run(tmp_path / "s", tiny, "scheduler=constant", f"resume={tmp_path}/cut.ckpt", "trainer.max_epochs=2")

@@ -9,7 +9,7 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fer_lightning.plots.style import figure_style
+from fer_lightning.plots.style import save_figure
 from fer_lightning.redact import redact, redact_text
 
 
@@ -60,11 +60,8 @@ class Section:
     def draw(self, drawn: Axes | Figure, name: str, says: str, verdict: str = "") -> None:
         """Write a figure as ``<name>.png`` and put it on the page."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        path = self.folder / f"{name}.png"
-        figure = drawn if isinstance(drawn, Figure) else drawn.get_figure(root=True)
-        assert isinstance(figure, Figure)
-        with figure_style():
-            figure.savefig(path, bbox_inches="tight", pad_inches=0.08)  # no empty bands at the edges
+        # No empty bands at the edges.
+        path = save_figure(drawn, self.folder / f"{name}.png", bbox_inches="tight", pad_inches=0.08)
         self.pictures.append(Picture(path, redact_text(says), redact_text(verdict)))
 
     def tabulate(self, says: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

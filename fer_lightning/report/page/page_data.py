@@ -144,7 +144,7 @@ def _head(
     return {
         "study": study.study_name,
         "synthetic": any(row.get("synthetic") for row in data),
-        "data_name": next((str(row.get("name")) for row in data), "not named"),
+        "data_name": next((str(row.get("name")) for row in data), ""),
         "states": list(states.items()),
         "total": len(trials),
         "time": cells.duration(sum(trial.seconds or 0.0 for trial in trials)),
