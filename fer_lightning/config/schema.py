@@ -10,7 +10,7 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from fer_lightning.config.combinations import check_combinations
 from fer_lightning.config.precision import Precision
-from fer_lightning.config.signatures import BESIDE, find_target, keys_beside, parameters_of
+from fer_lightning.config.signatures import BESIDE, LossConfig, find_target, keys_beside, parameters_of
 from fer_lightning.config.values import (
     ChangedCode,
     Count,
@@ -21,21 +21,10 @@ from fer_lightning.config.values import (
     Seeds,
     Share,
     ShareAboveZero,
-    ShareBelowOne,
     check_keys,
     hints_of,
 )
 from fer_lightning.errors import ConfigError
-
-
-class LossConfig(TypedDict):
-    """The loss: cross-entropy, smoothed, mixed, weighted and taught as asked."""
-
-    label_smoothing: ShareBelowOne
-    mixup: NotNegative
-    class_weights: Literal["none", "balanced"] | list[NotNegative]
-    teacher: str | list[str] | None
-    teacher_share: Share
 
 
 class StudyConfig(TypedDict):
@@ -102,7 +91,10 @@ def check_config(config: DictConfig) -> None:
     except OmegaConfBaseException as error:
         raise ConfigError(str(error).replace("\n", "; ")) from error
     values: dict[str, Any] = {str(key): node for key, node in dict(plain).items() if key != "hydra"}  # type: ignore[arg-type]
-    check_keys(values, hints_of(RunConfig))
+    hints = hints_of(RunConfig)
+    if isinstance(values.get("loss"), dict) and values["loss"].get("_target_"):
+        hints = hints | {"loss": dict[str, Any]}  # checked against its target's signature
+    check_keys(values, hints)
     for key, node in values.items():
         _check_targets(node, key)
     check_combinations(values)

@@ -130,7 +130,7 @@ def build_module(
     record
         Plain values stored in every checkpoint. The digest of the initial weights is added to it as ``weights``.
     loss
-        Of :func:`~fer_lightning.training.loss.build_loss`; ``None`` is plain cross-entropy.
+        Of :func:`~fer_lightning.training.build_loss.build_loss`; ``None`` is plain cross-entropy.
     """
     torch.manual_seed(config.seed)
     model = build_model(

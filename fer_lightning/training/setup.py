@@ -31,8 +31,8 @@ from fer_lightning.runs.run import METRICS_FILE, Run
 from fer_lightning.sweeps.jobs.environment import Job, given_threads
 from fer_lightning.sweeps.study.identity import FREE_KEYS
 from fer_lightning.training.build import build, build_data, build_module
+from fer_lightning.training.build_loss import build_loss
 from fer_lightning.training.distillation import fingerprint, read_teachers
-from fer_lightning.training.loss import build_loss
 from fer_lightning.training.module import ExpressionClassifier
 from fer_lightning.training.rehearsal import rehearse
 from fer_lightning.training.resume import check_continuation, code_changes, find_checkpoint

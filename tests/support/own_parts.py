@@ -1,0 +1,39 @@
+"""Losses, augmentations, metrics and modules of somebody else: what a person might bring."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+class Brier(nn.Module):
+    """Takes probabilities alone."""
+
+    def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
+        return ((logits.softmax(1) - targets) ** 2).sum(1)
+
+
+class Margin(nn.Module):
+    """Takes class indices alone; has a parameter that is trained, and an option."""
+
+    def __init__(self, num_classes: int, margin: float = 1.0) -> None:
+        super().__init__()
+        self.offset, self.margin = nn.Parameter(torch.zeros(num_classes)), margin
+
+    def forward(self, logits: Tensor, targets: Tensor) -> Tensor:
+        return functional.multi_margin_loss(logits + self.offset, targets.long(), margin=self.margin)
+
+
+def square(logits: Tensor, targets: Tensor) -> Tensor:
+    return (logits - targets) ** 2
+
+
+def fixed(logits: Tensor, targets: Tensor) -> Tensor:
+    return torch.ones(())
+
+
+def poly(logits: Tensor, targets: Tensor, epsilon: float = 1.0) -> Tensor:
+    """A function of either kind of targets, with an option."""
+    losses = functional.cross_entropy(logits, targets, reduction="none")
+    return losses + epsilon * (1 - (-losses).exp())
