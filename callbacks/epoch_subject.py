@@ -26,7 +26,7 @@ from fer_lightning.explain.subject import Subject
 from fer_lightning.runs.predictions import Predictions
 from fer_lightning.runs.run import Run
 from fer_lightning.training.checkpoints import read_checkpoint
-from fer_lightning.training.module import ExpressionClassifier
+from fer_lightning.training.module import ExpressionClassifier, network_weights
 
 log = logging.getLogger(__name__)
 _UNVALIDATED = 512  # faces to predict where no validation has predicted any
@@ -133,7 +133,7 @@ def _copy(
         record=module.record,
     )
     if weights is not None:
-        twin.load_state_dict({key: value for key, value in weights.items() if not key.startswith("loss.")})
+        twin.load_state_dict(network_weights(weights))
     return twin.to(module.device).eval().requires_grad_(False)
 
 

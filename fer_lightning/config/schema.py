@@ -55,6 +55,7 @@ class RunConfig(TypedDict):
     metric: str
     mode: Direction
     loss: LossConfig
+    metrics: dict[str, Any] | None
     channels_last: bool
     threads: Count | None
     resume: bool | str

@@ -21,6 +21,7 @@ from fer_lightning.training.build import build_data
 from fer_lightning.training.checkpoints import load_classifier
 from fer_lightning.training.metrics import classification_metrics, confusion_matrix
 from fer_lightning.training.module import ExpressionClassifier
+from fer_lightning.training.own_metrics import OwnMetrics, own_metrics
 
 
 @dataclass(frozen=True)
@@ -161,10 +162,17 @@ def predict_split(
     )
 
 
-def measure(predictions: Predictions, copied: np.ndarray, nearly: np.ndarray, split: str) -> Evaluation:
+def measure(
+    predictions: Predictions,
+    copied: np.ndarray,
+    nearly: np.ndarray,
+    split: str,
+    own: OwnMetrics | None = None,
+) -> Evaluation:
     """Measure ``predictions`` on a split, with and without the faces that training has seen.
 
-    ``copied`` and ``nearly``, bool ``[N]``, mark faces that have an exact copy, or a near one, in training.
+    ``copied`` and ``nearly``, bool ``[N]``, mark faces that have an exact copy, or a near one, in training; ``own`` are
+    metrics beside the table's.
     """
     logits, labels = torch.from_numpy(predictions.logits), torch.from_numpy(np.array(predictions.labels))
 
@@ -172,7 +180,7 @@ def measure(predictions: Predictions, copied: np.ndarray, nearly: np.ndarray, sp
         kept = torch.from_numpy(~left_out)
         if not kept.any():
             return {"faces": 0}
-        found = classification_metrics(logits[kept], labels[kept], predictions.class_names)
+        found = classification_metrics(logits[kept], labels[kept], predictions.class_names, own)
         return {"faces": int(kept.sum())} | found
 
     return Evaluation(
@@ -219,7 +227,8 @@ def evaluate(
     parts = [predict_split(module, data, split, flip=flip, crop=crop) for module in modules]
     seen = sorted(training)
     copied, nearly = data.copied_from_training(split, seen), data.nearly_copied_from_training(split, seen)
-    found = measure(average(parts) if len(parts) > 1 else parts[0], copied, nearly, split)
+    own = own_metrics(modules[0].record["config"], modules[0].class_names)
+    found = measure(average(parts) if len(parts) > 1 else parts[0], copied, nearly, split, own)
     return replace(
         found,
         data=data.faces.name,

@@ -11,6 +11,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from fer_lightning.config.signatures import parted
+from fer_lightning.data.augmentation import Augmentation
 from fer_lightning.data.datamodule import FaceDataModule
 from fer_lightning.errors import ConfigError
 from fer_lightning.models.size import require_any_size
@@ -21,6 +22,7 @@ from fer_lightning.training.initial_weights import fingerprint_of, read_weights,
 from fer_lightning.training.loss import TrainingLoss
 from fer_lightning.training.module import ExpressionClassifier
 from fer_lightning.training.network import build_model
+from fer_lightning.training.own_metrics import own_metrics
 from fer_lightning.training.schedules import needs_length
 
 _DEVICES = ("accelerator", "devices", "num_nodes", "strategy", "precision")
@@ -33,6 +35,15 @@ def build_data(config: DictConfig) -> FaceDataModule:
     return data
 
 
+def build_augmentation(config: DictConfig) -> nn.Module:
+    """Return the augmentation of ``config.augmentation``: the project's, or any module."""
+    found = build(config.augmentation)
+    if not isinstance(found, nn.Module):
+        target = config.augmentation["_target_"]
+        raise ConfigError(f"augmentation: {target} makes {type(found).__name__}; expected an nn.Module")
+    return found
+
+
 def check_parts(config: DictConfig) -> None:
     """Build every part that needs no data, on no device, so that an impossible one is met before any work.
 
@@ -43,7 +54,7 @@ def check_parts(config: DictConfig) -> None:
     """
     build_data(config)
     build(config.normalization)
-    augmentation = build(config.augmentation)
+    augmentation = build_augmentation(config)
     size = config.model.get("image_size") or config.data.image_size
     classes, channels = config.model.get("num_classes") or 7, config.data.get("channels", 1)
     model = build_model(
@@ -109,7 +120,9 @@ def check_sizes(augmentation: nn.Module, model: nn.Module, size: int) -> None:
     ConfigError
         The net takes one size only, or the crop is larger than the face.
     """
-    crop, growth = getattr(augmentation, "crop", None), getattr(augmentation, "growth", None)
+    if not isinstance(augmentation, Augmentation):
+        return  # the rehearsal tries somebody else's
+    crop, growth = augmentation.crop, augmentation.growth
     if crop and crop > size:
         raise ConfigError(f"augmentation.crop={crop}: expected at most the faces' {size} pixels")
     if crop:
@@ -154,7 +167,7 @@ def build_module(
     return ExpressionClassifier(
         model,
         normalization,
-        build(config.augmentation),
+        build_augmentation(config),
         optimizer=build_optimizer(config, model),
         scheduler=build(config.scheduler) if config.get("scheduler") else None,
         class_names=data.faces.class_names,
@@ -162,4 +175,5 @@ def build_module(
         seed=config.seed,
         record=record,
         initial_weights=said,
+        metrics=own_metrics(OmegaConf.to_container(config, resolve=True), data.faces.class_names),  # type: ignore[arg-type]
     )

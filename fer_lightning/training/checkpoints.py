@@ -13,7 +13,7 @@ from fer_lightning.config.renamed import current_config
 from fer_lightning.errors import ConfigError, DataError
 from fer_lightning.training.construct import build
 from fer_lightning.training.initial_weights import load_plain
-from fer_lightning.training.module import CHECKPOINT_KEY, ExpressionClassifier
+from fer_lightning.training.module import CHECKPOINT_KEY, ExpressionClassifier, network_weights
 from fer_lightning.training.network import build_model
 
 _RECORD = {"config": Mapping, "class_names": Sequence, "image_size": int}
@@ -87,9 +87,8 @@ def load_classifier(path: str | Path) -> ExpressionClassifier:
         class_names=record["class_names"],
         record=record,
     )
-    weights = {key: value for key, value in checkpoint["state_dict"].items() if not key.startswith("loss.")}
     try:
-        module.load_state_dict(weights)
+        module.load_state_dict(network_weights(checkpoint["state_dict"]))
     except RuntimeError as error:
         raise DataError(
             f"{path}: its weights do not fit its own model ({str(error).splitlines()[0]})"

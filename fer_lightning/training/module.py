@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pytorch_lightning as pl
@@ -15,6 +15,7 @@ from fer_lightning.data.loader import Batch
 from fer_lightning.errors import ConfigError, TrainingDivergedError
 from fer_lightning.training.loss import TrainingLoss
 from fer_lightning.training.metrics import classification_metrics
+from fer_lightning.training.own_metrics import OwnMetrics
 from fer_lightning.training.schedules import needs_length
 
 CHECKPOINT_KEY = "fer_lightning"
@@ -46,6 +47,8 @@ class ExpressionClassifier(pl.LightningModule):
         Plain values stored in every checkpoint: what is needed to build this module again.
     initial_weights
         A line on what was taken over from a file of weights; empty where they are drawn.
+    metrics
+        What is measured on a split beside the metrics of the table.
     """
 
     def __init__(
@@ -61,6 +64,7 @@ class ExpressionClassifier(pl.LightningModule):
         seed: int = 0,
         record: dict[str, Any] | None = None,
         initial_weights: str = "",
+        metrics: OwnMetrics | None = None,
     ) -> None:
         super().__init__()
         self.model, self.normalization, self.augmentation = model, normalization, augmentation
@@ -68,6 +72,7 @@ class ExpressionClassifier(pl.LightningModule):
         self.class_names = tuple(class_names)
         self.loss = loss or TrainingLoss()
         self.seed, self.record, self.initial_weights = seed, dict(record or {}), initial_weights
+        self.metrics = metrics
         self.train_sums = torch.zeros(3)
         self.outputs: list[tuple[Tensor, Tensor, Tensor]] = []
         self.predictions: dict[str, Tensor] = {}
@@ -148,7 +153,7 @@ class ExpressionClassifier(pl.LightningModule):
 
     def _log_split(self, split: str) -> None:
         measured = classification_metrics(
-            self.predictions["logits"], self.predictions["labels"], self.class_names
+            self.predictions["logits"], self.predictions["labels"], self.class_names, self.metrics
         )
         # Every process holds the whole gathered split, so the values are already the same everywhere.
         self.log_dict({f"{split}/{key}": value for key, value in measured.items()}, rank_zero_only=True)
@@ -170,3 +175,8 @@ class ExpressionClassifier(pl.LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Store what is needed to build this module again, as plain values."""
         checkpoint[CHECKPOINT_KEY] = self.record
+
+
+def network_weights(state: Mapping[str, Any]) -> dict[str, Any]:
+    """Return of a module's state what predicts: neither an own loss's nor an own augmentation's parameters."""
+    return {key: value for key, value in state.items() if not key.startswith(("loss.", "augmentation."))}

@@ -29,7 +29,11 @@ def build_callable(node: Mapping[str, Any], group: str, offered: Mapping[str, An
         given = {key: value for key, value in offered.items() if key in named}
         function: Callable[..., Any] = build(OmegaConf.create({**node, "_partial_": True}), **given)
         return function
-    made = build(OmegaConf.create(dict(node)), **given_to(target, node, offered, group))
+    given = given_to(target, node, offered, group)
+    try:
+        made = build(OmegaConf.create(dict(node)), **given)
+    except ConfigError as error:
+        raise ConfigError(f"{group}: {error}") from error
     if not callable(made):
         raise ConfigError(f"{group}: {node['_target_']} cannot be called; expected a function or a module")
     return made

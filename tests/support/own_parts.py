@@ -37,3 +37,39 @@ def poly(logits: Tensor, targets: Tensor, epsilon: float = 1.0) -> Tensor:
     """A function of either kind of targets, with an option."""
     losses = functional.cross_entropy(logits, targets, reduction="none")
     return losses + epsilon * (1 - (-losses).exp())
+
+
+class Noise(nn.Module):
+    """An augmentation with a parameter in the state, which draws from torch's generator."""
+
+    def __init__(self, strength: float = 8.0) -> None:
+        super().__init__()
+        self.strength = strength
+        self.register_buffer("grain", torch.ones(1))
+
+    def forward(self, images: Tensor) -> Tensor:
+        return (images + self.strength * self.grain * torch.randn_like(images)).clamp(0, 255)
+
+
+class Halved(nn.Module):
+    """Makes pictures of half the size."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        return functional.avg_pool2d(images, 2)
+
+
+class Blind(nn.Module):
+    def forward(self, images: Tensor) -> Tensor:
+        return images.mean(1)
+
+
+def wrong(logits: Tensor, labels: Tensor) -> Tensor:
+    return (logits.argmax(1) != labels).float().mean()
+
+
+def every_face(logits: Tensor, labels: Tensor) -> Tensor:
+    return logits.argmax(1) != labels
+
+
+def of_classes(logits: Tensor, labels: Tensor) -> Tensor:
+    return torch.bincount(logits.argmax(1), minlength=logits.shape[1]).float()
