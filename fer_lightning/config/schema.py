@@ -9,6 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
 from fer_lightning.config.combinations import check_combinations
+from fer_lightning.config.own_schema import own_hints
 from fer_lightning.config.precision import Precision
 from fer_lightning.config.signatures import BESIDE, LossConfig, find_target, keys_beside, parameters_of
 from fer_lightning.config.values import (
@@ -60,6 +61,7 @@ class RunConfig(TypedDict):
     threads: Count | None
     resume: bool | str
     changed_code: ChangedCode
+    schema: str | None
 
 
 _EPOCHS = Count | Literal[-1] | None
@@ -93,6 +95,7 @@ def check_config(config: DictConfig) -> None:
         raise ConfigError(str(error).replace("\n", "; ")) from error
     values: dict[str, Any] = {str(key): node for key, node in dict(plain).items() if key != "hydra"}  # type: ignore[arg-type]
     hints = hints_of(RunConfig)
+    hints = hints | own_hints(values, hints)
     if isinstance(values.get("loss"), dict) and values["loss"].get("_target_"):
         hints = hints | {"loss": dict[str, Any]}  # checked against its target's signature
     check_keys(values, hints)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import TypedDict
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -73,3 +76,25 @@ def every_face(logits: Tensor, labels: Tensor) -> Tensor:
 
 def of_classes(logits: Tensor, labels: Tensor) -> Tensor:
     return torch.bincount(logits.argmax(1), minlength=logits.shape[1]).float()
+
+
+@dataclass
+class Camera:
+    lens: str
+    metres: float = 1.0
+
+
+@dataclass
+class StudyKeys:
+    """Top-level keys of a program of one's own."""
+
+    camera: Camera
+    width: int = 4
+
+
+class LooseKeys(TypedDict, total=False):
+    width: int
+
+
+class ClashingKeys(TypedDict):
+    seed: int
