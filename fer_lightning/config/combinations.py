@@ -31,6 +31,8 @@ def check_combinations(config: Mapping[str, Any]) -> None:
             "callbacks.early_stopping with data.train_on=train_val: expected validation faces that are not trained on"
         )
     _check_metrics(config.get("metrics") or {})
+    if config.get("module") and not config["module"].get("_target_"):
+        raise ConfigError("module: names no class; expected module._target_=my_module.MyModule")
     augmentation = _own_augmentation(config)
     for key in ("saturation", "hue"):
         if augmentation.get(key) and config["data"].get("channels", 1) == 1:
@@ -158,6 +160,8 @@ def _require_measured(
     if metric.startswith(tuple(f"{name}/" for name in own)):  # of a class
         return
     of_class = metric.startswith("val/") and metric.count("/") > 1 and find_metric(metric) is not None
+    if (config.get("module") or {}).get("_target_") and metric.startswith(("train/", "val/")):
+        return  # it logs what it likes
     if metric in known or (of_class and class_names is None) or metric.startswith(_OF_CALLBACKS):
         return
     callbacks = (config.get("callbacks") or {}).values()

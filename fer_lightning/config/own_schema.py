@@ -31,7 +31,7 @@ def own_hints(values: Mapping[str, Any], known: Collection[str]) -> dict[str, An
     name = values.get("schema")
     hints: dict[str, Any] = {}
     if isinstance(name, str):
-        kind = find_target(name, "schema")
+        kind: Any = find_target(name, "schema")
         if not isclass(kind) or not (is_dataclass(kind) or is_typeddict(kind)):
             raise ConfigError(f"schema={name}: expected a dataclass or a TypedDict of top-level keys")
         try:

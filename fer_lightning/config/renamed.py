@@ -47,7 +47,7 @@ ADDED |= {"data.channels": 1, "data.on_device": "auto", "model.in_channels": Non
 ADDED |= {"data.labels": None, "data.label_mode": "majority"}
 ADDED |= {"augmentation.saturation": 0.0, "augmentation.hue": 0.0}
 ADDED |= {"loss._target_": None, "loss.focal_gamma": 0.0, "data.sampling": "shuffled"}
-ADDED |= {"metrics": {}, "schema": None}
+ADDED |= {"metrics": {}, "module": {}, "schema": None}
 ADDED |= {"model.weights": None, "model.freeze": None, "optimizer.layer_decay": None}
 
 

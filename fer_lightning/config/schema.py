@@ -57,6 +57,7 @@ class RunConfig(TypedDict):
     mode: Direction
     loss: LossConfig
     metrics: dict[str, Any] | None
+    module: dict[str, Any] | None
     channels_last: bool
     threads: Count | None
     resume: bool | str

@@ -19,8 +19,9 @@ from fer_lightning.models.size import require_any_size
 from fer_lightning.runs.predictions import Predictions, average
 from fer_lightning.training.build import build_data
 from fer_lightning.training.checkpoints import load_classifier
+from fer_lightning.training.contract import TrainedModule
 from fer_lightning.training.metrics import classification_metrics, confusion_matrix
-from fer_lightning.training.module import ExpressionClassifier
+from fer_lightning.training.module import network_of
 from fer_lightning.training.own_metrics import OwnMetrics, own_metrics
 
 
@@ -79,7 +80,7 @@ class Evaluation:
         return table_html([self.split, *header[1:]], rows) + lines_html(evaluation_notes(self))
 
 
-def data_of(module: ExpressionClassifier, overrides: dict[str, Any]) -> FaceDataModule:
+def data_of(module: TrainedModule, overrides: dict[str, Any]) -> FaceDataModule:
     """Return the data that a classifier was trained on, with ``data.…`` keys changed as given."""
     return data_from(module.record["config"], overrides)
 
@@ -107,7 +108,7 @@ def _keys(node: Mapping[str, Any]) -> Iterator[str]:
 
 @torch.inference_mode()
 def predict_split(
-    module: ExpressionClassifier,
+    module: TrainedModule,
     data: FaceDataModule,
     split: str,
     *,
@@ -135,13 +136,13 @@ def predict_split(
     # Before the faces are read, which may take a while.
     trained = int(module.record.get("image_size", data.image_size))
     if data.image_size != trained:
-        require_any_size(module.model, f"faces of {data.image_size} pixels", trained)
+        require_any_size(network_of(module), f"faces of {data.image_size} pixels", trained)
     channels = int(module.record.get("channels", data.channels))
     if data.channels != channels:
         raise ConfigError(
             f"data.channels={data.channels}: the net was trained on {channels}; expected the same"
         )
-    check_views(module.model, data.image_size, crop)
+    check_views(network_of(module), data.image_size, crop)
     faces = data.faces
     if module.class_names != faces.class_names:
         raise DataError(
@@ -154,7 +155,7 @@ def predict_split(
     module = module.eval().to(device)
     parts = []
     for images, _, _ in progress(data.split_dataloader(split), f"{len(chosen):,} {split} faces"):
-        seen = views(images.to(device), crop=crop, flip=flip)
+        seen = views(images.to(device).float(), crop=crop, flip=flip)
         logits = torch.stack([module(view).log_softmax(1) for view in seen]).mean(0)
         parts.append(logits.float().cpu().numpy())
     return Predictions(
@@ -195,7 +196,7 @@ def measure(
     )
 
 
-def _knows(module: ExpressionClassifier, data: FaceDataModule) -> bool:
+def _knows(module: TrainedModule, data: FaceDataModule) -> bool:
     """Say whether a classifier was trained on these data; at another size than its own they count as known."""
     trained = (module.record.get("data") or {}).get("fingerprint")
     resized = data.image_size != module.record["image_size"]

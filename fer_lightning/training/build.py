@@ -16,6 +16,7 @@ from fer_lightning.data.datamodule import FaceDataModule
 from fer_lightning.errors import ConfigError
 from fer_lightning.models.size import require_any_size
 from fer_lightning.training.construct import build
+from fer_lightning.training.contract import TrainedModule
 from fer_lightning.training.depth import freeze, with_layer_decay
 from fer_lightning.training.distillation import read_teachers
 from fer_lightning.training.initial_weights import fingerprint_of, read_weights, take_weights
@@ -23,6 +24,7 @@ from fer_lightning.training.loss import TrainingLoss
 from fer_lightning.training.module import ExpressionClassifier
 from fer_lightning.training.network import build_model
 from fer_lightning.training.own_metrics import own_metrics
+from fer_lightning.training.own_module import build_own_module, own_target
 from fer_lightning.training.schedules import needs_length
 
 _DEVICES = ("accelerator", "devices", "num_nodes", "strategy", "precision")
@@ -133,8 +135,8 @@ def check_sizes(augmentation: nn.Module, model: nn.Module, size: int) -> None:
 
 def build_module(
     config: DictConfig, data: FaceDataModule, record: dict[str, Any], loss: TrainingLoss | None = None
-) -> ExpressionClassifier:
-    """Return the module to train, its normalization fitted on the training faces.
+) -> TrainedModule:
+    """Return the module to train, the project's or somebody else's, its normalization fitted on the training faces.
 
     Parameters
     ----------
@@ -164,16 +166,27 @@ def build_module(
         model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     normalization = build(config.normalization)
     normalization.fit(data.training_images())
-    return ExpressionClassifier(
-        model,
-        normalization,
-        build_augmentation(config),
-        optimizer=build_optimizer(config, model),
-        scheduler=build(config.scheduler) if config.get("scheduler") else None,
-        class_names=data.faces.class_names,
-        loss=loss,
-        seed=config.seed,
-        record=record,
-        initial_weights=said,
-        metrics=own_metrics(OmegaConf.to_container(config, resolve=True), data.faces.class_names),  # type: ignore[arg-type]
-    )
+    parts = {
+        "model": model,
+        "normalization": normalization,
+        "augmentation": build_augmentation(config),
+        "optimizer": build_optimizer(config, model),
+        "scheduler": build(config.scheduler) if config.get("scheduler") else None,
+        "class_names": data.faces.class_names,
+        "loss": loss,
+        "seed": config.seed,
+        "record": record,
+        "initial_weights": said,
+        "metrics": own_metrics(OmegaConf.to_container(config, resolve=True), data.faces.class_names),  # type: ignore[arg-type]
+    }
+    return assemble(config, parts, image_size=data.image_size, in_channels=data.channels)
+
+
+def assemble(
+    config: DictConfig, parts: dict[str, Any], *, image_size: int, in_channels: int
+) -> TrainedModule:
+    """Return the module of its parts, by the names that `ExpressionClassifier` gives them."""
+    if own_target(config) is None:
+        return ExpressionClassifier(**parts)
+    sizes = {"image_size": image_size, "in_channels": in_channels, "num_classes": len(parts["class_names"])}
+    return build_own_module(config, {**parts, **sizes, "loss": parts.get("loss") or TrainingLoss()})

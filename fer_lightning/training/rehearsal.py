@@ -13,10 +13,12 @@ from fer_lightning.data.datamodule import FaceDataModule
 from fer_lightning.data.faces import as_tensor
 from fer_lightning.errors import ConfigError
 from fer_lightning.messages import one_line
+from fer_lightning.training.contract import TrainedModule
 from fer_lightning.training.module import ExpressionClassifier
+from fer_lightning.training.rehearsal_own import rehearse_own
 
 
-def rehearse(module: ExpressionClassifier, data: FaceDataModule) -> None:
+def rehearse(module: TrainedModule, data: FaceDataModule) -> None:
     """Give a copy of the net the smallest batch that it may be trained on; training is not disturbed.
 
     Raises
@@ -25,6 +27,8 @@ def rehearse(module: ExpressionClassifier, data: FaceDataModule) -> None:
         The net has nothing to train, does not take the faces, has another number of outputs than the data have
         classes, or its batch norm needs a larger batch; or an own augmentation does not take the faces.
     """
+    if not isinstance(module, ExpressionClassifier):
+        return rehearse_own(module, data)
     faces = data.train_indices[:2]
     images = as_tensor(data.faces.images[faces]).float()
     smallest = min(data.batch_size, len(faces))

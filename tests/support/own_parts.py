@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypedDict
 
+import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -98,3 +99,64 @@ class LooseKeys(TypedDict, total=False):
 
 class ClashingKeys(TypedDict):
     seed: int
+
+
+class Step(pl.LightningModule):
+    """A LightningModule with a net of its own, which keeps the contract and logs a value of its own."""
+
+    def __init__(self, num_classes: int, width: int = 4, rate: float = 0.01) -> None:
+        super().__init__()
+        self.save_hyperparameters()
+        self.net = nn.Sequential(
+            nn.AvgPool2d(4),
+            nn.Flatten(),
+            nn.Linear(144, width),
+            nn.ReLU(),
+            nn.Dropout(0.2),
+            nn.Linear(width, num_classes),
+        )
+        self.rate = rate
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.net(images / 255)
+
+    def training_step(self, batch, batch_idx: int) -> Tensor:
+        return functional.cross_entropy(self(batch[0].float()), batch[1])
+
+    def validation_step(self, batch, batch_idx: int):
+        logits = self(batch[0].float())
+        self.log("val/spread", logits.std())
+        return {"logits": logits, "labels": batch[1]}
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), self.rate)
+
+
+class NoSteps(pl.LightningModule):
+    def forward(self, images: Tensor) -> Tensor:
+        return images.flatten(1)
+
+
+class Silent(Step):
+    def validation_step(self, batch, batch_idx: int):
+        return None
+
+
+class Short(Step):
+    def validation_step(self, batch, batch_idx: int):
+        return {"logits": self(batch[0].float())[:1], "labels": batch[1][:1]}
+
+
+class Narrow(Step):
+    def forward(self, images: Tensor) -> Tensor:
+        return self.net(images / 255)[:, :3]
+
+
+class Frozen(Step):
+    def training_step(self, batch, batch_idx: int):
+        return torch.zeros(())
+
+
+class Broken(Step):
+    def training_step(self, batch, batch_idx: int):
+        raise RuntimeError("no\nluck")
