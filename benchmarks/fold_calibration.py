@@ -20,8 +20,8 @@ from scipy import stats
 
 from fer_lightning.data.folds import fold_splits
 from fer_lightning.data.splits import VAL
+from fer_lightning.stats.cross_validation import corrected_t
 from fer_lightning.stats.crossed import MeanSquares, folded_mean_squares, interval_half_width
-from fer_lightning.stats.folds import corrected_t
 
 DIMENSIONS, CLASSES, APART = 10, 3, 1.2
 Predict = Callable[[np.ndarray], np.ndarray]

@@ -28,7 +28,7 @@ import torch
 
 from fer_lightning.data.cache import cached
 from fer_lightning.data.datamodule import FaceDataModule
-from fer_lightning.data.faces import Allocate, RawFaces
+from fer_lightning.data.faces import Allocate, Faces, RawFaces
 from fer_lightning.data.normalization import Standard
 from fer_lightning.models import Small
 
@@ -72,16 +72,26 @@ def build(cache: Path, count: int) -> dict[str, float]:
     return {"seconds": time.perf_counter() - started}
 
 
+class Known(FaceDataModule):
+    """A data module of faces that are read already."""
+
+    def __init__(self, faces: Faces, *, on_device: bool) -> None:
+        super().__init__(
+            "arrays", "noise", image_size=SIZE, channels=3, exclude=["duplicates"], on_device=on_device
+        )
+        self.known = faces
+
+    @property
+    def faces(self) -> Faces:
+        return self.known
+
+
 def data_of(cache: Path, *, mapped: bool) -> FaceDataModule:
     """Return the data module of the cache's pictures, mapped from their file or copied into memory."""
     faces = cached(KEY, never, cache)
     if not mapped:
         faces = replace(faces, images=np.array(faces.images))
-    data = FaceDataModule(
-        "arrays", "noise", image_size=SIZE, channels=3, exclude=["duplicates"], on_device=not mapped
-    )
-    data._faces = faces
-    return data
+    return Known(faces, on_device=not mapped)
 
 
 def never(allocate: Allocate) -> RawFaces:

@@ -1,13 +1,15 @@
 """Signals to a study at random moments: what is lost of it.
 
     python benchmarks/signal_storm.py [--program real toy] [--signals TERM INT KILL] [--times 200] [--storage sqlite]
+    python benchmarks/signal_storm.py --program real --signals KILL --wandb --within 4
 
 An ablation study with two workers is started again and again, and its first process is sent a signal within two seconds
-after it has trained its first epoch; SIGKILL is sent to the worker as well in every second start. "real" is this
-program with a small net on drawn faces, "toy" is the Hydra program of the tests. After each start the study is read: a
-fault is another exit status than 143 (130 after Ctrl-C), a trial that is not in the queue or done, one that failed, or
-counts as left by a process that died, a finished one that has changed, and a locked database. A study that is complete
-makes room for a new one; each must have every trial, and each trial every epoch, once.
+(`--within`) after it has trained its first epoch; SIGKILL is sent to all that it started as well in every second start.
+"real" is this program with a small net on drawn faces, "toy" is the Hydra program of the tests. After each start the
+study is read: a fault is another exit status than 143 (130 after Ctrl-C), a trial that is not in the queue or done, one
+that failed, or counts as left by a process that died, a finished one that has changed, and a locked database. A study
+that is complete makes room for a new one; each must have every trial, and each trial every epoch, once. With `--wandb`
+the runs of "real" go to a W&B server on loopback, which must have one run of each trial, with every epoch once.
 """
 
 from __future__ import annotations
@@ -25,15 +27,22 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import psutil
 from optuna.trial import FrozenTrial, TrialState
 
+from fer_lightning.runs.run import Run
 from fer_lightning.sweeps.study.results import load_study
 
-TOY = Path(__file__).parents[1] / "tests" / "support" / "sweep_app.py"
+SUPPORT = Path(__file__).parents[1] / "tests" / "support"
+TOY = SUPPORT / "sweep_app.py"
+sys.path.insert(0, str(SUPPORT))
+import wandb_server  # noqa: E402
+
 STATUS = {"TERM": 143, "INT": 130, "KILL": -9}
 EPOCHS = 5
 PATIENCE_SECONDS = 120
@@ -46,7 +55,7 @@ COMMON = [
 ]
 COMMANDS = {
     "real": [
-        *("-m", "fer_lightning", "+experiment=ablation", "seeds=[0,1,2]", "model=small", "logger=csv"),
+        *("-m", "fer_lightning", "+experiment=ablation", "seeds=[0,1,2]", "model=small"),
         *("data.drawing.n_train=96", "data.drawing.n_val=48", "data.drawing.n_test=48", "data.batch_size=32"),
         *("trainer.accelerator=cpu", *COMMON),
     ],
@@ -67,6 +76,7 @@ class Count:
     """What came of the signals of one kind."""
 
     sent: int = 0
+    studies: int = 0
     raised_again: int = 0
     seconds: list[float] = field(default_factory=list)
     faults: Counter[str] = field(default_factory=Counter)
@@ -81,8 +91,12 @@ class Count:
 class Storm:
     """A study that is interrupted again and again."""
 
-    def __init__(self, program: str, storage: str, root: Path, chance: random.Random) -> None:
+    def __init__(
+        self, program: str, storage: str, root: Path, chance: random.Random, within: float, server: Any = None
+    ) -> None:
         self.program, self.storage, self.root, self.chance = program, storage, root, chance
+        self.within, self.server = within, server
+        self.known_runs: set[str] = set()
         self.studies = 0
         self.begin()
 
@@ -96,11 +110,21 @@ class Storm:
     def start(self, deaths: int) -> subprocess.Popen[bytes]:
         """Start the study's command; its output is kept in `output.txt`."""
         words = [f"hydra.sweeper.storage={self.storage}", f"hydra.sweeper.max_deaths={deaths}"]
+        if self.program == "real":
+            words.append(f"logger={'csv' if self.server is None else 'wandb'}")
         environment = {
             **os.environ,
             "OMP_NUM_THREADS": "1",
             "FER_LIGHTNING_CACHE": str(self.root.parent / "faces"),
         }
+        if self.server is not None:
+            environment |= {
+                "WANDB_BASE_URL": self.server.address,
+                "WANDB_API_KEY": wandb_server.KEY,
+                "WANDB_CONFIG_DIR": str(self.root / "wandb_config"),
+                "NETRC": str(self.root / "none"),
+                "NO_PROXY": "127.0.0.1",
+            }
         with (self.folder / "output.txt").open("ab") as output:
             return subprocess.Popen(
                 [sys.executable, *COMMANDS[self.program], *words],
@@ -117,16 +141,17 @@ class Storm:
         process = self.start(1000 if kind == "KILL" else 5)
         while process.poll() is None and self.newest_epoch() == began:
             time.sleep(0.01)
-        time.sleep(self.chance.uniform(0, 2))
+        time.sleep(self.chance.uniform(0, self.within))
         if process.poll() is not None:
             self.conclude(process.returncode, count)
             return
         count.sent += 1
-        workers = psutil.Process(process.pid).children()
+        others = psutil.Process(process.pid).children(recursive=True)
         process.send_signal(signal.Signals[f"SIG{kind}"])
         if kind == "KILL" and count.sent % 2:
-            for worker in workers:
-                worker.kill()
+            for other in others:
+                with suppress(psutil.NoSuchProcess):
+                    other.kill()
         sent = time.perf_counter()
         try:
             status: int | None = process.wait(PATIENCE_SECONDS)
@@ -169,11 +194,34 @@ class Storm:
         trials = self.trials()
         whole = [t.state for t in trials] == [TrialState.COMPLETE] * SIZES[self.program]
         count.faults["trial missing at the end"] += not whole
+        before = count.faults.total()
         for trial in trials:
             ran = self.epochs(self.folder / "sweep" / f"trial_{trial.number:04d}")
             count.faults["epoch missing or doubled"] += ran != list(range(EPOCHS))
             count.faults["epoch not reported"] += sorted(trial.intermediate_values) != list(range(EPOCHS))
+        if self.server is not None:
+            self.check_wandb(count.faults)
+        count.studies += 1
+        if count.faults.total() > before:
+            print(f"study {self.studies}: {+count.faults}; kept in {self.folder}", flush=True)
         self.begin()
+
+    def check_wandb(self, faults: Counter[str]) -> None:
+        """Compare what the W&B server has of a study with what the runs of its trials say."""
+        new = sorted(set(self.server.runs) - self.known_runs)
+        self.known_runs |= set(new)
+        names = []
+        for folder in sorted(self.folder.glob("sweep/trial_*")):
+            about = Run(folder).record.get("wandb", {})
+            names.append(str(about.get("id")))
+            arrived = self.server.epochs(names[-1]) if names[-1] in new else []
+            faults["run kept offline"] += about.get("address") is None
+            faults["run not sent in time"] += "unsent" in about
+            faults["epoch missing in W&B"] += not set(arrived) >= set(range(EPOCHS))
+            faults["epoch doubled in W&B"] += len(set(arrived)) < len(arrived)
+            if arrived != list(range(EPOCHS)):
+                print(f"{folder}: {about}, {arrived}", flush=True)
+        faults["W&B run of no trial, or of two"] += sorted(names) != new
 
     def finish(self, count: Count) -> None:
         """Run the study to its end."""
@@ -211,6 +259,8 @@ def main() -> None:
     parser.add_argument("--signals", nargs="+", default=["TERM", "INT", "KILL"], choices=sorted(STATUS))
     parser.add_argument("--times", type=int, default=200)
     parser.add_argument("--storage", default="sqlite", choices=["sqlite", "journal"])
+    parser.add_argument("--within", type=float, default=2.0, help="seconds after the first epoch")
+    parser.add_argument("--wandb", action="store_true", help="log to a W&B server on loopback")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--folder", type=Path, help="where studies with a fault are kept")
     arguments = parser.parse_args()
@@ -223,19 +273,22 @@ def main() -> None:
     print("|---|---|---|---|---|---|", flush=True)
     for program in arguments.program:
         for kind in arguments.signals:
-            storm = Storm(
-                program,
-                arguments.storage,
-                root / f"{program}_{kind}",
-                random.Random(f"{arguments.seed} {program} {kind}"),
-            )
             count = Count()
-            try:
-                while count.sent < arguments.times:
-                    storm.interrupt(kind, count)
-                storm.finish(count)
-            finally:  # after Ctrl-C too
-                print(f"| {program} | SIG{kind} | {count.in_words()} |", flush=True)
+            with wandb_server.serve() as server:
+                storm = Storm(
+                    program,
+                    arguments.storage,
+                    root / f"{program}_{kind}",
+                    random.Random(f"{arguments.seed} {program} {kind}"),
+                    arguments.within,
+                    server if arguments.wandb and program == "real" else None,
+                )
+                try:
+                    while count.sent < arguments.times:
+                        storm.interrupt(kind, count)
+                    storm.finish(count)
+                finally:  # after Ctrl-C too
+                    print(f"| {program} | SIG{kind} | {count.in_words()} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from fer_lightning import explain
+from fer_lightning.explain import class_images, dead_units, lime, saliency, standardized_range, trust
 from fer_lightning.plots.saliency import plot_saliency
 from fer_lightning.plots.style import save_figure
 
@@ -40,15 +40,15 @@ def trained() -> nn.Module:
 if __name__ == "__main__":
     torch.manual_seed(0)
     folder, net, (images, labels) = Path(sys.argv[1] if len(sys.argv) > 1 else "."), trained(), pictures(60)
-    black_and_white = explain.standardized_range(MEAN, STD)
-    found = explain.saliency(net, images, method="occlusion", window=6, stride=3, input_range=black_and_white)
-    report = explain.trust(net, images, labels, ["occlusion"], input_range=black_and_white)
+    black_and_white = standardized_range(MEAN, STD)
+    found = saliency(net, images, method="occlusion", window=6, stride=3, input_range=black_and_white)
+    report = trust(net, images, labels, ["occlusion"], input_range=black_and_white)
     print(report.caption("occlusion"))
-    (lime,) = explain.lime(net, images[:1], superpixels=16, input_range=black_and_white)
-    print(f"superpixels that speak for {NAMES[0]}: {int((lime.weights[0] > 0.05).sum())}")
-    best = explain.class_images(net, 32, channels=3, input_range=black_and_white, steps=50, seeds=[0])
+    (one,) = lime(net, images[:1], superpixels=16, input_range=black_and_white)
+    print(f"superpixels that speak for {NAMES[0]}: {int((one.weights[0] > 0.05).sum())}")
+    best = class_images(net, 32, channels=3, input_range=black_and_white, steps=50, seeds=[0])
     print(f"logits of the class images: {best.logits[0].round(1)}")
-    print(f"dead units: {[f'{each.layer} {each.dead:.0%}' for each in explain.dead_units(net, images)]}")
+    print(f"dead units: {[f'{each.layer} {each.dead:.0%}' for each in dead_units(net, images)]}")
     faces = (images[:6] * STD[0] + MEAN[0]).clamp(0, 1).permute(0, 2, 3, 1).mul(255).byte().numpy()
     sheet = plot_saliency(
         faces, found.maps[:6], [NAMES[each] for each in labels[:6]], verdict=report.caption("occlusion")

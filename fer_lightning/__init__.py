@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from fer_lightning.api.studies import Study, ablation, report, search
     from fer_lightning.api.trained import train
     from fer_lightning.errors import ConfigError, DataError, RunsFailedError, UserError
-    from fer_lightning.evaluation.evaluate import Evaluation
+    from fer_lightning.evaluation.evaluation import Evaluation
     from fer_lightning.evaluation.picture_predictions import PicturePredictions
     from fer_lightning.runs.predictions import Predictions
     from fer_lightning.runs.run import Run

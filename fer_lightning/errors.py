@@ -35,6 +35,10 @@ class RunsFailedError(UserError):
     exit_status = 1
 
 
+class ProcessLostError(RunsFailedError):
+    """A process that the run needs was killed; the run can go on from its last checkpoint."""
+
+
 class TrainingDivergedError(RunsFailedError):
     """The loss is no longer a number."""
 

@@ -76,8 +76,8 @@ class SweepOptions:
     heartbeat, grace
         Seconds between signs of life of a trial; silence after which one on another host counts as dead.
     max_deaths
-        How often in a row a trial's process may die without getting further before the trial counts as
-        failed.
+        How often in a row a trial's process, or one of those that train it together, may die without getting
+        further before the trial counts as failed.
     changed_code
         "refuse" or "accept": whether a study goes on when own code that it runs has changed.
 

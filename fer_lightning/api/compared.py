@@ -12,6 +12,7 @@ import pandas as pd
 
 from fer_lightning.api.comparison import Comparison
 from fer_lightning.config.objective import SHARE, Objective, known_direction
+from fer_lightning.config.typed import typed_path
 from fer_lightning.config.values import Direction, Name, OpenShare, Positive, checked
 from fer_lightning.errors import ConfigError, DataError
 from fer_lightning.evaluation.stored_evaluation import (
@@ -207,7 +208,7 @@ def _named(arm: str, seed: int, found: Mapping[int, Any]) -> str:
 def _refuse_repeats(by_seed: Mapping[str, Mapping[int, Any]]) -> None:
     for arm, found in by_seed.items():
         paths = [item for item in found.values() if isinstance(item, (str, Path))]
-        places = [Path(path).expanduser().resolve() for path in paths]
+        places = [typed_path(path).resolve() for path in paths]
         again = next((path for path, at in zip(paths, places, strict=True) if places.count(at) > 1), None)
         if again is not None:
             raise ConfigError(
@@ -217,7 +218,7 @@ def _refuse_repeats(by_seed: Mapping[str, Mapping[int, Any]]) -> None:
 
 def _stored(item: Any, faces: str) -> StoredEvaluation:
     if isinstance(item, (str, Path)):
-        return read_evaluation(Path(item).expanduser(), faces)
+        return read_evaluation(typed_path(item), faces)
     if isinstance(item, (Run, Predictions)) and faces != "all":
         raise ConfigError(f"faces={faces}: is for folders written by evaluate … output=DIR")
     if isinstance(item, Run):

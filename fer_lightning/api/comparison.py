@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from matplotlib.axes import Axes
 
+from fer_lightning.config.typed import typed_path
 from fer_lightning.plots.forest import plot_effects
 from fer_lightning.report import cells
 from fer_lightning.report.effects import effects_data
@@ -64,7 +65,7 @@ class Comparison:
 
     def write(self, folder: str | Path) -> dict[str, Path]:
         """Write ``report.txt``, ``.md``, ``.csv``, ``.json`` and ``effects.png``; return their paths by ending."""
-        return write_report(self.report, Path(folder).expanduser())
+        return write_report(self.report, typed_path(folder))
 
     def __str__(self) -> str:
         return to_text(self.report)

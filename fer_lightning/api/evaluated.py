@@ -9,12 +9,12 @@ from typing import Any, TypeAlias
 import torch
 
 from fer_lightning.api.settings import data_keys
+from fer_lightning.config.typed import typed_path
 from fer_lightning.config.values import Count, checked
 from fer_lightning.data.faces import Split
 from fer_lightning.errors import ConfigError, DataError
 from fer_lightning.evaluation import evaluate as measuring
-from fer_lightning.evaluation.evaluate import Evaluation
-from fer_lightning.evaluation.evaluation_files import write_evaluation
+from fer_lightning.evaluation.evaluation import Evaluation, write_evaluation
 from fer_lightning.runs.run import Run
 
 # A checkpoint's file, or a run, of which the best one counts.
@@ -64,7 +64,7 @@ def evaluate(
         torch.set_num_threads(threads)
     found = measuring.evaluate(paths, split, data_keys(data), flip=flip, crop=crop)
     if output is not None:
-        write_evaluation(found, paths, {"flip": flip, "crop": crop}, Path(output).expanduser())
+        write_evaluation(found, paths, {"flip": flip, "crop": crop}, typed_path(output))
     return found
 
 
@@ -84,7 +84,7 @@ def checkpoint_paths(checkpoint: Checkpoint | Sequence[Checkpoint]) -> list[Path
 
 def _path(checkpoint: Checkpoint) -> Path:
     if not isinstance(checkpoint, Run):
-        return Path(checkpoint).expanduser()
+        return typed_path(checkpoint)
     if checkpoint.checkpoint is None:
         raise DataError(f"{checkpoint.folder}: no checkpoint; expected the folder of a run that was trained")
     return checkpoint.checkpoint

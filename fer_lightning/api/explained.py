@@ -11,6 +11,7 @@ import torch
 
 from fer_lightning.api.evaluated import Checkpoint, checkpoint_paths
 from fer_lightning.api.settings import data_keys
+from fer_lightning.config.typed import typed_path
 from fer_lightning.config.values import Count, CountOrZero, check_keys, checked, hints_of
 from fer_lightning.data.datamodule import FaceDataModule
 from fer_lightning.data.faces import Split
@@ -156,7 +157,7 @@ def explain(
     for layer in options.layers:
         find_layer(subject.module, layer)
     subject.rows_of(options.ids)
-    folder, sections = Path(output).expanduser(), []
+    folder, sections = typed_path(output), []
     page = folder / "explanations.html"
     for section in make_parts(subject, options, folder, names, tell):
         sections.append(section)

@@ -13,6 +13,7 @@ from fer_lightning.api.comparison import Comparison
 from fer_lightning.api.settings import Setting, data_keys, read_settings, written
 from fer_lightning.api.surroundings import as_command, hydra_of_its_own
 from fer_lightning.config.objective import Objective
+from fer_lightning.config.typed import typed_path
 from fer_lightning.config.values import Count, Name, OpenShare, Positive, checked
 from fer_lightning.errors import ConfigError, RunsFailedError
 from fer_lightning.runs.leakage import Judged
@@ -255,17 +256,19 @@ def report(
     """
     place = study.folder if isinstance(study, Study) else study
     if data and faces == "all":
-        raise ConfigError("data: is read with faces=no_copy or faces=no_near_copy only")
+        raise ConfigError(
+            f"{', '.join(data_keys(data))}: is read with faces=no_copy or faces=no_near_copy only"
+        )
     if faces != "all" and output is None:
         raise ConfigError(f"faces={faces} needs output=DIR: the report in the study's folder is of all faces")
-    if output is None and not Path(place).expanduser().is_dir():
+    if output is None and not typed_path(place).is_dir():
         raise ConfigError(f"{place}: no such folder; a study of a storage needs output=DIR")
     rules = Rules(confidence, min_seeds, smallest_effect, power)
-    place = Path(place).expanduser() if Path(place).expanduser().exists() else str(place)
+    place = typed_path(place) if typed_path(place).exists() else str(place)
     return Study(
         report_study(
             place,
-            Path(place if output is None else output).expanduser(),
+            typed_path(place if output is None else output),
             study_name,
             rules,
             page=page and faces == "all",

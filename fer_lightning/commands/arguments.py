@@ -54,12 +54,11 @@ def parse_arguments(
     for word in arguments:
         if "=" not in word:
             raise ConfigError(f"{word}: expected key=value; the keys are {', '.join(values)}")
-        key, value = key_and_value(word)
+        key = word.partition("=")[0]
+        value = key_and_value(word, is_name=expected.get(key) in _NAMES)[1]
         if key not in expected and key.startswith(tuple(prefixes)):
             more[key] = value
             continue
-        if type(value) in (int, float) and expected.get(key) in _NAMES:
-            value = word.partition("=")[2]  # a name of digits
         check_keys({key: value}, expected)
         values[key] = _at_home(value) if key in PATH_KEYS else value
         if key == "output" and value is not None:

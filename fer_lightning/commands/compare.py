@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fer_lightning.api.compared import compare
 from fer_lightning.commands.arguments import has_key, parse_arguments
-from fer_lightning.config.typed import key_and_value, shown
+from fer_lightning.config.typed import key_and_value, shown, typed_path
 from fer_lightning.config.values import Direction, Name, OpenShare, Positive
 from fer_lightning.errors import ConfigError
 from fer_lightning.runs.leakage import Judged
@@ -52,7 +52,7 @@ def main(arguments: list[str]) -> int:
             raise ConfigError(f"{word}: {key} is a setting, not a name for evaluations")
     values, _ = parse_arguments(own, Keys)
     words = [word for word in arguments if word not in own]
-    table = len(words) == 1 and ("=" not in words[0] or Path(words[0]).expanduser().is_file())
+    table = len(words) == 1 and ("=" not in words[0] or typed_path(words[0]).is_file())
     found = compare(words[0] if table else _groups(words), **values)
     print(found)
     if values["output"] is not None:
@@ -63,7 +63,7 @@ def main(arguments: list[str]) -> int:
 def _is_arm(word: str) -> bool:
     """Whether ``baseline=…`` is the natural name of an arm, with its places, rather than the setting."""
     key, _, value = word.partition("=")
-    return key == "baseline" and (value.startswith("[") or Path(value).expanduser().exists())
+    return key == "baseline" and (value.startswith("[") or typed_path(value).exists())
 
 
 def _groups(words: list[str]) -> dict[str, list[str]]:
@@ -71,7 +71,7 @@ def _groups(words: list[str]) -> dict[str, list[str]]:
     groups: dict[str, list[str]] = {}
     for word in words:
         name, equals, value = word.partition("=")
-        read = key_and_value(f"path={value}")[1]
+        read = key_and_value(f"path={value}", is_name=True)[1]
         folders = [str(item or "") for item in (read if isinstance(read, list) else [read])]
         unread = folders[0].startswith("[") and not Path(folders[0]).exists()
         if not equals or not name or not all(folders) or unread:

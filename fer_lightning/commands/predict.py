@@ -10,6 +10,7 @@ from typing import Any
 
 from fer_lightning.api.predicted import predict_readable
 from fer_lightning.commands.arguments import Checkpoints, FileName, has_key, parse_arguments
+from fer_lightning.config.typed import typed_path
 from fer_lightning.config.values import hints_of
 from fer_lightning.errors import ConfigError, DataError, nearest
 from fer_lightning.redact import redact_text
@@ -63,7 +64,7 @@ def split_words(arguments: Sequence[str]) -> tuple[dict[str, Any], list[str]]:
     words = [word for word in arguments if word not in own]
     for word in words:
         key, equals, _ = word.partition("=")
-        if equals and key.replace(".", "_").isidentifier() and not Path(word).expanduser().exists():
+        if equals and key.replace(".", "_").isidentifier() and not typed_path(word).exists():
             raise ConfigError(f"{key}: no such key; {nearest(key, hints_of(Keys))}")
     values, _ = parse_arguments(own, Keys)
     return values, words

@@ -32,7 +32,8 @@ def own_hints(values: Mapping[str, Any], known: Collection[str]) -> dict[str, An
     hints: dict[str, Any] = {}
     if isinstance(name, str):
         kind: Any = find_target(name, "schema")
-        if not isclass(kind) or not (is_dataclass(kind) or is_typeddict(kind)):
+        declares = isclass(kind) and (is_dataclass(kind) or is_typeddict(kind))
+        if not declares:
             raise ConfigError(f"schema={name}: expected a dataclass or a TypedDict of top-level keys")
         try:
             hints = dict(hints_of(kind))

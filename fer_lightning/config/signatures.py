@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import logging
 from collections.abc import Mapping
 from functools import cache
 from typing import Any, Literal, TypedDict
@@ -57,10 +58,15 @@ def find_target(name: Any, path: str) -> Any:
     ConfigError
         It cannot be imported, or cannot be called.
     """
+    log = logging.getLogger("hydra.utils")
+    before, log.disabled = log.disabled, True  # it would say the same in lines of its own
     try:
         target = get_object(name)
     except Exception as error:
-        raise ConfigError(f"{path}={name}: cannot be imported ({' '.join(str(error).split())})") from error
+        said = " ".join(str(error.__cause__ or error).split())
+        raise ConfigError(f"{path}={name}: cannot be imported ({said})") from error
+    finally:
+        log.disabled = before
     if not callable(target):
         raise ConfigError(f"{path}={name}: expected a class or a function, not {target!r}")
     return target

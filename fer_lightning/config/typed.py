@@ -62,8 +62,10 @@ def as_override(word: str) -> str:
     return f"{key}={quoted(value)}"
 
 
-def key_and_value(word: str) -> tuple[str, Any]:
+def key_and_value(word: str, *, is_name: bool = False) -> tuple[str, Any]:
     """Return the key and the value of a command's ``key=value``, which no configuration resolves further.
+
+    Where one name ``is_name`` expected, such as an output's, any text is one but for quotes, null and lists.
 
     Raises
     ------
@@ -71,10 +73,17 @@ def key_and_value(word: str) -> tuple[str, Any]:
         The word is no ``key=value``.
     """
     written = as_override(word)
-    key = word.partition("=")[0]
-    if written == f"{key}={quoted(word.partition('=')[2])}":
-        return key, word.partition("=")[2]
+    key, _, text = word.partition("=")
+    if written == f"{key}={quoted(text)}":
+        return key, text
     override = _read(*written.partition("=")[::2])
+    in_quotes = text[:1] in ("'", '"') and text[:1] == text[-1:]
+    if (
+        is_name
+        and override is not None
+        and not (in_quotes or isinstance(override.value(), list | dict | None))
+    ):
+        return key, text
     if override is None or override.is_sweep_override():
         raise ConfigError(f"{word}: expected one value, or several as {key}=[a,b]")
     return key, override.value()
@@ -95,7 +104,7 @@ def typed_path(text: str | Path) -> Path:
 
     With ``hydra.job.chdir=true`` a job runs in its own folder.
     """
-    path = Path(text).expanduser()
+    path = Path(os.path.expanduser(text))  # pathlib would take ./~ for the home folder
     if path.is_absolute() or not HydraConfig.initialized():
         return path
     typed_in = get_original_cwd()

@@ -76,13 +76,15 @@ def check_value(value: Any, expected: Any, where: str) -> None:
     try:
         if isinstance(value, (list, dict)):
             try:
-                text = json.dumps(value)
+                text = json.dumps(value, ensure_ascii=False).encode(errors="replace")
             except (TypeError, ValueError):  # it holds objects
                 adapter.validate_python(value)
             else:
                 adapter.validate_json(text, strict=True)
         else:
-            adapter.validate_python(value, strict=True)
+            # pydantic refuses a name with bytes that are no UTF-8.
+            legible = value.encode(errors="replace").decode() if isinstance(value, str) else value
+            adapter.validate_python(legible, strict=True)
     except ValidationError as error:
         said = f"expected {expectation(expected)}{hint(value, expected)}"
         raise ConfigError(f"{where}={shown_value(value)}: {said}") from error

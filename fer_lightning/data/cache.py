@@ -31,7 +31,7 @@ def default_cache_dir() -> Path:
     """
     own = os.environ.get("FER_LIGHTNING_CACHE")
     if own:
-        return Path(own).expanduser()
+        return Path(os.path.expanduser(own))
     xdg = os.environ.get("XDG_CACHE_HOME")
     return (Path(xdg) if xdg else Path.home() / ".cache") / "fer_lightning"
 

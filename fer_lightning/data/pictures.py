@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fer_lightning.config.typed import typed_path
 from fer_lightning.data.class_folders import PICTURE_ENDINGS
 from fer_lightning.data.decode import decode_all
 from fer_lightning.data.members import legible
@@ -51,7 +52,7 @@ def find_pictures(words: Iterable[str | Path]) -> tuple[list[Path], list[str]]:
     found: dict[Path, None] = {}
     problems = []
     for word in words:
-        path = Path(word).expanduser()
+        path = typed_path(word)
         if path.exists():
             files = _below(path) if path.is_dir() else [path]
             reason = f"{word}: no picture in this folder; expected {', '.join(PICTURE_ENDINGS)}"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from omegaconf import OmegaConf
 
 from fer_lightning.data.datamodule import FaceDataModule
 from fer_lightning.errors import ConfigError, DataError, nearest
+from fer_lightning.evaluation.evaluation import Evaluation
 from fer_lightning.evaluation.test_time_augmentation import check_views, views
 from fer_lightning.messages import progress
 from fer_lightning.models.size import require_any_size
@@ -23,61 +25,6 @@ from fer_lightning.training.contract import TrainedModule
 from fer_lightning.training.metrics import classification_metrics, confusion_matrix
 from fer_lightning.training.module import network_of
 from fer_lightning.training.own_metrics import OwnMetrics, own_metrics
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """What an evaluation found.
-
-    Attributes
-    ----------
-    split
-        ``train``, ``val`` or ``test``.
-    predictions
-        Logits of the model, or of the average of all models.
-    metrics
-        On all faces of the split.
-    unleaked
-        The same on the faces that are no exact copy of a face of the splits, of these data, that any of the models
-        was trained on; the count is ``faces``. None is left of such a split itself.
-    unrelated
-        The same on the faces that are no near copy either.
-    confusion
-        int ``[C, C]`` counts; rows are true classes.
-    copied, nearly
-        bool ``[N]``: faces that have an exact copy among those that a model was trained on, and a near one.
-    data, synthetic
-        Name of the data, and whether they were drawn by a program.
-    trained_on
-        Whether a model was trained on the split.
-    models
-        How many were averaged.
-    """
-
-    split: str
-    predictions: Predictions
-    metrics: dict[str, float]
-    unleaked: dict[str, float]
-    unrelated: dict[str, float]
-    confusion: np.ndarray
-    copied: np.ndarray
-    nearly: np.ndarray
-    data: str = ""
-    synthetic: bool = False
-    trained_on: bool = False
-    models: int = 1
-
-    def __str__(self) -> str:
-        from fer_lightning.evaluation.evaluation_files import evaluation_text
-
-        return evaluation_text(self)
-
-    def _repr_html_(self) -> str:
-        from fer_lightning.evaluation.evaluation_files import evaluation_cells, evaluation_notes
-        from fer_lightning.runs.notebook_html import lines_html, table_html
-
-        header, *rows = evaluation_cells(self)
-        return table_html([self.split, *header[1:]], rows) + lines_html(evaluation_notes(self))
 
 
 def data_of(module: TrainedModule, overrides: dict[str, Any]) -> FaceDataModule:
@@ -94,7 +41,7 @@ def data_from(stored: Any, overrides: dict[str, Any]) -> FaceDataModule:
             raise ConfigError(f"{key}: no such key; {nearest(key, known)}")
         OmegaConf.update(config, key, value)
     if config.data.get("path"):
-        config.data.path = str(Path(config.data.path).expanduser())
+        config.data.path = os.path.expanduser(config.data.path)
     return build_data(config)
 
 

@@ -37,6 +37,21 @@ def require_writable(place: str | Path, key: str, *, is_file: bool = False) -> N
         raise ConfigError(f"{key}={place}: {above} cannot be written; expected a folder of yours")
 
 
+def require_plain(place: str | Path, key: str) -> None:
+    """Check that the path of a run's folder or checkpoint means itself to Hydra and to Lightning.
+
+    Raises
+    ------
+    ConfigError
+        Hydra would resolve a part of it, or fsspec, by which Lightning opens files, would write elsewhere.
+    """
+    for mark, reader in (("${", "Hydra"), ("::", "Lightning")):
+        if mark in os.path.abspath(place):
+            raise ConfigError(
+                f"{key}={place}: {reader} reads the {mark} in its path; expected a path without"
+            )
+
+
 @contextmanager
 def replaced(path: Path) -> Iterator[Path]:
     """Yield a path to write to, which takes the place of ``path`` when the block ends without an error."""
@@ -52,7 +67,8 @@ def replaced(path: Path) -> Iterator[Path]:
 def write_text(path: Path, text: str) -> None:
     """Write ``text`` to ``path`` so that a reader, or a kill, never meets half of it."""
     with replaced(path) as partial:
-        partial.write_text(text, encoding="utf-8")
+        # Bytes of a path that are no UTF-8 as \\udcf6, which JSON and YAML read back.
+        partial.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def write_arrays(path: Path, **arrays: np.ndarray) -> None:
@@ -74,24 +90,26 @@ def write_json(path: Path, value: Any) -> None:
 def yaml_text(value: Any) -> str:
     """Return plain values as YAML that OmegaConf reads back as they are.
 
-    libyaml writes it, which takes a tenth of the time of PyYAML's own writer.
+    libyaml writes it, which takes a tenth of the time of PyYAML's own writer, but takes no bytes that are no UTF-8.
     """
-    return str(
-        yaml.dump(value, Dumper=_Dumper, default_flow_style=False, allow_unicode=True, sort_keys=False)
+    options: Any = {"default_flow_style": False, "allow_unicode": True, "sort_keys": False}
+    try:
+        return str(yaml.dump(value, Dumper=_FAST, **options))
+    except UnicodeEncodeError:
+        return str(yaml.dump(value, Dumper=_ANY, **options))
+
+
+def _dumper(base: Any) -> Any:
+    """Return a dumper that quotes a text that a reader of YAML would take for something else."""
+    # What occurs twice is written twice.
+    kind: Any = type("_Dumper", (base,), {"ignore_aliases": lambda self, data: True})
+    # What PyYAML reads as text, but OmegaConf as a number and others as true or false; any tag but text's quotes it.
+    kind.add_implicit_resolver(
+        "tag:yaml.org,2002:null",
+        re.compile(r"[-+.0-9][0-9_.]*[eE][-+]?[0-9]+$|[yYnN]$"),
+        list("-+.0123456789yYnN"),
     )
+    return kind
 
 
-class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
-    """Quotes a text that a reader of YAML would take for something else."""
-
-    def ignore_aliases(self, data: Any) -> bool:
-        """Write what occurs twice twice."""
-        return True
-
-
-# What PyYAML reads as text, but OmegaConf as a number and other readers as true or false; any tag but text's quotes it.
-_Dumper.add_implicit_resolver(
-    "tag:yaml.org,2002:null",
-    re.compile(r"[-+.0-9][0-9_.]*[eE][-+]?[0-9]+$|[yYnN]$"),
-    list("-+.0123456789yYnN"),
-)
+_FAST, _ANY = _dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)), _dumper(yaml.SafeDumper)

@@ -10,6 +10,7 @@ import numpy as np
 from scipy import stats
 
 from fer_lightning.stats.bootstrap import hierarchical_bootstrap
+from fer_lightning.stats.cross_validation import aligned_folds, corrected_t, fold_differences
 from fer_lightning.stats.crossed import (
     MeanSquares,
     components,
@@ -18,7 +19,6 @@ from fer_lightning.stats.crossed import (
     mean_squares,
     p_value,
 )
-from fer_lightning.stats.folds import aligned_folds, corrected_t, fold_differences
 from fer_lightning.stats.records import ArmRun
 
 SEEDS_AND_IMAGES = "seeds and images"

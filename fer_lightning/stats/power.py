@@ -34,7 +34,7 @@ class Spread:
     def error_parts(self, n_seeds: int) -> tuple[float, float]:
         """Seeds' and images' part of the standard error of the mean over `n_seeds` seeds."""
         if self.n_images == 0:
-            # As in `folds.corrected_t`: the runs of a cross-validation share most of what they are trained on.
+            # As in `cross_validation.corrected_t`: the runs share most of what they are trained on.
             shared_training = 0.0 if self.folds == 1 else self.folds / (self.folds - 1)
             return self.seed * math.sqrt(1 / n_seeds + shared_training), 0.0
         # As in `crossed`: runs on images of their own differ by these, too.

@@ -51,7 +51,7 @@ class ArmRun:
     correct : bool [N], for a run that is known by these and its ``ids`` alone
     reason : why the run failed or was pruned
     run : the run's folder
-    parts : the runs on the folds of a cross-validation that are judged as one: see `stats.folds.out_of_fold`
+    parts : the runs on the folds of a cross-validation that are judged as one: see `stats.cross_validation.out_of_fold`
     """
 
     arm: str

@@ -11,6 +11,7 @@ from typing import Any, Final, TypeAlias
 
 import numpy as np
 
+from fer_lightning.config.typed import typed_path
 from fer_lightning.errors import DataError, nearest
 from fer_lightning.runs.predictions import Predictions, read_predictions
 from fer_lightning.stats.records import ArmRun
@@ -56,7 +57,7 @@ def read_results(path: str | Path) -> ResultsTable:
     DataError
         The file cannot be read, or a cell is not what its column takes; the message names file, row and column.
     """
-    path = Path(path).expanduser()
+    path = typed_path(path)
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             reader = csv.reader(stream)
@@ -129,7 +130,7 @@ def _by_run(name: str, form: str, rows: _Rows, folder: Path) -> list[ArmRun]:
             raise DataError(
                 f"{name}: row {number}, column logits: is empty; expected the name of an .npz file"
             )
-        path = folder / Path(str(row["logits"])).expanduser()
+        path = folder / typed_path(str(row["logits"]))
         runs.append(run_of_logits(arm, seed, read_predictions(path), str(path)))
     return runs
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from fer_lightning.stats.arm_tuning import ArmTuning, TuningPart
-from fer_lightning.stats.folds import out_of_fold
+from fer_lightning.stats.cross_validation import out_of_fold
 from fer_lightning.stats.records import ArmRun
 from fer_lightning.sweeps.plan.planned_trial import PREFIX, Stage
 from fer_lightning.sweeps.plan.tuning import choose

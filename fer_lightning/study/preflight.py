@@ -19,7 +19,7 @@ from fer_lightning.config.flags import CommandLine
 from fer_lightning.config.schema import check_config
 from fer_lightning.data.datamodule import FaceDataModule
 from fer_lightning.errors import ConfigError, UserError
-from fer_lightning.runs.files import require_writable
+from fer_lightning.runs.files import require_plain, require_writable
 from fer_lightning.sweeps.command import read_command
 from fer_lightning.sweeps.composition import selected
 from fer_lightning.sweeps.plan.parse_plan import parse_plan
@@ -53,6 +53,7 @@ def preflight(line: CommandLine) -> None:
     sweeps = line.multirun or str(settings.mode).endswith("MULTIRUN")
     kind = "sweep" if sweeps else "run"
     with suppress(OmegaConfBaseException):  # a folder named by what Hydra sets in each job
+        require_plain(settings[kind].dir, f"hydra.{kind}.dir")
         require_writable(settings[kind].dir, f"hydra.{kind}.dir")
     if sweeps and "LOCAL_RANK" in os.environ:
         raise ConfigError(

@@ -11,7 +11,7 @@ import numpy as np
 from fer_lightning.errors import ConfigError, DataError
 from fer_lightning.evaluation.evaluate import data_from
 from fer_lightning.runs.run import CONFIG_FILE, RECORD_FILE
-from fer_lightning.stats.folds import out_of_fold
+from fer_lightning.stats.cross_validation import out_of_fold
 from fer_lightning.stats.records import ArmRun
 
 

@@ -95,7 +95,7 @@ class RunConnection:
         run.define_metric("epoch")
         run.define_metric("*", step_metric="epoch")
 
-    def _with_run(self, action: Callable[[Any], object]) -> None:
+    def with_run(self, action: Callable[[Any], object]) -> None:
         """Do something with the W&B run; a failure is logged once and ends logging to W&B only."""
         run = self.experiment
         if run is None or self.failed:
@@ -105,8 +105,9 @@ class RunConnection:
         except Exception as error:
             self._give_up(error)
 
-    def _log(self, row: Mapping[str, Any]) -> None:
-        self._with_run(lambda run: run.log(row))
+    def log_row(self, row: Mapping[str, Any]) -> None:
+        """Send a row of values to W&B."""
+        self.with_run(lambda run: run.log(row))
 
     def _give_up(self, error: Exception) -> None:
         self.failed = True
@@ -114,7 +115,7 @@ class RunConnection:
 
     def summarize(self, values: Mapping[str, Any]) -> None:
         """Set values of the run's summary."""
-        self._with_run(lambda run: run.summary.update(redact(dict(values))))
+        self.with_run(lambda run: run.summary.update(redact(dict(values))))
 
     def end(self, exit_code: int) -> None:
         """Finish the run and say what was not sent; nothing where there is none."""

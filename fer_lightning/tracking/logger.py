@@ -123,7 +123,7 @@ class WandbRun(RunConnection, Logger):
         """
         self.is_last = is_last
         if self.experiment is not None:
-            self._with_run(lambda run: self._catch_up(run, past))
+            self.with_run(lambda run: self._catch_up(run, past))
         return self.about
 
     def _catch_up(self, run: Any, past: Mapping[int, Mapping[str, float]]) -> None:
@@ -146,7 +146,7 @@ class WandbRun(RunConnection, Logger):
         if epoch is not None:
             for ready in sorted(self.rows.complete):
                 if ready < epoch or not self.is_last(epoch):
-                    self._log(self.rows.take(ready))
+                    self.log_row(self.rows.take(ready))
 
     def log_media(
         self,
@@ -176,14 +176,14 @@ class WandbRun(RunConnection, Logger):
             A picture is none of these.
         """
         pictures = {key: as_image(picture) for key, picture in (images or {}).items()}
-        self._with_run(lambda run: self.rows.add_media(as_wandb(pictures, tables or {}, run), epoch))
+        self.with_run(lambda run: self.rows.add_media(as_wandb(pictures, tables or {}, run), epoch))
 
     def flush(self) -> None:
         """Send what is still kept: metrics of the last epoch, or of one that was not finished, and pictures."""
         for row in self.rows.rest():
             if all(key == "epoch" or not isinstance(value, (int, float)) for key, value in row.items()):
                 self.about["picture_rows"] = self.about.get("picture_rows", 0) + 1
-            self._log(row)
+            self.log_row(row)
 
     @rank_zero_only
     def finalize(self, status: str) -> None:
@@ -208,7 +208,7 @@ class WandbRun(RunConnection, Logger):
         self.flush()
         self.summarize(run_summary(state, record, reason))
         if state != "complete":
-            self._with_run(lambda run: setattr(run, "tags", (*run.tags, state)))
+            self.with_run(lambda run: setattr(run, "tags", (*run.tags, state)))
         self.close(exit_code=0 if state in ("complete", "pruned") else 1)
 
     @rank_zero_only

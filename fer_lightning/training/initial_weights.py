@@ -28,8 +28,11 @@ def load_plain(path: Path, hint: str) -> Any:
     DataError
         The file is damaged, or holds other objects; the message ends with ``hint``.
     """
+    # PyTorch maps a file by its name alone, and takes no name with bytes that are no UTF-8.
+    named = str(path) == str(path).encode(errors="replace").decode()
     try:
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        with path.open("rb") as stream:
+            return torch.load(path if named else stream, map_location="cpu", weights_only=True, mmap=named)
     except pickle.UnpicklingError as error:
         raise DataError(
             f"{path}: not a readable checkpoint, or one with other programs' objects, which are never loaded; {hint}"

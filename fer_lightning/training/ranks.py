@@ -23,7 +23,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from fer_lightning import messages
 from fer_lightning.config.threads import available_threads
-from fer_lightning.errors import ConfigError, RunsFailedError
+from fer_lightning.errors import ConfigError, ProcessLostError
 from fer_lightning.runs import provenance
 from fer_lightning.signals import PATIENCE_SECONDS, shielded
 from fer_lightning.sweeps.jobs.environment import given_threads
@@ -34,7 +34,7 @@ _HANGING_SECONDS: Final = 5  # how long the others may wait for one that is gone
 _LAST_WORDS_SECONDS: Final = 2
 
 
-class RankLostError(RunsFailedError):
+class RankLostError(ProcessLostError):
     """One of the processes that train together has ended by itself."""
 
 

@@ -11,7 +11,7 @@ from filelock import FileLock, Timeout
 
 from fer_lightning.errors import ConfigError
 from fer_lightning.redact import redact_text
-from fer_lightning.runs.files import replaced
+from fer_lightning.runs.files import replaced, require_plain
 from fer_lightning.runs.predictions import LOGITS_FILE
 from fer_lightning.runs.record import is_first_process
 from fer_lightning.runs.run import METRICS_FILE, RECORD_FILE, Run
@@ -31,6 +31,7 @@ def own_folder(folder: Path, resume: bool | str) -> Iterator[None]:
     ConfigError
         The folder holds a run with which this one does not go on, or one that is running.
     """
+    require_plain(redact_text(str(folder)), "hydra.run.dir")
     with ExitStack() as stack:
         if is_first_process():
             if Job.current() is None:  # a trial has its lease

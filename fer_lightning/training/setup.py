@@ -19,7 +19,7 @@ from fer_lightning.data.datamodule import FaceDataModule
 from fer_lightning.models.counting import count_parameters
 from fer_lightning.redact import redact_text
 from fer_lightning.runs.code_fingerprint import code_fingerprint, find_targets
-from fer_lightning.runs.files import write_text, yaml_text
+from fer_lightning.runs.files import require_plain, write_text, yaml_text
 from fer_lightning.runs.metrics_csv import MetricsCsv
 from fer_lightning.runs.record import (
     UNREADABLE_FILE,
@@ -102,6 +102,8 @@ class RunSetup:
         # of the epochs behind it. As the fit begins, Lightning restores weights, optimizer, schedule and callbacks;
         # random numbers follow from the seed and the epoch.
         checkpoint = find_checkpoint(config.resume, folder)
+        if checkpoint:
+            require_plain(checkpoint, "resume")
         data = build_data(config)
         stored = _describe(config, data, checkpoint)
         teachers = read_teachers(config.loss.teacher)

@@ -32,6 +32,7 @@ class Job:
     directory: Path
     resume: bool
     heartbeat: int
+    max_deaths: int
 
     def as_variable(self) -> str:
         """Return the value of `FER_TRIAL`: JSON that passes Hydra's overrides and OmegaConf unchanged."""

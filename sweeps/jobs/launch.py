@@ -46,6 +46,7 @@ def job_overrides(spec: StudySpec, fixed: Sequence[str], claim: Claim, launcher:
         directory=spec.sweep_dir / claim.directory,
         resume=claim.resume,
         heartbeat=options.heartbeat,
+        max_deaths=options.max_deaths,
     )
     threads = "" if type(launcher).__name__ in _SCHEDULERS else str(options.threads)
     variables = {TRIAL: job.as_variable(), THREADS: threads}

@@ -15,7 +15,9 @@ from optuna.exceptions import ExperimentalWarning, StorageInternalError, UpdateF
 from optuna.trial import TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
+from fer_lightning.errors import ProcessLostError
 from fer_lightning.messages import disk_is_full, reason_of
+from fer_lightning.redact import redact_text
 from fer_lightning.signals import (
     interruption_behind,
     raise_if_stopped,
@@ -99,7 +101,8 @@ class TrialSession:
     Leaving it without a word told to it is told as well: `optuna.TrialPruned` becomes PRUNED and is
     swallowed, any other Exception becomes FAIL with its one-line reason and goes on, and what ends the
     process (Ctrl-C, SIGTERM, `sys.exit`) puts the trial back into the queue, to be continued from its last
-    checkpoint. So does a signal whose exception something else swallowed, at the next report.
+    checkpoint. So does a signal whose exception something else swallowed, at the next report, and
+    `ProcessLostError`, up to `max_deaths` times without a new step.
     """
 
     def __init__(self, job: Job) -> None:
@@ -272,6 +275,11 @@ class TrialSession:
             return False
         if error is None:
             self.fail("the job ended without a result")
+            return False
+        if isinstance(error, ProcessLostError):
+            with self._storage_errors(), shielded():
+                self._lease.give_back(loss=redact_text(str(error)))
+                self._told = True
             return False
         if isinstance(error, StudyHaltedError) or disk_is_full(error):
             self._try_to_interrupt()

@@ -10,6 +10,7 @@ from hydra.types import TaskFunction
 from omegaconf import DictConfig
 from optuna import TrialPruned
 
+from fer_lightning.errors import ProcessLostError
 from fer_lightning.redact import redact_text
 from fer_lightning.signals import stop_requested
 from fer_lightning.sweeps.jobs.environment import Job
@@ -42,7 +43,7 @@ class TracedTask:
         try:
             with concluding(job) as returned:
                 return returned(self.task_function(config))
-        except (TrialPruned, StudyHaltedError, TrialTakenError):
+        except (TrialPruned, StudyHaltedError, TrialTakenError, ProcessLostError):
             raise  # the trial has not failed
         except Exception as error:
             if job is not None and not stop_requested():

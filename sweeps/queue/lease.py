@@ -16,7 +16,7 @@ from fer_lightning.messages import disk_is_full, reason_of
 from fer_lightning.sweeps.jobs.environment import Job
 from fer_lightning.sweeps.queue.heartbeat import record_beat
 from fer_lightning.sweeps.queue.owner import OWNER, Owner
-from fer_lightning.sweeps.queue.recovery import LAST_TOKEN, requeue, seconds_since_start
+from fer_lightning.sweeps.queue.recovery import LAST_TOKEN, bury, requeue, seconds_since_start
 from fer_lightning.sweeps.study.lock import claim_lock
 
 
@@ -108,12 +108,20 @@ class Lease:
         if self._lost.is_set():
             raise self._taken()
 
-    def give_back(self) -> None:
-        """Put the trial back into the queue, unless another process has it."""
+    def give_back(self, loss: str | None = None) -> None:
+        """Put the trial back into the queue, unless another process has it.
+
+        Where ``loss`` says which process of the job was killed, the trial has died: too many deaths make it FAIL.
+        """
         with claim_lock(self._job.storage, self._job.study):
             trial = self._storage.get_trial(self._job.trial_id)
-            if self._is_held(trial):
-                requeue(self._storage, trial, seconds=seconds_since_start(trial))
+            if not self._is_held(trial):
+                return
+            seconds = seconds_since_start(trial)
+            if loss is None:
+                requeue(self._storage, trial, seconds)
+            else:
+                bury(self._storage, trial, seconds, self._job.max_deaths, loss)
 
     def _is_held(self, trial: FrozenTrial) -> bool:
         owner = Owner.of(trial.system_attrs)

@@ -37,29 +37,44 @@ class Recovery:
         silent = silent_trial_ids(study, self.grace) if running else set()
         dead = [trial for trial in running if _is_dead(trial, silent)]
         for trial in dead:
-            self._bury(storage_of(study), trial, sweep_dir)
+            storage = storage_of(study)
+            if Owner.of(trial.system_attrs) is None:  # it never ran
+                requeue(storage, trial, seconds=0.0)
+            else:
+                bury(storage, trial, _seconds_until_last_write(trial, sweep_dir), self.max_deaths)
         return [trial.number for trial in dead]
 
-    def _bury(self, storage: BaseStorage, trial: FrozenTrial, sweep_dir: Path) -> None:
-        if Owner.of(trial.system_attrs) is None:  # it never ran
-            requeue(storage, trial, seconds=0.0)
-            return
-        steps = len(trial.intermediate_values)
-        earlier: dict[str, Any] = trial.system_attrs.get(_DEATHS, {"count": 0, "steps": 0})
-        # A trial that got further than last time was interrupted; one that did not may be what kills its
-        # process.
-        count = 1 if steps > earlier["steps"] else earlier["count"] + 1
-        if count > self.max_deaths:
-            reason = f"its process died {count} times without getting any further (out of memory?)"
-            storage.set_trial_user_attr(trial_id(trial), "reason", reason)
-            storage.set_trial_state_values(trial_id(trial), TrialState.FAIL)
-            log.warning("trial %d failed: %s", trial.number, reason)
-            return
-        storage.set_trial_system_attr(trial_id(trial), _DEATHS, {"count": count, "steps": steps})
-        requeue(storage, trial, seconds=_seconds_until_last_write(trial, sweep_dir))
-        log.info(
-            "trial %d was left by a process that is gone; it goes on from its last checkpoint", trial.number
-        )
+
+def bury(
+    storage: BaseStorage, trial: FrozenTrial, seconds: float, max_deaths: int, loss: str | None = None
+) -> None:
+    """Let a trial go on whose process, or one of whose processes, died; FAIL if that has become too often.
+
+    Needs the claim lock.
+
+    Parameters
+    ----------
+    seconds
+        How long the attempt ran.
+    max_deaths
+        How often in a row it may die without a new step.
+    loss
+        Which of its processes died, and how; by default it is the one that held the trial.
+    """
+    steps = len(trial.intermediate_values)
+    earlier: dict[str, Any] = trial.system_attrs.get(_DEATHS, {"count": 0, "steps": 0})
+    # A trial that got further than last time was interrupted; one that did not may be what kills its process.
+    count = 1 if steps > earlier["steps"] else earlier["count"] + 1
+    if count > max_deaths:
+        reason = f"its process died {count} times without getting any further ({loss or 'out of memory?'})"
+        storage.set_trial_user_attr(trial_id(trial), "reason", reason)
+        storage.set_trial_state_values(trial_id(trial), TrialState.FAIL)
+        log.warning("trial %d failed: %s", trial.number, reason)
+        return
+    storage.set_trial_system_attr(trial_id(trial), _DEATHS, {"count": count, "steps": steps})
+    requeue(storage, trial, seconds)
+    what = "was left by a process that is gone" if loss is None else f"was interrupted: {loss}"
+    log.info("trial %d %s; it goes on from its last checkpoint", trial.number, what)
 
 
 def requeue(storage: BaseStorage, trial: FrozenTrial, seconds: float) -> None:

@@ -78,12 +78,13 @@ def _open_database(url: str, heartbeat: int, grace: int) -> BaseStorage:
     engine_kwargs: dict[str, Any] = (
         {"pool_pre_ping": True} if path is None else {"creator": functools.partial(_connect_sqlite, path)}
     )
+    template = url.replace("{", "{{").replace("}", "}}")  # Optuna formats it
     for attempt in range(10):
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", ExperimentalWarning)
                 return _shielded(CachedStorage)(
-                    RDBStorage(url, engine_kwargs, heartbeat_interval=heartbeat, grace_period=grace)
+                    RDBStorage(template, engine_kwargs, heartbeat_interval=heartbeat, grace_period=grace)
                 )
         except ImportError as error:
             raise missing_driver(url, error) from error

@@ -56,10 +56,12 @@ def test_a_group_takes_a_part_of_ones_own_or_none():
     assert OmegaConf.to_container(config.model) == {
         "_target_": "fer_lightning.models.small.Small",
         "dropout_scale": 0.5,
+        "weights": None,  # what training adds to any net
+        "freeze": None,
     }
     assert "scheduler" not in config
     own = OmegaConf.create({"optimizer": {"_target_": "torch.optim.SGD", "_partial_": True, "lr": 0.1}})
-    assert composed(own).optimizer == own.optimizer
+    assert composed(own).optimizer == {**own.optimizer, "layer_decay": None}
     # Beside an experiment that chooses an option of the group.
     assert composed("+experiment=r0_cnn", model={"_target_": "my.Net"}).model._target_ == "my.Net"
     assert composed(experiment="r0_cnn").model._target_.endswith("CNNPad")

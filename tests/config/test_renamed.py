@@ -75,6 +75,12 @@ def test_a_kept_configuration_is_read_by_its_present_names():
         "muon.Muon",
         "tracking.wandb_run.WandbRun",
         "study_report.StudyReport",
+        "explain.lime.Lime",
+        "explain.trust.trust_rules.TrustRules",
+        "explain.saliency.gradient.SmoothGrad",
+        "explain.saliency.grad_cam.GradCAM",
+        "explain.saliency.integrated_gradients.IntegratedGradients",
+        "explain.saliency.occlusion.Occlusion",
     ],
 )
 def test_every_earlier_name_leads_to_what_it_was(name):

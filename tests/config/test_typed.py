@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import string
 
@@ -16,17 +15,8 @@ from fer_lightning.config.compose import compose_config
 from fer_lightning.config.flags import read_command_line
 from fer_lightning.config.typed import as_override, key_and_value
 from fer_lightning.errors import ConfigError
+from path_names import NAMES
 
-# Any name that a file system has: all alphabets, punctuation, undecodable bytes; no separator.
-NAMES = st.text(
-    st.one_of(
-        st.sampled_from(string.punctuation.replace("/", "") + " 0aé"),
-        st.characters(blacklist_characters="/\0", blacklist_categories=["Cs"]),
-        st.sampled_from("\udcf6\udc80"),
-    ),
-    min_size=1,
-    max_size=40,
-).filter(lambda name: name not in (".", "..") and len(os.fsencode(name)) < 200)
 TEXTS = st.text(
     st.one_of(st.sampled_from(string.punctuation + " "), st.characters(codec="utf-8")), max_size=40
 )

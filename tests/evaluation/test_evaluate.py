@@ -8,7 +8,7 @@ from fer_lightning.config.compose import compose_config
 from fer_lightning.data.near_copies import nearest_correlation
 from fer_lightning.errors import ConfigError, DataError
 from fer_lightning.evaluation.evaluate import evaluate, measure, predict_split
-from fer_lightning.evaluation.evaluation_files import evaluation_text, write_evaluation
+from fer_lightning.evaluation.evaluation import evaluation_text, write_evaluation
 from fer_lightning.evaluation.test_time_augmentation import check_views, views
 from fer_lightning.models import Fast, Small
 from fer_lightning.runs.leakage import WITHOUT, read_kept

@@ -14,9 +14,9 @@ import torch
 from fer_lightning.config.compose import compose_config
 from fer_lightning.config.schema import check_config
 from fer_lightning.errors import ConfigError
-from fer_lightning.explain.dead_units import dead_units
-from fer_lightning.explain.feature_maps import feature_maps
-from fer_lightning.explain.saliency import saliency
+from fer_lightning.explain.layer_outputs import feature_maps
+from fer_lightning.explain.saliency_methods import attributions
+from fer_lightning.explain.unit_watch import dead_units
 from fer_lightning.training.build import build_data, build_module
 from fer_lightning.training.checkpoints import load_classifier
 from fer_lightning.training.network import build_model
@@ -101,7 +101,7 @@ def test_a_checkpoint_is_reloaded_without_timms_weights_and_explained(timm, tiny
         "test_vit": {"model.patch_embed.proj"},
     }
     assert expected[name] <= set(maps)
-    assert np.isfinite(saliency(module, faces, method="grad_cam")).all()
+    assert np.isfinite(attributions(module, faces, method="grad_cam").signed).all()
     layers = {layer.layer: layer.units for layer in dead_units(module, [faces])}
     if name == "test_vit":
         assert {layers[f"model.blocks.{number}.mlp.act"] for number in range(2)} == {

@@ -16,7 +16,7 @@ from fer_lightning.data.datamodule import FaceDataModule
 from fer_lightning.errors import ConfigError, DataError
 from fer_lightning.runs.predictions import Predictions, write_predictions
 from fer_lightning.runs.run import Run
-from fer_lightning.stats.folds import out_of_fold
+from fer_lightning.stats.cross_validation import out_of_fold
 from fer_lightning.stats.records import ArmRun
 from fer_lightning.study.without_copies import without_copies
 from fer_lightning.training.build import build_data

@@ -125,6 +125,7 @@ class Sweep:
         job = Job(
             study="s", storage=self.spec.url, trial_id=claim.trial_id, number=claim.number, token=claim.token,
             directory=self.folder / claim.directory, resume=claim.resume, heartbeat=30,
+            max_deaths=5,
         )  # fmt: skip
         # What is lost looks splendid, so that counting it would show.
         shown = value if lost is None else value + 5 * self.judged.gain

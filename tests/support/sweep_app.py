@@ -15,6 +15,8 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
+from fer_lightning.errors import ProcessLostError
+
 CONFIG: dict[str, Any] = {
     "defaults": ["_self_", {"flavour": "plain"}, {"override hydra/sweeper": "fer_optuna"}],
     "seed": 0,
@@ -64,6 +66,11 @@ def make_trouble(config: DictConfig, epoch: int) -> None:
             raise OSError(28, "No space left on device")
         case "exit" if epoch == 2 and not Path("allowed").exists():
             sys.exit(3)
+        case "lose" if epoch == 2:
+            raise ProcessLostError("process 2 of the 2 ended with SIGKILL")
+        case "lose_once" if epoch == 2 and not Path(f"lost_{config.optimizer.lr}").exists():
+            Path(f"lost_{config.optimizer.lr}").touch()
+            raise ProcessLostError("process 2 of the 2 ended with SIGKILL")
         case "die" if epoch == 0:
             os.kill(os.getpid(), 9)
 

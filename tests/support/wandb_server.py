@@ -52,6 +52,10 @@ class WandbServer:
         """The rows of a run, in order."""
         return [json.loads(line) for _, line in sorted(self.runs[run_id]["history"].items())]
 
+    def epochs(self, run_id: str) -> list[float]:
+        """The epochs whose metrics arrived, in the order of their lines."""
+        return [row["epoch"] for row in self.history(run_id) if "val/acc" in row]
+
     def graphql(self, query: str, given: dict[str, Any]) -> dict[str, Any]:
         """Answer an operation; the client takes the fields that it wants."""
         team = {"name": "team", "id": "e"}
@@ -187,6 +191,7 @@ def serve(**fault: Any) -> Iterator[WandbServer]:
             pass
 
     listening = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    listening.handle_error = lambda request, address: None  # type: ignore[method-assign]  # a client was killed
     listening.daemon_threads = True
     known.address = f"http://127.0.0.1:{listening.server_port}"
     threading.Thread(target=listening.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import subprocess
 import sys
@@ -121,6 +122,28 @@ def test_failed_arms_are_tried_again_only_when_asked(sweep) -> None:  # type: ig
     ]
     assert records[1].reason == "objective val/acc is nan"
     assert len(records) == 5
+
+
+def test_a_trial_goes_on_when_a_process_of_its_own_was_killed(sweep, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    records = sweep(*SEARCH, "hydra.sweeper.n_trials=2", "trouble=lose_once")
+    assert len(list(tmp_path.glob("lost_*"))) == 2
+    for record in records:
+        assert (record.state, record.reason) == ("COMPLETE", None)
+        assert epochs(record) == list(record.intermediate) == [0, 1, 2, 3]
+    assert not list(tmp_path.glob("sweep/*/error.txt"))
+
+
+def test_a_trial_that_always_loses_a_process_fails_at_last(sweep, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    reason = "its process died 3 times without getting any further (process 2 of the 2 ended with SIGKILL)"
+    (record,) = sweep(
+        *SEARCH,
+        "hydra.sweeper.n_trials=1",
+        "trouble=lose",
+        "hydra.sweeper.max_deaths=2",
+        fails=re.escape(reason),
+    )
+    assert (record.state, record.reason) == ("FAIL", reason)
+    assert epochs(record) == [0, 1]
 
 
 def test_too_many_failures_stop_the_study(sweep, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

@@ -59,6 +59,7 @@ class Study:
             directory=self.spec.sweep_dir / claim.directory,
             resume=claim.resume,
             heartbeat=self.spec.options.heartbeat,
+            max_deaths=self.spec.options.max_deaths,
         )
 
     def session(self, claim: Claim | None = None) -> TrialSession:
@@ -106,7 +107,7 @@ def test_a_job_travels_through_the_environment(study: Study, monkeypatch: pytest
 def test_a_job_passes_hydras_overrides_unchanged(tmp_path: Path, folder: str) -> None:
     from hydra import compose, initialize_config_dir
 
-    job = Job("s", f"sqlite:///{folder}/study.db", 1, 7, "token", Path("/") / folder, True, 60)
+    job = Job("s", f"sqlite:///{folder}/study.db", 1, 7, "token", Path("/") / folder, True, 60, 5)
     (tmp_path / "config.yaml").write_text("hydra: {job: {env_set: {FER_TRIAL: ''}}}")
     with initialize_config_dir(str(tmp_path), version_base="1.3"):
         words = [override("hydra.job.env_set.FER_TRIAL", job.as_variable())]

@@ -45,7 +45,7 @@ def arrived(server: WandbServer, run_id: str) -> list[float]:
     """The epochs whose metrics a server has, in the order of their lines, whose steps rise."""
     steps = [row["_step"] for row in server.history(run_id)]
     assert steps == sorted(set(steps))
-    return [row["epoch"] for row in server.history(run_id) if "val/acc" in row]
+    return server.epochs(run_id)
 
 
 def pictures(server: WandbServer, run_id: str) -> set[float]:

@@ -49,7 +49,7 @@ def test_a_run_in_colour_from_the_faces_to_own_pictures(tmp_path, tiny, capsys):
 def test_an_ensemble_of_grey_and_colour_is_refused(tmp_path, tiny):
     save(tmp_path / "grey.ckpt", tiny)
     save(tmp_path / "colour.ckpt", [*tiny, "data.channels=3"])
-    from fer_lightning.commands.predict import load_ensemble
+    from fer_lightning.evaluation.picture_predictions import load_ensemble
 
     paths = [str(tmp_path / name) for name in ("grey.ckpt", "colour.ckpt")]
     with pytest.raises(ConfigError, match=r"colour\.ckpt: its channels is 3; expected 1 as in .*grey\.ckpt"):

@@ -17,7 +17,7 @@ from fer_lightning.config.objective import Objective
 from fer_lightning.config.schema import check_config
 from fer_lightning.errors import ConfigError
 from fer_lightning.evaluation.evaluate import evaluate
-from fer_lightning.evaluation.evaluation_files import evaluation_cells
+from fer_lightning.evaluation.evaluation import evaluation_cells
 from fer_lightning.report.page.columns import metric_columns
 from fer_lightning.runs.listing import listing_columns
 from fer_lightning.runs.run import Run

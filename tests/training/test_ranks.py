@@ -13,13 +13,18 @@ import pytest
 import pytorch_lightning as pl
 
 from fer_lightning.callbacks.pruning import TrialPruning
+from fer_lightning.cli import main
 from fer_lightning.config.compose import compose_config
 from fer_lightning.errors import ConfigError, DataError, TrainingDivergedError
 from fer_lightning.runs.metrics_csv import read_metrics
 from fer_lightning.runs.predictions import read_predictions
 from fer_lightning.runs.record import RECORD_FILE
 from fer_lightning.signals import Terminated
+from fer_lightning.study import trial
+from fer_lightning.sweeps.jobs.session import TrialSession
+from fer_lightning.sweeps.study.results import load_trials
 from fer_lightning.training.ranks import RankLostError, check_strategy
+from fer_lightning.training.train import train
 from training_runs import run
 
 TWO = (
@@ -103,6 +108,39 @@ def test_a_pruned_trial_stops_in_all_processes_and_every_face_counts_once(tmp_pa
     assert len(set(kept.ids)) == len(kept.ids) == 21
     assert result.value == pytest.approx(max(value for _, value in session.reports))
     assert result.value == pytest.approx(kept.correct.mean())
+
+
+@pytest.mark.slow
+def test_a_trial_goes_on_after_a_killed_process_has_taken_the_other_along(tmp_path, tiny, monkeypatch):
+    tell, records, epochs = TrialSession.report, [], []
+
+    def report(session: TrialSession, value: float, step: int) -> None:
+        tell(session, value, step)
+        epochs.append(step)
+        if epochs == [0, 1]:
+            os.kill(max(each.pid or 0 for each in multiprocessing.active_children()), signal.SIGKILL)
+
+    def watched(config, folder, **options):
+        try:
+            return train(config, folder, **options)
+        except RankLostError:
+            assert not multiprocessing.active_children()
+            records.append(record_of(folder))
+            raise
+
+    monkeypatch.setattr(TrialSession, "report", report)
+    monkeypatch.setattr(trial, "train", watched)
+    words = [*tiny, *TWO, "trainer.max_epochs=3", f"hydra.sweep.dir={tmp_path}", "study.page=false"]
+    assert main(["+experiment=search", "hydra.sweeper.n_trials=1", *words]) == 0
+    assert [record["status"] for record in records] == ["failed"]
+    assert "process 2 of the 2 that train together ended with SIGKILL" in records[0]["reason"]
+    (found,) = load_trials(tmp_path)
+    assert (found.state, found.reason) == ("COMPLETE", None)
+    assert sorted(found.intermediate) == [row["epoch"] for row in found.run.metrics] == [0, 1, 2]
+    assert found.run.record["continued_after_epochs"] in (
+        1,
+        2,
+    )  # the second epoch's checkpoint may be written
 
 
 @pytest.mark.slow

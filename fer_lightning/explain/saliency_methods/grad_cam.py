@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _NormBase
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from fer_lightning.config.values import checked
 from fer_lightning.errors import ConfigError
@@ -86,5 +86,5 @@ def last_maps(model: nn.Module, images: Tensor) -> nn.Module:
 def _is_norm_or_activation(module: nn.Module) -> bool:
     kind = type(module).__module__.rpartition(".")[2]  # of torch.nn.modules, or of timm.layers
     return kind.startswith("activation") or isinstance(
-        module, (_NormBase, nn.GroupNorm, nn.LayerNorm, nn.Identity)
+        module, (_BatchNorm, nn.InstanceNorm2d, nn.GroupNorm, nn.LayerNorm, nn.Identity)
     )

@@ -8,8 +8,8 @@ from scipy import stats
 
 from fer_lightning.stats.ablation import ablation_report
 from fer_lightning.stats.behrens_fisher import half_width
+from fer_lightning.stats.cross_validation import aligned_folds, corrected_t, out_of_fold
 from fer_lightning.stats.crossed import components, error_parts, folded_mean_squares, interval_half_width
-from fer_lightning.stats.folds import aligned_folds, corrected_t, out_of_fold
 from fer_lightning.stats.paired import paired_effect
 from fer_lightning.stats.power import detectable, power, spread_of
 from fer_lightning.stats.records import ArmRun

@@ -1,21 +1,74 @@
-"""An evaluation as text, and as the files that `compare` and distillation read."""
+"""What an evaluation found: as text, as a table, and as the files that `compare` and distillation read."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from fer_lightning.config.metric_table import METRICS, shares_first, single_values
 from fer_lightning.data.label import data_label
-from fer_lightning.evaluation.evaluate import Evaluation
 from fer_lightning.redact import redact_text
 from fer_lightning.runs.files import write_json
 from fer_lightning.runs.leakage import write_copies
-from fer_lightning.runs.predictions import write_predictions
+from fer_lightning.runs.notebook_html import lines_html, table_html
+from fer_lightning.runs.predictions import Predictions, write_predictions
 from fer_lightning.runs.provenance import command_line, versions
 from fer_lightning.stats.collapse import class_of_all, guessing_levels
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What an evaluation found.
+
+    Attributes
+    ----------
+    split
+        ``train``, ``val`` or ``test``.
+    predictions
+        Logits of the model, or of the average of all models.
+    metrics
+        On all faces of the split.
+    unleaked
+        The same on the faces that are no exact copy of a face of the splits, of these data, that any of the models
+        was trained on; the count is ``faces``. None is left of such a split itself.
+    unrelated
+        The same on the faces that are no near copy either.
+    confusion
+        int ``[C, C]`` counts; rows are true classes.
+    copied, nearly
+        bool ``[N]``: faces that have an exact copy among those that a model was trained on, and a near one.
+    data, synthetic
+        Name of the data, and whether they were drawn by a program.
+    trained_on
+        Whether a model was trained on the split.
+    models
+        How many were averaged.
+    """
+
+    split: str
+    predictions: Predictions
+    metrics: dict[str, float]
+    unleaked: dict[str, float]
+    unrelated: dict[str, float]
+    confusion: np.ndarray
+    copied: np.ndarray
+    nearly: np.ndarray
+    data: str = ""
+    synthetic: bool = False
+    trained_on: bool = False
+    models: int = 1
+
+    def __str__(self) -> str:
+        return evaluation_text(self)
+
+    def _repr_html_(self) -> str:
+        header, *rows = evaluation_cells(self)
+        return table_html([self.split, *header[1:]], rows) + lines_html(evaluation_notes(self))
 
 
 def evaluation_text(found: Evaluation) -> str:
