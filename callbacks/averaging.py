@@ -14,6 +14,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from fer_lightning.config.values import Count, CountOrZero, ShareBelowOne, checked
 from fer_lightning.training.depth import frozen_modules
+from fer_lightning.training.module import ExpressionClassifier, network_of
 
 
 class AveragedWeights(EMAWeightAveraging):
@@ -76,22 +77,21 @@ class AveragedWeights(EMAWeightAveraging):
 
     def _measure_norms(self, trainer: pl.Trainer, pl_module: Any) -> None:
         self._measured_at = trainer.global_step
-        frozen = frozen_modules(pl_module.model)
-        norms = [
-            part for part in pl_module.model.modules() if isinstance(part, _BatchNorm) and part not in frozen
-        ]
+        net: nn.Module = network_of(pl_module)
+        # Somebody else's module takes levels.
+        prepare = pl_module.normalization if isinstance(pl_module, ExpressionClassifier) else nn.Identity()
+        frozen = frozen_modules(net)
+        norms = [part for part in net.modules() if isinstance(part, _BatchNorm) and part not in frozen]
         if not norms:
             return
         loader = trainer.datamodule.train_dataloader()  # type: ignore[attr-defined]
         loader.set_epoch(trainer.current_epoch)
-        inputs = (
-            pl_module.normalization(images.float()) for images, _, _ in islice(loader, self.norm_batches)
-        )
+        inputs = (prepare(images.float()) for images, _, _ in islice(loader, self.norm_batches))
         device = pl_module.device
         # What dropout draws here must not change what the rest of the epoch draws.
         kind, devices = ("cuda", []) if device.type == "cpu" else (device.type, [device])
         with torch.random.fork_rng(devices, device_type=kind), trainer.precision_plugin.forward_context():
-            _measure(norms, pl_module.model, inputs)
+            _measure(norms, net, inputs)
         for norm in norms:
             for statistic in (norm.running_mean, norm.running_var):
                 if isinstance(statistic, Tensor):

@@ -17,7 +17,7 @@ from fer_lightning.runs.best_epoch import BestEpoch
 from fer_lightning.runs.confusion_counts import Confusion, confusion
 from fer_lightning.runs.files import write_json
 from fer_lightning.tracking.media import confusion_table
-from fer_lightning.training.module import ExpressionClassifier
+from fer_lightning.training.contract import is_trained_here
 
 
 class ConfusionMatrix(InspectionCallback):
@@ -57,7 +57,7 @@ class ConfusionMatrix(InspectionCallback):
         """Keep the counts of an epoch that is the best so far; look, if it is this epoch's turn."""
         improved = self.best.improved(trainer.callback_metrics) and self.when == "best"
         # The logits of a validation are kept by this module only; those of others are computed when training ends.
-        if improved and trainer.is_global_zero and isinstance(pl_module, ExpressionClassifier):
+        if improved and trainer.is_global_zero and is_trained_here(pl_module):
             with self.guard(pl_module):
                 _write(confusion(kept_predictions(trainer.datamodule, pl_module)), self.run_folder)  # type: ignore[attr-defined]
         super().on_train_epoch_end(trainer, pl_module)

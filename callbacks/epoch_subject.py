@@ -26,7 +26,8 @@ from fer_lightning.explain.subject import Subject
 from fer_lightning.runs.predictions import Predictions
 from fer_lightning.runs.run import Run
 from fer_lightning.training.checkpoints import read_checkpoint
-from fer_lightning.training.module import ExpressionClassifier
+from fer_lightning.training.contract import is_trained_here
+from fer_lightning.training.module import ExpressionClassifier, network_weights
 
 log = logging.getLogger(__name__)
 _UNVALIDATED = 512  # faces to predict where no validation has predicted any
@@ -62,7 +63,7 @@ def epoch_subject(
     weights = averaged_weights(trainer) if stored is None else stored["state_dict"]
 
     def predictions(subject: Subject) -> Predictions:
-        if isinstance(pictures, SplitPictures) and isinstance(module, ExpressionClassifier):
+        if isinstance(pictures, SplitPictures) and is_trained_here(module):
             if pictures.split == "val" and checkpoint is None and module.predictions:
                 return kept_predictions(pictures.data, module)
             kept = Run(folder).predictions if pictures.split == "val" and checkpoint is not None else None
@@ -133,7 +134,7 @@ def _copy(
         record=module.record,
     )
     if weights is not None:
-        twin.load_state_dict({key: value for key, value in weights.items() if not key.startswith("loss.")})
+        twin.load_state_dict(network_weights(weights))
     return twin.to(module.device).eval().requires_grad_(False)
 
 
@@ -178,7 +179,7 @@ def _contents(trainer: pl.Trainer, module: pl.LightningModule, checkpoint: Path)
     """
     which = (checkpoint, checkpoint.stat().st_mtime_ns)
     if trainer not in _read or _read[trainer][0] != which:
-        if isinstance(module, ExpressionClassifier):
+        if is_trained_here(module):
             _read[trainer] = which, read_checkpoint(checkpoint)
         else:
             try:

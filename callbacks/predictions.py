@@ -12,7 +12,7 @@ from fer_lightning.config.values import Direction
 from fer_lightning.data.datamodule import FaceDataModule
 from fer_lightning.runs.best_epoch import BestEpoch
 from fer_lightning.runs.predictions import LOGITS_FILE, Predictions, write_predictions
-from fer_lightning.training.module import ExpressionClassifier
+from fer_lightning.training.contract import TrainedModule, is_trained_here
 
 
 class BestPredictions(pl.Callback):
@@ -42,13 +42,13 @@ class BestPredictions(pl.Callback):
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Write the epoch's validation logits if they are the best."""
-        assert isinstance(pl_module, ExpressionClassifier)
+        assert is_trained_here(pl_module)
         if self.best.improved(trainer.callback_metrics) and trainer.is_global_zero and pl_module.predictions:
             kept = kept_predictions(trainer.datamodule, pl_module)  # type: ignore[attr-defined]
             write_predictions(Path(self.folder or trainer.default_root_dir) / LOGITS_FILE, kept)
 
 
-def kept_predictions(data: FaceDataModule, module: ExpressionClassifier) -> Predictions:
+def kept_predictions(data: FaceDataModule, module: TrainedModule) -> Predictions:
     """Return the logits of the validation that was made last."""
     faces, kept = data.faces, module.predictions
     return Predictions(

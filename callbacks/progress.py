@@ -10,7 +10,7 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import ProgressBar
 from tqdm import tqdm
 
-from fer_lightning.config.metric_table import shares_first, single_values
+from fer_lightning.config.metric_table import own_values, shares_first, single_values
 from fer_lightning.messages import new_bar, shows_bars
 
 log = logging.getLogger(__name__)
@@ -93,7 +93,8 @@ class RunProgress(ProgressBar):
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Show the validation's result."""
         measured = trainer.callback_metrics
-        names = [name for name in shares_first(single_values(headline=True)) if f"val/{name}" in measured]
+        known = [*shares_first(single_values(headline=True)), *own_values(measured)]
+        names = [name for name in known if f"val/{name}" in measured]
         text = "  ".join(f"val {name} {float(measured[f'val/{name}']):.3f}" for name in names)
         if self.bar is not None:
             self.bar.set_postfix_str(text, refresh=False)

@@ -31,7 +31,8 @@ from fer_lightning.explain.subject import Subject
 from fer_lightning.explain.trust_checks import TrustRules
 from fer_lightning.runs.notebook_html import lines_html, picture_html, table_html
 from fer_lightning.training.checkpoints import load_classifier
-from fer_lightning.training.module import ExpressionClassifier
+from fer_lightning.training.contract import TrainedModule
+from fer_lightning.training.module import network_of
 
 # What further keys set, by their beginning; the files of conf/ with these names say what each of them means.
 SALIENCY: dict[str, Any] = {f"saliency.{name}.": target for name, target in METHODS.items()}
@@ -210,11 +211,11 @@ def made(prefix: str, settings: Mapping[str, Any], **more: Any) -> Any:
     return target(**more | own)
 
 
-def load(checkpoint: Path) -> ExpressionClassifier:
+def load(checkpoint: Path) -> TrainedModule:
     """Load a classifier onto the device that there is, in the memory format that it was trained in."""
     module = load_classifier(checkpoint)
     if module.record["config"].get("channels_last"):
-        module.model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        network_of(module).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return module.to("cuda" if torch.cuda.is_available() else "cpu")
 
 
@@ -228,7 +229,7 @@ def _own(words: _Words, size: int, channels: int) -> Pictures | None:
 
 
 def _data(
-    module: ExpressionClassifier,
+    module: TrainedModule,
     overrides: dict[str, Any],
     split: str,
     own: Pictures | None,

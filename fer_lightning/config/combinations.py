@@ -30,7 +30,10 @@ def check_combinations(config: Mapping[str, Any]) -> None:
         raise ConfigError(
             "callbacks.early_stopping with data.train_on=train_val: expected validation faces that are not trained on"
         )
-    augmentation = config.get("augmentation") or {}
+    _check_metrics(config.get("metrics") or {})
+    if config.get("module") and not config["module"].get("_target_"):
+        raise ConfigError("module: names no class; expected module._target_=my_module.MyModule")
+    augmentation = _own_augmentation(config)
     for key in ("saturation", "hue"):
         if augmentation.get(key) and config["data"].get("channels", 1) == 1:
             raise ConfigError(
@@ -39,11 +42,27 @@ def check_combinations(config: Mapping[str, Any]) -> None:
             )
     _check_length(config)
     for prefix, metric, mode in monitored(config):
-        _check_direction(prefix, metric, mode)
+        check_direction(prefix, metric, mode, known_direction(metric))
     check_measured(config)
     seeds = config.get("seeds", [])
     if len(set(seeds)) != len(seeds):
         raise ConfigError(f"seeds={seeds}: expected each seed once")
+
+
+def _own_augmentation(config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the keys of the project's augmentation; none of somebody else's, whose keys mean what they like."""
+    node: Mapping[str, Any] = config.get("augmentation") or {}
+    return node if str(node.get("_target_", "")).startswith("fer_lightning.") else {}
+
+
+def _check_metrics(nodes: Mapping[str, Any]) -> None:
+    for name, node in nodes.items():
+        if not isinstance(node, Mapping) or not node.get("_target_"):
+            raise ConfigError(f"metrics.{name}: expected metrics.{name}._target_=… (a function or class)")
+        if find_metric(name) is not None or not str(name).isidentifier():
+            raise ConfigError(
+                f"metrics.{name}: expected a name of letters and digits that none of the project's metrics has"
+            )
 
 
 def _check_length(config: Mapping[str, Any]) -> None:
@@ -62,7 +81,7 @@ def _check_length(config: Mapping[str, Any]) -> None:
     if epochs not in (None, -1):
         return
     shown = "null" if epochs is None else epochs
-    if (config.get("augmentation") or {}).get("growth"):
+    if _own_augmentation(config).get("growth"):
         raise ConfigError(f"augmentation.growth with trainer.max_epochs={shown}: expected a number of epochs")
     name = None if "total_steps" in scheduler else scheduler.get("_target_")
     if name and steps in (None, -1) and "total_steps" in signature(get_object(name)).parameters:
@@ -80,8 +99,8 @@ def monitored(config: Mapping[str, Any]) -> Iterator[tuple[str, str, str | None]
             yield f"callbacks.{name}.", node["monitor"], node.get("mode")
 
 
-def _check_direction(prefix: str, metric: str, mode: str | None) -> None:
-    higher = known_direction(metric)
+def check_direction(prefix: str, metric: str, mode: str | None, higher: bool | None) -> None:
+    """Refuse a direction that is not the metric's, where that is known; its keys begin with ``prefix``."""
     if mode in get_args(Direction) and higher is not None and higher != (mode == "max"):
         raise ConfigError(
             f"{prefix}mode={mode} with {'monitor' if prefix else 'metric'}={metric}: {'higher' if higher else 'lower'} "
@@ -136,8 +155,13 @@ def check_objectives(
 def _require_measured(
     key: str, metric: str, config: Mapping[str, Any], class_names: Sequence[str] | None
 ) -> None:
-    known = measured_names(class_names or ())
+    own = [f"val/{name}" for name in config.get("metrics") or {}]
+    known = [*measured_names(class_names or ()), *own]
+    if metric.startswith(tuple(f"{name}/" for name in own)):  # of a class
+        return
     of_class = metric.startswith("val/") and metric.count("/") > 1 and find_metric(metric) is not None
+    if (config.get("module") or {}).get("_target_") and metric.startswith(("train/", "val/")):
+        return  # it logs what it likes
     if metric in known or (of_class and class_names is None) or metric.startswith(_OF_CALLBACKS):
         return
     callbacks = (config.get("callbacks") or {}).values()

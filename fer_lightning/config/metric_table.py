@@ -88,6 +88,19 @@ def single_values(*, headline: bool = False) -> list[str]:
     ]
 
 
+def own_values(measured: Iterable[str], prefix: str = "val/") -> list[str]:
+    """Return the names of metrics with one value, of those that were measured, that the table does not have.
+
+    Examples
+    --------
+    >>> own_values(["val/acc", "val/kappa", "val/recall/happy", "lr"])
+    ['kappa']
+    """
+    known = {*single_values(), ""}
+    names = {name.removeprefix(prefix) for name in measured if name.startswith(prefix)}
+    return sorted(name for name in names - known if "/" not in name)
+
+
 def shares_first(names: list[str]) -> list[str]:
     """Return names of metrics as a reader takes them in: shares, then the rest, each in the table's order."""
     return sorted(names, key=lambda name: METRICS[name].unit != SHARE)

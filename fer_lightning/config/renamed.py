@@ -46,6 +46,8 @@ ADDED |= {"data.eval_fraction": 1.0, "data.unreadable": "refuse", "data.names": 
 ADDED |= {"data.channels": 1, "data.on_device": "auto", "model.in_channels": None}
 ADDED |= {"data.labels": None, "data.label_mode": "majority"}
 ADDED |= {"augmentation.saturation": 0.0, "augmentation.hue": 0.0}
+ADDED |= {"loss._target_": None, "loss.focal_gamma": 0.0, "data.sampling": "shuffled"}
+ADDED |= {"metrics": {}, "module": {}, "schema": None}
 ADDED |= {"model.weights": None, "model.freeze": None, "optimizer.layer_decay": None}
 
 

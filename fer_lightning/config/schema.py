@@ -10,8 +10,9 @@ from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 from pydantic import Field
 
 from fer_lightning.config.combinations import check_combinations
+from fer_lightning.config.own_schema import own_hints
 from fer_lightning.config.precision import Precision
-from fer_lightning.config.signatures import BESIDE, find_target, keys_beside, parameters_of
+from fer_lightning.config.signatures import BESIDE, LossConfig, find_target, keys_beside, parameters_of
 from fer_lightning.config.values import (
     ChangedCode,
     Count,
@@ -22,21 +23,10 @@ from fer_lightning.config.values import (
     Seeds,
     Share,
     ShareAboveZero,
-    ShareBelowOne,
     check_keys,
     hints_of,
 )
 from fer_lightning.errors import ConfigError
-
-
-class LossConfig(TypedDict):
-    """The loss: cross-entropy, smoothed, mixed, weighted and taught as asked."""
-
-    label_smoothing: ShareBelowOne
-    mixup: NotNegative
-    class_weights: Literal["none", "balanced"] | list[NotNegative]
-    teacher: str | list[str] | None
-    teacher_share: Share
 
 
 class StudyConfig(TypedDict):
@@ -67,10 +57,13 @@ class RunConfig(TypedDict):
     metric: str
     mode: Direction
     loss: LossConfig
+    metrics: dict[str, Any] | None
+    module: dict[str, Any] | None
     channels_last: bool
     threads: Count | None
     resume: bool | str
     changed_code: ChangedCode
+    schema: str | None
 
 
 Time = Annotated[
@@ -113,7 +106,11 @@ def check_config(config: DictConfig) -> None:
             f"{group}: its file lacks the first line # @package _global_, without which all of its keys stand below "
             f"{group}"
         )
-    check_keys(values, hints_of(RunConfig))
+    hints = hints_of(RunConfig)
+    hints = hints | own_hints(values, hints)
+    if isinstance(values.get("loss"), dict) and values["loss"].get("_target_"):
+        hints = hints | {"loss": dict[str, Any]}  # checked against its target's signature
+    check_keys(values, hints)
     for key, node in values.items():
         _check_targets(node, key)
     check_combinations(values)

@@ -6,15 +6,37 @@ import inspect
 import logging
 from collections.abc import Mapping
 from functools import cache
-from typing import Any
+from typing import Any, Literal, TypedDict
 
 from hydra.utils import get_object
 from omegaconf import OmegaConf
 
-from fer_lightning.config.values import Count, CountOrZero, Name, ShareAboveZero, hints_of
+from fer_lightning.config.values import (
+    Count,
+    CountOrZero,
+    Name,
+    NotNegative,
+    Share,
+    ShareAboveZero,
+    ShareBelowOne,
+    hints_of,
+)
 from fer_lightning.errors import ConfigError
 
-# Keys of a group that are not for its target, unless the target itself has a parameter of this name.
+
+class LossConfig(TypedDict):
+    """The loss: cross-entropy, or one's own, smoothed, mixed, weighted and taught as asked."""
+
+    _target_: str | None
+    label_smoothing: ShareBelowOne
+    focal_gamma: NotNegative
+    mixup: NotNegative
+    class_weights: Literal["none", "balanced"] | list[NotNegative]
+    teacher: str | list[str] | None
+    teacher_share: Share
+
+
+# Keys of a group that are not for its target, unless (but for the loss) the target has a parameter of this name.
 BESIDE: dict[str, dict[str, Any]] = {
     "model": {
         "weights": Name | None,
@@ -22,6 +44,7 @@ BESIDE: dict[str, dict[str, Any]] = {
         "match": Name | Count | None,
     },
     "optimizer": {"layer_decay": ShareAboveZero | None},
+    "loss": {key: kind for key, kind in hints_of(LossConfig).items() if key != "_target_"},
 }
 
 _OF_ANY_NAME = (inspect.Parameter.VAR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
@@ -77,7 +100,9 @@ def named_parameters(target: Any) -> set[str]:
     return set(known or (name for name, item in signature.items() if item.kind not in _OF_ANY_NAME))
 
 
-def given_to(target: Any, node: Mapping[str, Any], offered: Mapping[str, Any]) -> dict[str, Any]:
+def given_to(
+    target: Any, node: Mapping[str, Any], offered: Mapping[str, Any], group: str = "model"
+) -> dict[str, Any]:
     """Return those of the ``offered`` values that a target takes by name, or that its node has a key for.
 
     Raises
@@ -89,7 +114,7 @@ def given_to(target: Any, node: Mapping[str, Any], offered: Mapping[str, Any]) -
     for name, item in (_signature(target) or {}).items():
         needed = item.default is item.empty and item.kind not in _OF_ANY_NAME
         if needed and name not in node.keys() | given.keys():
-            raise ConfigError(f"model: {_shown(target)} needs {name}; expected model.{name}=…")
+            raise ConfigError(f"{group}: {_shown(target)} needs {name}; expected {group}.{name}=…")
     return given
 
 
@@ -112,7 +137,9 @@ def _signature(target: Any) -> Mapping[str, inspect.Parameter] | None:
 
 def keys_beside(group: str, target: Any) -> dict[str, Any]:
     """Return what each key takes that may stand beside those of a group's target."""
-    return {key: kind for key, kind in BESIDE.get(group, {}).items() if key not in named_parameters(target)}
+    keys = BESIDE.get(group, {})
+    # Those of the loss mean the same with any.
+    return keys if group == "loss" else {k: v for k, v in keys.items() if k not in named_parameters(target)}
 
 
 def parted(node: Mapping[str, Any], group: str) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -6,7 +6,7 @@ import inspect
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from functools import cache, wraps
 from typing import (
     Annotated,
@@ -57,7 +57,7 @@ def check_value(value: Any, expected: Any, where: str) -> None:
     Raises
     ------
     ConfigError
-        ``where=value: expected …``; of a mapping that a TypedDict describes, with the key.
+        ``where=value: expected …``; of a mapping that a TypedDict or dataclass describes, with the key.
     """
     if OmegaConf.is_config(value):
         value = OmegaConf.to_container(value, resolve=True)
@@ -65,7 +65,7 @@ def check_value(value: Any, expected: Any, where: str) -> None:
         value = list(value)
     if isinstance(value, Mapping):
         for kind in kinds_of(expected):
-            if is_typeddict(kind):
+            if is_typeddict(kind) or is_dataclass(kind):
                 return check_keys(value, hints_of(kind), f"{where}.")
     try:
         adapter = _adapter(expected)

@@ -54,6 +54,8 @@ class FaceDataModule(ChosenFaces, pl.LightningDataModule):
         ``train``, or ``train_val`` to train on the validation faces too (then nothing is validated).
     steps_per_epoch
         Batches in an epoch; ``None`` is one pass over the training faces.
+    sampling
+        ``shuffled``, or ``balanced``: faces of each class equally often in an epoch, and within two in a batch.
     exclude
         Kinds of faces left out of training: ``leaked`` (copies of validation or test faces), ``duplicates``,
         ``conflicting`` (copies under different labels), ``blank``, ``nearly_leaked`` (near copies of validation
@@ -95,6 +97,7 @@ class FaceDataModule(ChosenFaces, pl.LightningDataModule):
         eval_fraction: ShareAboveZero = 1.0,
         train_on: Literal["train", "train_val"] = "train",
         steps_per_epoch: Count | None = None,
+        sampling: Literal["shuffled", "balanced"] = "shuffled",
         exclude: list[Exclusion] | None = None,
         folds: Annotated[int, Field(ge=2)] | None = None,
         fold: CountOrZero | None = None,
@@ -139,7 +142,7 @@ class FaceDataModule(ChosenFaces, pl.LightningDataModule):
             seed=seed,
         )
         self.batch_size, self.eval_batch_size = batch_size, eval_batch_size
-        self.steps_per_epoch, self.on_device = steps_per_epoch, on_device
+        self.steps_per_epoch, self.sampling, self.on_device = steps_per_epoch, sampling, on_device
         self._ahead = False
         self._tensors: tuple[Tensor, Tensor] | None = None
 
@@ -215,6 +218,7 @@ class FaceDataModule(ChosenFaces, pl.LightningDataModule):
             world_size=trainer.world_size if trainer is not None else 1,
             reshuffle=not getattr(trainer, "overfit_batches", 0),
             ahead=self._ahead,
+            balanced=train and self.sampling == "balanced",
         )
 
     def train_dataloader(self) -> BatchLoader:

@@ -44,6 +44,8 @@ class BatchLoader:
         Whether each epoch has an order of its own, or all have the first one's.
     rank, world_size
         Of this process: process ``rank`` takes every ``world_size``-th face.
+    balanced
+        Whether a pass has faces of each class equally often: see `balanced_order`.
     ahead
         Whether a thread cuts the next batches; pays where pictures are read from a disk or sent to a device.
     """
@@ -62,12 +64,14 @@ class BatchLoader:
         world_size: int = 1,
         reshuffle: bool = True,
         ahead: bool = False,
+        balanced: bool = False,
     ) -> None:
         self.images, self.labels = images, labels
         self.indices = np.asarray(indices, dtype=np.int64)
         self.batch_size, self.shuffle, self.seed, self.steps = batch_size, shuffle, seed, steps
         self.rank, self.world_size = rank, world_size
         self.reshuffle, self.epoch, self.ahead = reshuffle, 0, ahead
+        self.classes = labels.cpu().numpy()[self.indices] if balanced else None
 
     @property
     def sampler(self) -> BatchLoader:
@@ -91,7 +95,10 @@ class BatchLoader:
         return max(1, mine // self.batch_size) if self.shuffle else -(-mine // self.batch_size)
 
     def _permutation(self, number: int) -> np.ndarray:
-        return np.random.default_rng([self.seed, number]).permutation(self.indices)
+        random = np.random.default_rng([self.seed, number])
+        if self.classes is None:
+            return random.permutation(self.indices)
+        return self.indices[balanced_order(self.classes, random)]
 
     def _positions(self, epoch: int) -> np.ndarray:
         """Return the faces of ``epoch``, in order, that this process takes."""
@@ -141,3 +148,28 @@ class BatchLoader:
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
+
+
+def balanced_order(classes: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """Draw as many positions as there are, of each class equally often.
+
+    Of K classes, every K in a row are one of each, in random order, so that the shares are equal in a batch too. A face
+    comes again only after all of its class have come.
+
+    Parameters
+    ----------
+    classes
+        int64 ``[M]``: the class of each face; classes without faces are not drawn.
+
+    Returns
+    -------
+    numpy.ndarray
+        int64 ``[M]``: positions in ``classes``.
+    """
+    members = [np.flatnonzero(classes == each) for each in np.unique(classes)]
+    rounds = -(-len(classes) // len(members))
+    columns = [
+        np.concatenate([random.permutation(those) for _ in range(-(-rounds // len(those)))])[:rounds]
+        for those in members
+    ]
+    return random.permuted(np.stack(columns, axis=1), axis=1).ravel()[: len(classes)]

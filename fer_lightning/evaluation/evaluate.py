@@ -21,11 +21,13 @@ from fer_lightning.models.size import require_any_size
 from fer_lightning.runs.predictions import Predictions, average
 from fer_lightning.training.build import build_data
 from fer_lightning.training.checkpoints import load_classifier
+from fer_lightning.training.contract import TrainedModule
 from fer_lightning.training.metrics import classification_metrics, confusion_matrix
-from fer_lightning.training.module import ExpressionClassifier
+from fer_lightning.training.module import network_of
+from fer_lightning.training.own_metrics import OwnMetrics, own_metrics
 
 
-def data_of(module: ExpressionClassifier, overrides: dict[str, Any]) -> FaceDataModule:
+def data_of(module: TrainedModule, overrides: dict[str, Any]) -> FaceDataModule:
     """Return the data that a classifier was trained on, with ``data.…`` keys changed as given."""
     return data_from(module.record["config"], overrides)
 
@@ -53,7 +55,7 @@ def _keys(node: Mapping[str, Any]) -> Iterator[str]:
 
 @torch.inference_mode()
 def predict_split(
-    module: ExpressionClassifier,
+    module: TrainedModule,
     data: FaceDataModule,
     split: str,
     *,
@@ -81,13 +83,13 @@ def predict_split(
     # Before the faces are read, which may take a while.
     trained = int(module.record.get("image_size", data.image_size))
     if data.image_size != trained:
-        require_any_size(module.model, f"faces of {data.image_size} pixels", trained)
+        require_any_size(network_of(module), f"faces of {data.image_size} pixels", trained)
     channels = int(module.record.get("channels", data.channels))
     if data.channels != channels:
         raise ConfigError(
             f"data.channels={data.channels}: the net was trained on {channels}; expected the same"
         )
-    check_views(module.model, data.image_size, crop)
+    check_views(network_of(module), data.image_size, crop)
     faces = data.faces
     if module.class_names != faces.class_names:
         raise DataError(
@@ -100,7 +102,7 @@ def predict_split(
     module = module.eval().to(device)
     parts = []
     for images, _, _ in progress(data.split_dataloader(split), f"{len(chosen):,} {split} faces"):
-        seen = views(images.to(device), crop=crop, flip=flip)
+        seen = views(images.to(device).float(), crop=crop, flip=flip)
         logits = torch.stack([module(view).log_softmax(1) for view in seen]).mean(0)
         parts.append(logits.float().cpu().numpy())
     return Predictions(
@@ -108,10 +110,17 @@ def predict_split(
     )
 
 
-def measure(predictions: Predictions, copied: np.ndarray, nearly: np.ndarray, split: str) -> Evaluation:
+def measure(
+    predictions: Predictions,
+    copied: np.ndarray,
+    nearly: np.ndarray,
+    split: str,
+    own: OwnMetrics | None = None,
+) -> Evaluation:
     """Measure ``predictions`` on a split, with and without the faces that training has seen.
 
-    ``copied`` and ``nearly``, bool ``[N]``, mark faces that have an exact copy, or a near one, in training.
+    ``copied`` and ``nearly``, bool ``[N]``, mark faces that have an exact copy, or a near one, in training; ``own`` are
+    metrics beside the table's.
     """
     logits, labels = torch.from_numpy(predictions.logits), torch.from_numpy(np.array(predictions.labels))
 
@@ -119,7 +128,7 @@ def measure(predictions: Predictions, copied: np.ndarray, nearly: np.ndarray, sp
         kept = torch.from_numpy(~left_out)
         if not kept.any():
             return {"faces": 0}
-        found = classification_metrics(logits[kept], labels[kept], predictions.class_names)
+        found = classification_metrics(logits[kept], labels[kept], predictions.class_names, own)
         return {"faces": int(kept.sum())} | found
 
     return Evaluation(
@@ -134,7 +143,7 @@ def measure(predictions: Predictions, copied: np.ndarray, nearly: np.ndarray, sp
     )
 
 
-def _knows(module: ExpressionClassifier, data: FaceDataModule) -> bool:
+def _knows(module: TrainedModule, data: FaceDataModule) -> bool:
     """Say whether a classifier was trained on these data; at another size than its own they count as known."""
     trained = (module.record.get("data") or {}).get("fingerprint")
     resized = data.image_size != module.record["image_size"]
@@ -166,7 +175,8 @@ def evaluate(
     parts = [predict_split(module, data, split, flip=flip, crop=crop) for module in modules]
     seen = sorted(training)
     copied, nearly = data.copied_from_training(split, seen), data.nearly_copied_from_training(split, seen)
-    found = measure(average(parts) if len(parts) > 1 else parts[0], copied, nearly, split)
+    own = own_metrics(modules[0].record["config"], modules[0].class_names)
+    found = measure(average(parts) if len(parts) > 1 else parts[0], copied, nearly, split, own)
     return replace(
         found,
         data=data.faces.name,

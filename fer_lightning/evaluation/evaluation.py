@@ -90,7 +90,7 @@ def evaluation_cells(found: Evaluation) -> list[list[str]]:
     rows = [["", "all faces", "no copy in training", "nor a near copy"]]
     rows.append(["faces", *(str(column["faces"]) for column in columns)])
     names = {name: METRICS[name].title or name for name in shares_first(single_values())}
-    names |= {key: key.replace("/", " ") for key in found.metrics if "/" in key}
+    names |= {key: key.replace("/", " ") for key in found.metrics if key not in names and key != "faces"}
     return rows + [
         [name, *(f"{column.get(key, math.nan):.4f}" for column in columns)] for key, name in names.items()
     ]

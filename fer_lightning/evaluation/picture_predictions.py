@@ -20,7 +20,7 @@ from fer_lightning.redact import redact, redact_text
 from fer_lightning.runs.files import json_text
 from fer_lightning.runs.notebook_html import lines_html, table_html
 from fer_lightning.training.checkpoints import load_classifier
-from fer_lightning.training.module import ExpressionClassifier
+from fer_lightning.training.contract import TrainedModule
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -119,7 +119,7 @@ class PicturePredictions:
         ]
 
 
-def load_ensemble(paths: Sequence[str | Path]) -> list[ExpressionClassifier]:
+def load_ensemble(paths: Sequence[str | Path]) -> list[TrainedModule]:
     """Load one classifier or several that know the same classes and take pictures of the same size."""
     modules = [load_classifier(path) for path in paths]
     for path, module in zip(paths, modules, strict=True):
@@ -131,7 +131,7 @@ def load_ensemble(paths: Sequence[str | Path]) -> list[ExpressionClassifier]:
 
 
 @torch.inference_mode()
-def probabilities(modules: Sequence[ExpressionClassifier], images: np.ndarray) -> np.ndarray:
+def probabilities(modules: Sequence[TrainedModule], images: np.ndarray) -> np.ndarray:
     """Return the class probabilities, averaged over the models.
 
     Parameters
@@ -151,5 +151,7 @@ def probabilities(modules: Sequence[ExpressionClassifier], images: np.ndarray) -
     for module in modules:
         module = module.eval().to(device)
         parts = as_tensor(images).split(BATCH)
-        total += np.concatenate([module(part.to(device)).softmax(1).float().cpu().numpy() for part in parts])
+        total += np.concatenate(
+            [module(part.to(device).float()).softmax(1).float().cpu().numpy() for part in parts]
+        )
     return total / len(modules)

@@ -10,7 +10,7 @@ from fer_lightning.data.labelled_pictures import LabelledPictures, SplitPictures
 from fer_lightning.evaluation.evaluate import predict_split
 from fer_lightning.messages import progress
 from fer_lightning.runs.predictions import Predictions
-from fer_lightning.training.module import ExpressionClassifier
+from fer_lightning.training.contract import is_trained_here
 
 
 def predict_pictures(model: nn.Module, pictures: LabelledPictures) -> Predictions:
@@ -21,7 +21,7 @@ def predict_pictures(model: nn.Module, pictures: LabelledPictures) -> Prediction
     model
         Maps levels 0–255 ``[N, C, H, W]`` to logits ``[N, K]``, in evaluation mode.
     """
-    if isinstance(model, ExpressionClassifier) and isinstance(pictures, SplitPictures):
+    if is_trained_here(model) and isinstance(pictures, SplitPictures):
         return predict_split(model, pictures.data, pictures.split)  # which checks that they fit
     device = next((each.device for each in model.parameters()), torch.device("cpu"))
     with torch.no_grad():

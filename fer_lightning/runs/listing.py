@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any, Literal, get_args
 
 from fer_lightning.config.factors import FACTORS
-from fer_lightning.config.metric_table import shares_first, single_values
+from fer_lightning.config.metric_table import own_values, shares_first, single_values
 from fer_lightning.data.label import SYNTHETIC
 from fer_lightning.messages import aligned
 from fer_lightning.redact import redact
@@ -99,7 +99,8 @@ def listing_columns(rows: Sequence[Row]) -> list[str]:
     varied = [
         name for name in (*FACTORS, "model", "lr", "data") if len({str(row.get(name)) for row in rows}) > 1
     ]
-    measured = [f"best/val/{name}" for name in shares_first(single_values(headline=True))]
+    headline = [*shares_first(single_values(headline=True)), *own_values(known, "best/val/")]
+    measured = [f"best/val/{name}" for name in headline]
     wanted = ["run", "state", "arm", *varied, "seed", *measured, "best/epoch"]
     return [name for name in (*wanted, "epochs", "seconds", "reason") if name in known]
 

@@ -26,6 +26,8 @@ from fer_lightning.sweeps.plan.parse_plan import parse_plan
 from fer_lightning.sweeps.plan.plan import BASELINE
 from fer_lightning.sweeps.space.override import override
 from fer_lightning.training.build import build_data, build_module, check_parts, check_trainer
+from fer_lightning.training.build_loss import build_loss
+from fer_lightning.training.distillation import read_teachers
 from fer_lightning.training.library_warnings import quiet_libraries
 from fer_lightning.training.ranks import check_strategy
 from fer_lightning.training.rehearsal import check_shares, rehearse
@@ -160,7 +162,8 @@ class _Check:
             self._data = config.data, build_data(config)
         data = self._data[1]
         check_shares(config.trainer, data)
-        rehearse(build_module(config, data, {}), data)
+        loss = build_loss(config.loss, data, read_teachers(config.loss.teacher))
+        rehearse(build_module(config, data, {}, loss), data)
         check_measured(config, data.faces.class_names)
         if "objective" in self._sweeper:  # a study
             given = self._sweeper.objective or config.metric

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fer_lightning.config.factors import top_level
-from fer_lightning.config.metric_table import single_values
+from fer_lightning.config.metric_table import own_values, single_values
 from fer_lightning.redact import redact, redact_text
 
 # W&B refuses longer tags and job types, and longer names.
@@ -44,8 +44,10 @@ def run_configuration(
 
 def run_summary(state: str, record: Mapping[str, Any], reason: str | None) -> dict[str, Any]:
     """Return a run's summary: state, headline metrics of the best epoch, size, seconds, epochs, why it was given up."""
-    shown = {"epoch", record.get("metric"), *(f"val/{name}" for name in single_values(headline=True))}
-    best = {key: value for key, value in (record.get("best") or {}).items() if key in shown}
+    measured = record.get("best") or {}
+    headline = [*single_values(headline=True), *own_values(measured)]
+    shown = {"epoch", record.get("metric"), *(f"val/{name}" for name in headline)}
+    best = {key: value for key, value in measured.items() if key in shown}
     values: dict[str, Any] = {f"best/{key}": value for key, value in best.items()}
     values |= {
         "state": state,

@@ -11,16 +11,20 @@ from torch import nn
 from torch.optim import Optimizer
 
 from fer_lightning.config.signatures import parted
+from fer_lightning.data.augmentation import Augmentation
 from fer_lightning.data.datamodule import FaceDataModule
 from fer_lightning.errors import ConfigError
 from fer_lightning.models.size import require_any_size
 from fer_lightning.training.construct import build
+from fer_lightning.training.contract import TrainedModule
 from fer_lightning.training.depth import freeze, with_layer_decay
 from fer_lightning.training.distillation import read_teachers
 from fer_lightning.training.initial_weights import fingerprint_of, read_weights, take_weights
 from fer_lightning.training.loss import TrainingLoss
 from fer_lightning.training.module import ExpressionClassifier
 from fer_lightning.training.network import build_model
+from fer_lightning.training.own_metrics import own_metrics
+from fer_lightning.training.own_module import build_own_module, own_target
 from fer_lightning.training.schedules import needs_length
 
 _DEVICES = ("accelerator", "devices", "num_nodes", "strategy", "precision")
@@ -33,6 +37,15 @@ def build_data(config: DictConfig) -> FaceDataModule:
     return data
 
 
+def build_augmentation(config: DictConfig) -> nn.Module:
+    """Return the augmentation of ``config.augmentation``: the project's, or any module."""
+    found = build(config.augmentation)
+    if not isinstance(found, nn.Module):
+        target = config.augmentation["_target_"]
+        raise ConfigError(f"augmentation: {target} makes {type(found).__name__}; expected an nn.Module")
+    return found
+
+
 def check_parts(config: DictConfig) -> None:
     """Build every part that needs no data, on no device, so that an impossible one is met before any work.
 
@@ -43,7 +56,7 @@ def check_parts(config: DictConfig) -> None:
     """
     build_data(config)
     build(config.normalization)
-    augmentation = build(config.augmentation)
+    augmentation = build_augmentation(config)
     size = config.model.get("image_size") or config.data.image_size
     classes, channels = config.model.get("num_classes") or 7, config.data.get("channels", 1)
     model = build_model(
@@ -122,7 +135,9 @@ def check_sizes(augmentation: nn.Module, model: nn.Module, size: int) -> None:
     ConfigError
         The net takes one size only, or the crop is larger than the face.
     """
-    crop, growth = getattr(augmentation, "crop", None), getattr(augmentation, "growth", None)
+    if not isinstance(augmentation, Augmentation):
+        return  # the rehearsal tries somebody else's
+    crop, growth = augmentation.crop, augmentation.growth
     if crop and crop > size:
         raise ConfigError(f"augmentation.crop={crop}: expected at most the faces' {size} pixels")
     if crop:
@@ -133,8 +148,8 @@ def check_sizes(augmentation: nn.Module, model: nn.Module, size: int) -> None:
 
 def build_module(
     config: DictConfig, data: FaceDataModule, record: dict[str, Any], loss: TrainingLoss | None = None
-) -> ExpressionClassifier:
-    """Return the module to train, its normalization fitted on the training faces.
+) -> TrainedModule:
+    """Return the module to train, the project's or somebody else's, its normalization fitted on the training faces.
 
     Parameters
     ----------
@@ -143,7 +158,7 @@ def build_module(
     record
         Plain values stored in every checkpoint. The digest of the initial weights is added to it as ``weights``.
     loss
-        Of :func:`~fer_lightning.training.loss.build_loss`; ``None`` is plain cross-entropy.
+        Of :func:`~fer_lightning.training.build_loss.build_loss`; ``None`` is plain cross-entropy.
     """
     torch.manual_seed(config.seed)
     model = build_model(
@@ -164,15 +179,27 @@ def build_module(
         model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     normalization = build(config.normalization)
     normalization.fit(data.training_images())
-    return ExpressionClassifier(
-        model,
-        normalization,
-        build(config.augmentation),
-        optimizer=build_optimizer(config, model),
-        scheduler=build(config.scheduler) if config.get("scheduler") else None,
-        class_names=data.faces.class_names,
-        loss=loss,
-        seed=config.seed,
-        record=record,
-        initial_weights=said,
-    )
+    parts = {
+        "model": model,
+        "normalization": normalization,
+        "augmentation": build_augmentation(config),
+        "optimizer": build_optimizer(config, model),
+        "scheduler": build(config.scheduler) if config.get("scheduler") else None,
+        "class_names": data.faces.class_names,
+        "loss": loss,
+        "seed": config.seed,
+        "record": record,
+        "initial_weights": said,
+        "metrics": own_metrics(OmegaConf.to_container(config, resolve=True), data.faces.class_names),  # type: ignore[arg-type]
+    }
+    return assemble(config, parts, image_size=data.image_size, in_channels=data.channels)
+
+
+def assemble(
+    config: DictConfig, parts: dict[str, Any], *, image_size: int, in_channels: int
+) -> TrainedModule:
+    """Return the module of its parts, by the names that `ExpressionClassifier` gives them."""
+    if own_target(config) is None:
+        return ExpressionClassifier(**parts)
+    sizes = {"image_size": image_size, "in_channels": in_channels, "num_classes": len(parts["class_names"])}
+    return build_own_module(config, {**parts, **sizes, "loss": parts.get("loss") or TrainingLoss()})

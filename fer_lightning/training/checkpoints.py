@@ -11,9 +11,11 @@ from omegaconf import OmegaConf
 
 from fer_lightning.config.renamed import current_config
 from fer_lightning.errors import ConfigError, DataError
+from fer_lightning.training.build import assemble
 from fer_lightning.training.construct import build
+from fer_lightning.training.contract import TrainedModule
 from fer_lightning.training.initial_weights import load_plain
-from fer_lightning.training.module import CHECKPOINT_KEY, ExpressionClassifier
+from fer_lightning.training.module import CHECKPOINT_KEY, ExpressionClassifier, network_weights
 from fer_lightning.training.network import build_model
 
 _RECORD = {"config": Mapping, "class_names": Sequence, "image_size": int}
@@ -59,7 +61,7 @@ def require(path: Path, values: Any, kinds: Mapping[str, type], what: str = "") 
         )
 
 
-def load_classifier(path: str | Path) -> ExpressionClassifier:
+def load_classifier(path: str | Path) -> TrainedModule:
     """Build the classifier of a checkpoint, ready to predict; its ``record`` says how it was trained.
 
     Raises
@@ -81,16 +83,28 @@ def load_classifier(path: str | Path) -> ExpressionClassifier:
         )
     except ConfigError as error:
         raise DataError(f"{path}: its net cannot be built: {error}") from error
-    module = ExpressionClassifier(
-        model,
-        build(config.normalization),
-        torch.nn.Identity(),
-        class_names=record["class_names"],
-        record=record,
-    )
-    weights = {key: value for key, value in checkpoint["state_dict"].items() if not key.startswith("loss.")}
+    parts = {
+        "model": model,
+        "normalization": build(config.normalization),
+        "augmentation": torch.nn.Identity(),
+        "optimizer": None,
+        "scheduler": None,
+        "class_names": record["class_names"],
+        "seed": config.get("seed", 0),
+        "record": record,
+    }
     try:
-        module.load_state_dict(weights)
+        module = assemble(
+            config, parts, image_size=record["image_size"], in_channels=record.get("channels", 1)
+        )
+    except ConfigError as error:
+        raise DataError(f"{path}: its module cannot be built: {error}") from error
+    state = checkpoint["state_dict"]
+    try:
+        if isinstance(module, ExpressionClassifier):
+            module.load_state_dict(network_weights(state))
+        elif missing := module.load_state_dict(state, strict=False).missing_keys:
+            raise RuntimeError(f"there is no {missing[0]}")  # what only training needs may be left over
     except RuntimeError as error:
         raise DataError(
             f"{path}: its weights do not fit its own model ({str(error).splitlines()[0]})"

@@ -17,6 +17,7 @@ from torchmetrics.functional.classification import (
 )
 
 from fer_lightning.config.metric_table import METRICS, single_values
+from fer_lightning.training.own_metrics import OwnMetrics
 
 
 def confusion_matrix(logits: Tensor, labels: Tensor) -> Tensor:
@@ -51,7 +52,9 @@ def recalls(logits: Tensor, labels: Tensor) -> Tensor:
     return torch.where(torch.bincount(labels, minlength=count) > 0, found, torch.nan)
 
 
-def classification_metrics(logits: Tensor, labels: Tensor, class_names: Sequence[str]) -> dict[str, float]:
+def classification_metrics(
+    logits: Tensor, labels: Tensor, class_names: Sequence[str], own: OwnMetrics | None = None
+) -> dict[str, float]:
     """Measure predictions against labels.
 
     Parameters
@@ -62,17 +65,19 @@ def classification_metrics(logits: Tensor, labels: Tensor, class_names: Sequence
         int64 ``[N]``.
     class_names
         The C names; each class's recall is given as ``recall/<name>``.
+    own
+        Metrics beside those of the table.
 
     Returns
     -------
     dict
         Every metric of :data:`~fer_lightning.config.metric_table.METRICS` that is computed: ``loss``, ``acc``, ``f1``,
-        ``ece`` and the recalls. A class without faces has no recall and is left out.
+        ``ece``, the recalls and the own ones. A class without faces has no recall and is left out.
     """
     logits = logits.float()
     if not torch.isfinite(logits).all():
         # A diverged net has no probabilities; a number here would pass for a result.
-        return dict.fromkeys(single_values(), float("nan"))
+        return dict.fromkeys([*single_values(), *(own.functions if own else ())], float("nan"))
     measured: dict[str, float] = {}
     for name, metric in METRICS.items():
         if metric.compute is None:
@@ -83,4 +88,4 @@ def classification_metrics(logits: Tensor, labels: Tensor, class_names: Sequence
             measured |= {f"{name}/{each}": share for each, share in of_classes if share == share}
         else:
             measured[name] = float(value)
-    return measured
+    return measured | (own(logits, labels, class_names) if own else {})

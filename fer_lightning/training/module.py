@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from fer_lightning.data.augmentation import Augmentation
 from fer_lightning.data.loader import Batch
-from fer_lightning.errors import ConfigError, TrainingDivergedError
+from fer_lightning.errors import ConfigError
+from fer_lightning.training.contract import TrainedModule, gathered, require_finite, seed_epoch
 from fer_lightning.training.loss import TrainingLoss
 from fer_lightning.training.metrics import classification_metrics
+from fer_lightning.training.own_metrics import OwnMetrics
 from fer_lightning.training.schedules import needs_length
 
 CHECKPOINT_KEY = "fer_lightning"
 
 
-class ExpressionClassifier(pl.LightningModule):
+class ExpressionClassifier(TrainedModule):
     """Augmentation, normalization, net and loss; faces in, logits out.
 
     Parameters
@@ -46,6 +47,8 @@ class ExpressionClassifier(pl.LightningModule):
         Plain values stored in every checkpoint: what is needed to build this module again.
     initial_weights
         A line on what was taken over from a file of weights; empty where they are drawn.
+    metrics
+        What is measured on a split beside the metrics of the table.
     """
 
     def __init__(
@@ -61,6 +64,7 @@ class ExpressionClassifier(pl.LightningModule):
         seed: int = 0,
         record: dict[str, Any] | None = None,
         initial_weights: str = "",
+        metrics: OwnMetrics | None = None,
     ) -> None:
         super().__init__()
         self.model, self.normalization, self.augmentation = model, normalization, augmentation
@@ -68,9 +72,10 @@ class ExpressionClassifier(pl.LightningModule):
         self.class_names = tuple(class_names)
         self.loss = loss or TrainingLoss()
         self.seed, self.record, self.initial_weights = seed, dict(record or {}), initial_weights
+        self.metrics = metrics
         self.train_sums = torch.zeros(3)
         self.outputs: list[tuple[Tensor, Tensor, Tensor]] = []
-        self.predictions: dict[str, Tensor] = {}
+        self.predictions = {}
 
     def forward(self, images: Tensor) -> Tensor:
         """Return logits ``[B, K]`` of faces ``[B, C, H, W]`` with levels 0–255, as single precision or more."""
@@ -81,7 +86,7 @@ class ExpressionClassifier(pl.LightningModule):
 
     def on_train_epoch_start(self) -> None:
         """Draw this epoch's random numbers from the seed and the epoch alone."""
-        torch.manual_seed(self.seed * 1_000_003 + self.current_epoch * 1_009 + self.global_rank)
+        seed_epoch(self.seed, self.current_epoch, self.global_rank)
         self.train_sums = torch.zeros(3, device=self.device)
         if isinstance(self.augmentation, Augmentation):
             # By whole epochs, so that a resumed run sees the sizes of an uninterrupted one.
@@ -103,11 +108,7 @@ class ExpressionClassifier(pl.LightningModule):
         sums = self.trainer.strategy.reduce(self.train_sums, reduce_op="sum")
         assert isinstance(sums, Tensor)
         values = {"train/loss": sums[0] / sums[2], "train/acc": sums[1] / sums[2]}
-        if not torch.isfinite(sums[0]):
-            raise TrainingDivergedError(
-                f"the training loss is {sums[0].item()} in epoch {self.current_epoch + 1}: expected a number; "
-                "lower optimizer.lr or set trainer.gradient_clip_val"
-            )
+        require_finite(float(sums[0]), self.current_epoch)
         # A schedule along a straight line, stepped once past its end, is a little below 0.
         rate = max(0.0, float(self.trainer.optimizers[0].param_groups[0]["lr"]))
         self.log_dict(values | {"lr": rate}, rank_zero_only=True)
@@ -120,35 +121,21 @@ class ExpressionClassifier(pl.LightningModule):
     test_step = validation_step
     predict_step = validation_step
 
-    def _collect(self) -> dict[str, Tensor]:
-        """Gather the split's outputs over all processes, ordered by position, each face once."""
-        logits, labels, positions = (torch.cat(column) for column in zip(*self.outputs, strict=True))
-        self.outputs.clear()
-        if self.trainer.world_size > 1:
-            gathered = self.all_gather((logits, labels, positions))
-            logits, labels, positions = (part.flatten(0, 1) for part in gathered)
-        order = torch.argsort(positions, stable=True)
-        positions = positions[order]
-        first = torch.ones_like(positions, dtype=torch.bool)
-        first[1:] = positions[1:] != positions[:-1]
-        order = order[first]
-        return {"logits": logits[order], "labels": labels[order], "positions": positions[first]}
-
     def on_validation_epoch_end(self) -> None:
         """Log the validation metrics; the predictions stay available to callbacks."""
         if self.outputs:
-            self.predictions = self._collect()
+            self.predictions = gathered(self, self.outputs)
             self._log_split("val")
 
     def on_test_epoch_end(self) -> None:
         """Log the test metrics."""
         if self.outputs:
-            self.predictions = self._collect()
+            self.predictions = gathered(self, self.outputs)
             self._log_split("test")
 
     def _log_split(self, split: str) -> None:
         measured = classification_metrics(
-            self.predictions["logits"], self.predictions["labels"], self.class_names
+            self.predictions["logits"], self.predictions["labels"], self.class_names, self.metrics
         )
         # Every process holds the whole gathered split, so the values are already the same everywhere.
         self.log_dict({f"{split}/{key}": value for key, value in measured.items()}, rank_zero_only=True)
@@ -170,3 +157,13 @@ class ExpressionClassifier(pl.LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Store what is needed to build this module again, as plain values."""
         checkpoint[CHECKPOINT_KEY] = self.record
+
+
+def network_of(module: nn.Module) -> nn.Module:
+    """Return the net of a module that is trained here; of somebody else's the whole of it."""
+    return module.model if isinstance(module, ExpressionClassifier) else module
+
+
+def network_weights(state: Mapping[str, Any]) -> dict[str, Any]:
+    """Return of a module's state what predicts: neither an own loss's nor an own augmentation's parameters."""
+    return {key: value for key, value in state.items() if not key.startswith(("loss.", "augmentation."))}

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
+from torch import Tensor, nn
 
+from fer_lightning.data.augmentation import Augmentation
 from fer_lightning.data.datamodule import FaceDataModule
 from fer_lightning.data.faces import as_tensor
 from fer_lightning.errors import ConfigError, lacks_memory
+from fer_lightning.messages import one_line
+from fer_lightning.training.contract import TrainedModule
 from fer_lightning.training.module import ExpressionClassifier
+from fer_lightning.training.rehearsal_own import rehearse_own
 
 
 def check_shares(trainer: Mapping[str, Any], data: FaceDataModule) -> None:
@@ -38,15 +43,17 @@ def check_shares(trainer: Mapping[str, Any], data: FaceDataModule) -> None:
             break
 
 
-def rehearse(module: ExpressionClassifier, data: FaceDataModule) -> None:
+def rehearse(module: TrainedModule, data: FaceDataModule) -> None:
     """Give a copy of the net the smallest batch that it may be trained on; training is not disturbed.
 
     Raises
     ------
     ConfigError
         The net has nothing to train, does not take the faces, has another number of outputs than the data have
-        classes, or its batch norm needs a larger batch.
+        classes, or its batch norm needs a larger batch; or an own augmentation does not take the faces.
     """
+    if not isinstance(module, ExpressionClassifier):
+        return rehearse_own(module, data)
     faces = data.train_indices[:2]
     images = as_tensor(data.faces.images[faces]).float()
     smallest = min(data.batch_size, len(faces))
@@ -73,6 +80,8 @@ def rehearse(module: ExpressionClassifier, data: FaceDataModule) -> None:
                 f"{name} returns {shape} for {given}; expected [{len(images)}, {len(classes)}], one output for each "
                 f"of the classes {', '.join(classes)}"
             )
+        if not isinstance(module.augmentation, (Augmentation, nn.Identity)):
+            _rehearse_augmentation(module.augmentation, images, lambda made: net(module.normalization(made)))
         try:
             net.train()(inputs[:smallest])
         except ValueError as error:
@@ -80,3 +89,24 @@ def rehearse(module: ExpressionClassifier, data: FaceDataModule) -> None:
             raise ConfigError(
                 f"{key}: {name} cannot be trained on it; expected at least 2 ({error})"
             ) from error
+
+
+def _rehearse_augmentation(augmentation: nn.Module, images: Tensor, see: Callable[[Tensor], Tensor]) -> None:
+    """Try somebody else's augmentation, and whether the net can ``see`` what it makes."""
+    name = f"augmentation: {type(augmentation).__name__}"
+    given = f"float levels {list(images.shape)} (faces, channels, height, width)"
+    try:
+        made = copy.deepcopy(augmentation).train()(images.clone())
+    except Exception as error:  # whatever other people's code says of it
+        raise ConfigError(f"{name} cannot take {given}: {one_line(error)}") from error
+    if not isinstance(made, Tensor) or made.ndim != 4 or made.shape[:2] != images.shape[:2]:
+        shape = list(made.shape) if isinstance(made, Tensor) else type(made).__name__
+        raise ConfigError(f"{name} returns {shape} for {given}; expected as many faces and channels")
+    if not made.is_floating_point():
+        raise ConfigError(f"{name} returns {made.dtype} for {given}; expected float levels")
+    try:
+        see(made)
+    except (RuntimeError, ValueError, TypeError, IndexError) as error:
+        raise ConfigError(
+            f"{name} makes {list(made.shape)}, which the net cannot take: {one_line(error)}"
+        ) from error

@@ -15,10 +15,10 @@ from fer_lightning.training.module import CHECKPOINT_KEY
 
 # What decides the numbers of a run. The rest may change when it goes on: the device, what is logged or looked at.
 SAME = (
-    *("model", "normalization", "augmentation", "loss", "optimizer", "scheduler", "callbacks.ema"),
+    *("module", "model", "normalization", "augmentation", "loss", "optimizer", "scheduler", "callbacks.ema"),
     *("seed", "metric", "mode", "data.seed", "data.split_seed", "data.batch_size", "data.fraction"),
     "data.eval_fraction",
-    *("data.steps_per_epoch", "data.train_on", "data.exclude"),
+    *("data.steps_per_epoch", "data.sampling", "data.train_on", "data.exclude"),
     *("trainer.accumulate_grad_batches", "trainer.gradient_clip_val", "trainer.gradient_clip_algorithm"),
     *("trainer.limit_train_batches", "trainer.overfit_batches", "trainer.precision"),
 )

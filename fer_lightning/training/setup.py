@@ -15,6 +15,7 @@ from pytorch_lightning.profilers import PassThroughProfiler
 
 from fer_lightning.config.combinations import check_measured
 from fer_lightning.config.schema import check_config
+from fer_lightning.config.signatures import find_target
 from fer_lightning.data.datamodule import FaceDataModule
 from fer_lightning.models.counting import count_parameters
 from fer_lightning.redact import redact_text
@@ -32,9 +33,12 @@ from fer_lightning.runs.run import METRICS_FILE, Run
 from fer_lightning.sweeps.jobs.environment import Job, given_threads
 from fer_lightning.sweeps.study.identity import FREE_KEYS
 from fer_lightning.training.build import build, build_data, build_module
+from fer_lightning.training.build_loss import build_loss
+from fer_lightning.training.contract import TrainedModule
 from fer_lightning.training.distillation import fingerprint, read_teachers
-from fer_lightning.training.loss import build_loss
-from fer_lightning.training.module import ExpressionClassifier
+from fer_lightning.training.module import ExpressionClassifier, network_of
+from fer_lightning.training.own_metrics import own_metrics
+from fer_lightning.training.own_module import ModuleKeeper, own_target
 from fer_lightning.training.rehearsal import check_shares, rehearse
 from fer_lightning.training.resume import check_continuation, code_changes, find_checkpoint
 from fer_lightning.training.run_folder import bring_best
@@ -65,7 +69,7 @@ class RunSetup:
     folder: Path
     config: DictConfig
     data: FaceDataModule
-    module: ExpressionClassifier
+    module: TrainedModule
     trainer: pl.Trainer
     stored: dict[str, Any]
     metrics: MetricsCsv
@@ -117,7 +121,12 @@ class RunSetup:
         trainer = build(
             config.trainer,
             logger=loggers,
-            callbacks=[*_build_callbacks(config), *(extra_callbacks or ()), SafePoints()],
+            callbacks=[
+                *_keeper(config, data),
+                *_build_callbacks(config),
+                *(extra_callbacks or ()),
+                SafePoints(),
+            ],
             default_root_dir=str(folder),
             **trainer_options,
         )
@@ -137,7 +146,7 @@ class RunSetup:
                 write_text(
                     self.folder / UNREADABLE_FILE, redact_text("\n".join(self.data.faces.unreadable) + "\n")
                 )
-        parameters = count_parameters(self.module.model)
+        parameters = count_parameters(network_of(self.module))
         return RunRecord(
             self.folder,
             self.config,
@@ -181,6 +190,16 @@ def _build_loggers(
         if config.resume is True or (checkpoint and checkpoint.resolve().is_relative_to(folder.resolve())):
             options["earlier"] = Run(folder).record.get("wandb")
     return [build(config.logger, **options)]
+
+
+def _keeper(config: DictConfig, data: FaceDataModule) -> list[pl.Callback]:
+    """Return what accompanies a module of somebody else; nothing for the project's own."""
+    name = own_target(config)
+    target = None if name is None else find_target(name, "module._target_")
+    if name is None or (isinstance(target, type) and issubclass(target, ExpressionClassifier)):
+        return []
+    metrics = own_metrics(OmegaConf.to_container(config, resolve=True), data.faces.class_names)  # type: ignore[arg-type]
+    return [ModuleKeeper(name, config.seed, config.metric, metrics)]
 
 
 def _build_callbacks(config: DictConfig) -> list[pl.Callback]:

@@ -27,6 +27,8 @@ from fer_lightning.sweeps.jobs.environment import Job
 from fer_lightning.tracking.logger import WandbRun
 from fer_lightning.training.build import build_data
 from fer_lightning.training.library_warnings import quiet_libraries
+from fer_lightning.training.module import network_of
+from fer_lightning.training.own_module import unused_parts
 from fer_lightning.training.ranks import RankLostError, Ranks, count_ranks
 from fer_lightning.training.run_folder import own_folder
 from fer_lightning.training.setup import RunSetup
@@ -140,7 +142,7 @@ def _announce(setup: RunSetup) -> None:
     if not is_first_process():
         return
     if Job.current() is None:
-        data, net = setup.data, setup.module.model
+        data, net = setup.data, network_of(setup.module)
         faces = data.faces
         label = data_label(faces.name, faces.synthetic)
         count = count_parameters(net)
@@ -148,8 +150,9 @@ def _announce(setup: RunSetup) -> None:
         if not all(parameter.requires_grad for parameter in net.parameters()):
             model += f" of which {count.trainable:,} are trained"
         log.info("%s, on %s faces of %s", model, f"{len(data.train_indices):,}", label)
-    if setup.module.initial_weights:
-        say_once(setup.module.initial_weights)
+    for line in (getattr(setup.module, "initial_weights", ""), unused_parts(setup.config)):
+        if line:
+            say_once(line)
     data = setup.data
     if data.fraction < 1 == data.eval_fraction and data.train_on == "train":
         say_once(

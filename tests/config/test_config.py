@@ -24,8 +24,12 @@ GROUPS = (
 )
 OPTIONS = [(group, path.stem) for group in GROUPS for path in sorted((CONF / group).glob("*.yaml"))]
 OPTIONS = [(group, option) for group, option in OPTIONS if option != "timm"]  # tests/models/test_timm.py
-# Crops need a net for images of any size, and a net of one's own a name.
-NEEDS = {"crop": ["model=fast"], "custom": ["model._target_=fer_lightning.models.Small"]}
+# Crops need a net for images of any size, and a part of one's own a name.
+NEEDS = {
+    "augmentation=crop": ["model=fast"],
+    "model=custom": ["model._target_=fer_lightning.models.Small"],
+    "augmentation=custom": ["augmentation._target_=torch.nn.Identity"],
+}
 
 
 def checked(*overrides: str) -> None:
@@ -37,7 +41,7 @@ def checked(*overrides: str) -> None:
 @pytest.mark.parametrize(("group", "option"), OPTIONS)
 def test_every_option_of_every_group_is_valid(group, option):
     value = f"[default,{option}]" if group == "callbacks" and option != "default" else option
-    checked(f"{group}={value}", *NEEDS.get(option, []))
+    checked(f"{group}={value}", *NEEDS.get(f"{group}={option}", []))
 
 
 @pytest.mark.parametrize("path", sorted(CONF.rglob("*.yaml")), ids=lambda path: str(path.relative_to(CONF)))

@@ -20,7 +20,8 @@ from fer_lightning.data.fer_plus import FER_PLUS_CLASSES, LabelMode, target_of
 from fer_lightning.data.source import load_faces
 from fer_lightning.errors import ConfigError, DataError
 from fer_lightning.training.build import build_data
-from fer_lightning.training.loss import MultiTargetLoss, TrainingLoss, build_loss
+from fer_lightning.training.build_loss import build_loss
+from fer_lightning.training.loss import MultiTargetLoss, TrainingLoss
 
 RAW = small_fer()
 HEADER = "Usage,Image name,neutral,happiness,surprise,sadness,anger,disgust,fear,contempt,unknown,NF"

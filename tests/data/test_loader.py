@@ -118,3 +118,48 @@ def test_on_device_decides_whether_batches_are_cut_ahead(tmp_path):
         batches = data.split_dataloader("val")
         assert batches.ahead is ahead
         assert batches.images.data_ptr() == data.faces.images.ctypes.data, "the cache's own pages"
+
+
+def skewed(seed: int = 0, **options) -> BatchLoader:
+    """Of three classes with 60, 5 and 1 faces."""
+    labels = torch.tensor([0] * 60 + [1] * 5 + [2])
+    images = torch.arange(66, dtype=torch.uint8).view(66, 1, 1, 1)
+    return BatchLoader(images, labels, np.arange(66), 8, shuffle=True, seed=seed, balanced=True, **options)
+
+
+@pytest.mark.parametrize("steps", [None, 20])
+def test_balanced_batches_have_every_class_equally_often(steps):
+    batches = skewed(steps=steps)
+    seen = np.zeros(66, int)
+    for _, labels, chosen in batches:
+        counts = torch.bincount(labels, minlength=3)
+        assert len(labels) == 8
+        assert counts.max() - counts.min() <= 2
+        np.add.at(seen, chosen.numpy(), 1)
+    shares = np.array([seen[:60].sum(), seen[60:65].sum(), seen[65]])
+    assert len(batches) == (steps or 8)
+    assert shares.max() - shares.min() <= 1 + len(batches) * 8 // 66
+    if steps is None:
+        assert seen[:60].max() == 1  # no face again before all of its class
+        assert set(seen[60:65]) <= {4, 5}
+
+
+def test_the_order_of_balanced_batches_follows_from_seed_and_epoch():
+    one, other = skewed(), skewed()
+    other.set_epoch(2)
+    for epoch in (1, 2):
+        one.set_epoch(epoch)
+        second = positions(one)
+    assert second == positions(other)
+    one.set_epoch(1)
+    assert positions(one) != second != positions(skewed(seed=1))
+
+
+def test_processes_share_balanced_batches():
+    # Each step's faces of all processes are those of one process with batches twice as large.
+    parts = [skewed(rank=rank, world_size=2) for rank in range(2)]
+    first, second = (positions(part) for part in parts)
+    mixed = [each for pair in zip(first, second, strict=True) for each in pair]
+    assert mixed == positions(skewed())[: len(mixed)]
+    labels = skewed().labels[mixed]
+    assert torch.bincount(labels).tolist() in ([22, 21, 21], [21, 22, 21], [21, 21, 22])

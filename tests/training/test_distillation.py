@@ -16,8 +16,7 @@ from fer_lightning.evaluation.evaluate import data_of, predict_split
 from fer_lightning.runs.predictions import Predictions, write_predictions
 from fer_lightning.training.build import build_data
 from fer_lightning.training.checkpoints import load_classifier
-from fer_lightning.training.distillation import fingerprint, read_teachers
-from fer_lightning.training.loss import soft_targets
+from fer_lightning.training.distillation import fingerprint, read_teachers, soft_targets
 from training_runs import StopAfter, measured, run, weights
 
 NAMES = ("x", "y", "z")

@@ -219,7 +219,7 @@ def test_fitted_statistics_travel_with_the_checkpoint(tmp_path, tiny):
 
 
 def test_balanced_class_weights_are_inverse_to_frequency(tmp_path, tiny):
-    from fer_lightning.training.loss import class_weights
+    from fer_lightning.training.build_loss import class_weights
 
     found = class_weights("balanced", torch.tensor([10, 30, 60]))
     assert found is not None

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from fer_lightning.config.metric_table import shares_first, single_values
-from fer_lightning.config.objective import Objective
+from fer_lightning.config.metric_table import own_values, shares_first, single_values
+from fer_lightning.config.objective import Objective, known_direction
 from fer_lightning.redact import MASK, redact
 from fer_lightning.report.page.chart_data import rounded
 
@@ -77,11 +77,12 @@ def _word(value: Any) -> str:
 def metric_columns(objective: Objective, values: Sequence[float | None], best: Sequence[Any]) -> list[Column]:
     """The objective of each run, then the other measures of its best epoch, where any run has them."""
     columns = [_metric(objective, tuple(map(rounded, values)))]
-    for name in [f"val/{each}" for each in shares_first(single_values())]:
+    own = own_values(key for row in best for key in row or {})
+    for name in [f"val/{each}" for each in [*shares_first(single_values()), *own]]:
         cells = tuple(rounded((row or {}).get(name)) for row in best)
         if name != objective.name and any(cell is not None for cell in cells):
             measured = Objective.of(name, values=[cell for cell in cells if cell is not None])
-            columns.append(_metric(measured, cells))
+            columns.append(replace(_metric(measured, cells), higher=known_direction(name)))
     return columns
 
 
