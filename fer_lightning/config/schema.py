@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, TypedDict
+from typing import Annotated, Any, Literal, TypedDict
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+from pydantic import Field
 
 from fer_lightning.config.combinations import check_combinations
 from fer_lightning.config.precision import Precision
@@ -17,6 +18,7 @@ from fer_lightning.config.values import (
     CountOrZero,
     Direction,
     NotNegative,
+    Processors,
     Seed,
     Seeds,
     Share,
@@ -41,7 +43,7 @@ class LossConfig(TypedDict):
 class StudyConfig(TypedDict):
     """How a study is worked on."""
 
-    workers: Count
+    workers: Processors
     page: bool
 
 
@@ -67,15 +69,20 @@ class RunConfig(TypedDict):
     mode: Direction
     loss: LossConfig
     channels_last: bool
-    threads: Count | None
+    threads: Processors | None
     resume: bool | str
     changed_code: ChangedCode
 
 
 _EPOCHS = Count | Literal[-1] | None
+_DEVICES = Annotated[
+    list[int] | str | Processors | Literal[-1],
+    Field(description="a number of devices up to 1024, a list of their numbers, or auto"),
+]
 # What the signatures of other people's classes leave open, by where they stand in the configuration.
 _NARROWER = {
     "trainer.precision": Precision | None,
+    "trainer.devices": _DEVICES,
     "trainer.max_epochs": _EPOCHS,
     "trainer.max_steps": _EPOCHS,
     "trainer.accumulate_grad_batches": Count,

@@ -19,7 +19,7 @@ from fer_lightning.data.source import load_faces
 from fer_lightning.data.splits import Splitting, stratified_fraction
 from fer_lightning.data.synthetic import Drawing, synthetic_faces
 from fer_lightning.errors import ConfigError
-from fer_lightning.messages import say_once
+from fer_lightning.messages import counted, say_once
 
 Form = Literal["synthetic", "fer2013", "image_folder", "arrays", "file_list"]
 """What faces are read from, as ``data.name`` says it."""
@@ -97,8 +97,8 @@ class ChosenFaces:
                 say_once(f"{self._faces.name}: {note}")
             if left_out := len(self._faces.unreadable):
                 say_once(
-                    f"{self._faces.name}: {left_out:,} pictures cannot be read and are left out; "
-                    "a run lists them in unreadable.txt"
+                    f"{self._faces.name}: left out, for they cannot be read: {counted(left_out, 'picture')}, "
+                    "listed in the run's unreadable.txt"
                 )
         return self._faces
 

@@ -32,9 +32,8 @@ def failure_of(trials: Sequence[FrozenTrial], spec: StudySpec) -> RunsFailedErro
         return None
     reason = next(iter(failed.values()))[-1].user_attrs.get("reason", "no reason is known")
     if len(failed) == len(groups):
-        return RunsFailedError(
-            f"study {spec.name}: all of its {len(ended)} trials failed; the last: {reason}"
-        )
+        which = f"all of its {len(ended)} trials" if len(ended) > 1 else "its only trial"
+        return RunsFailedError(f"study {spec.name}: {which} failed; the last: {reason}")
     named = ", ".join(list(failed)[:_SHOWN]) + (
         f" and {len(failed) - _SHOWN} more" if len(failed) > _SHOWN else ""
     )
