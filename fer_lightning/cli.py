@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import errno
 import io
 import os
@@ -41,6 +42,8 @@ _REFUSED = (
     *(errno.EACCES, errno.EPERM, errno.EROFS),
     *(errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENAMETOOLONG),
 )
+# How a stream meets what its encoding lacks: as Python has set it, and so that nothing fails.
+_FAILING = {"strict": "backslashreplace", "surrogateescape": "shown"}
 USAGE = """fer_lightning: why did the model get better?
 
   python -m fer_lightning [key=value ...]          train and validate one model
@@ -64,16 +67,16 @@ def main(arguments: list[str] | None = None) -> int:
     SIGTERM ends an experiment with status 143, by `SystemExit`.
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    if os.getcwd() not in sys.path and "" not in sys.path:
-        sys.path.insert(0, os.getcwd())  # as `python -m` has it: own modules are found
+    codecs.register_error("shown", _shown)
     for stream in (sys.stdout, sys.stderr):
-        if getattr(stream, "errors", None) == "strict" and isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a path may hold what a terminal cannot show
+        if isinstance(stream, io.TextIOWrapper) and stream.errors in _FAILING:
+            stream.reconfigure(errors=_FAILING[stream.errors])  # a path may hold what a terminal cannot show
     if os.environ.get("FER_WORKER"):
         from fer_lightning.redact import redact_output
 
         redact_output()  # what a worker prints is kept in its log
     try:
+        _find_own_modules()
         status = _dispatch(arguments)
         sys.stdout.flush()
         return status
@@ -102,6 +105,25 @@ def main(arguments: list[str] | None = None) -> int:
         if error.filename is None or error.errno not in _REFUSED:
             raise
         return _complain(UserError(f"{error.filename}: {os.strerror(error.errno).lower()}"))
+
+
+def _find_own_modules() -> None:
+    """Import from the current folder, as ``python -m`` does."""
+    try:
+        here = os.getcwd()
+    except OSError as error:
+        said = os.strerror(error.errno or 0).lower()
+        raise UserError(f"the current folder: {said}; expected one that is there") from None
+    if here not in sys.path and "" not in sys.path:
+        sys.path.insert(0, here)
+
+
+def _shown(error: UnicodeError) -> tuple[str | bytes, int]:
+    """Encode the bytes of a path as they are, and escape any other character."""
+    try:
+        return codecs.lookup_error("surrogateescape")(error)
+    except UnicodeError:
+        return codecs.backslashreplace_errors(error)
 
 
 def _complain(error: UserError) -> int:

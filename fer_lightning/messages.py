@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from tqdm import tqdm
 
+from fer_lightning.errors import UserError
 from fer_lightning.redact import redact_text
 
 log = logging.getLogger(__name__)
@@ -58,6 +59,11 @@ def say_once(text: str, about: str | None = None) -> None:
         log.info(redact_text(text))
 
 
+def counted(count: int, one: str, many: str | None = None) -> str:
+    """Return a number and what is counted: ``1 seed``, ``1,200 faces``."""
+    return f"{count:,} {one if count == 1 else many or f'{one}s'}"
+
+
 def aligned(rows: Sequence[Sequence[str]], left: Collection[int]) -> list[str]:
     """Return a line for each row, two spaces between columns; those numbered in ``left`` are set left, others right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -71,14 +77,18 @@ def aligned(rows: Sequence[Sequence[str]], left: Collection[int]) -> list[str]:
 
 
 def first_line(error: BaseException) -> str:
-    """Return an error's class and the first line of its text, redacted."""
-    text = redact_text(str(error).strip())
-    return f"{type(error).__name__}: {text.splitlines()[0]}" if text else type(error).__name__
+    """Return an error's class and the first line of its text, redacted; a user's mistake without the class."""
+    lines = redact_text(str(error).strip()).splitlines()[:1]
+    return ": ".join([*_kind(error), *lines]) or type(error).__name__
 
 
 def one_line(error: BaseException) -> str:
-    """Return an error's class and all of its text as one line, redacted."""
-    return " ".join(redact_text(f"{type(error).__name__}: {error}").split())
+    """Return an error's class and all of its text as one line, redacted; a user's mistake without the class."""
+    return " ".join(redact_text(": ".join([*_kind(error), str(error)])).split())
+
+
+def _kind(error: BaseException) -> list[str]:
+    return [] if isinstance(error, UserError) else [type(error).__name__]
 
 
 def reason_of(error: BaseException) -> str:

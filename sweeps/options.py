@@ -14,6 +14,7 @@ from fer_lightning.config.values import (
     Count,
     CountOrZero,
     Name,
+    Processors,
     Share,
     check_fields,
     check_keys,
@@ -24,6 +25,9 @@ from fer_lightning.errors import ConfigError
 Unit = Annotated[str, Field(pattern=r"\S", description="share, or a unit such as s")]
 Folds = Annotated[int, Field(ge=2)]
 SeedKey = Annotated[str, Field(pattern=r"^[+~]*[^+~=]", description="the key of the seed, such as seed")]
+Directions = Annotated[
+    Sequence[Literal["maximize", "minimize"]], Field(description="max or min, or a list of them")
+]
 _SHORT = {"max": "maximize", "min": "minimize"}  # as Lightning's callbacks say it
 
 
@@ -92,7 +96,7 @@ class SweepOptions:
     storage: str | None = None
     n_trials: Count | None = None
     objective: Sequence[str] = ("val/acc",)
-    direction: Sequence[Literal["maximize", "minimize"]] = ("maximize",)
+    direction: Directions = ("maximize",)
     unit: Unit | None = None
     sampler: Mapping[str, Any]
     pruner: Mapping[str, Any] | None = None
@@ -105,7 +109,7 @@ class SweepOptions:
     seed_key: SeedKey = "seed"
     folds: Folds | None = None
     fold_key: SeedKey = "data.fold"
-    workers: Count = 1
+    workers: Processors = 1
     n_jobs: Count = 1
     max_failures: Count | None = None
     max_failure_rate: Share | None = None

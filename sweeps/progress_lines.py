@@ -11,6 +11,7 @@ from collections.abc import Callable
 from optuna.trial import FrozenTrial, TrialState
 
 from fer_lightning.config.objective import Objective
+from fer_lightning.messages import counted
 from fer_lightning.sweeps.jobs.error_file import ERROR_FILE
 from fer_lightning.sweeps.plan.enqueue import key_of_trial
 from fer_lightning.sweeps.plan.planned_trial import Stage
@@ -38,7 +39,11 @@ class Progress:
             return
         kept = f", {self._done_before} of them done already" if self._done_before else ""
         log.info(
-            "study %s: %d trials%s; kept in %s", self._spec.name, self._budget(), kept, self._spec.sweep_dir
+            "study %s: %s%s; kept in %s",
+            self._spec.name,
+            counted(self._budget(), "trial"),
+            kept,
+            self._spec.sweep_dir,
         )
         options = self._spec.options
         better = {"maximize": "higher", "minimize": "lower"}

@@ -37,7 +37,7 @@ class Comparison:
 
     @property
     def verdicts(self) -> dict[str, str]:
-        """The word for each arm: better, worse, no difference found, not enough seeds, or baseline."""
+        """The word for each arm, as in :func:`~fer_lightning.stats.verdict.verdict`, or ``baseline``."""
         return {row.arm: row.verdict for row in self.report.arms}
 
     @property

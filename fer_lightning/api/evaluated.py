@@ -10,7 +10,7 @@ import torch
 
 from fer_lightning.api.settings import data_keys
 from fer_lightning.config.typed import typed_path
-from fer_lightning.config.values import Count, checked
+from fer_lightning.config.values import Count, Processors, checked
 from fer_lightning.data.faces import Split
 from fer_lightning.errors import ConfigError, DataError
 from fer_lightning.evaluation import evaluate as measuring
@@ -30,7 +30,7 @@ def evaluate(
     flip: bool = False,
     crop: Count | None = None,
     output: str | Path | None = None,
-    threads: Count | None = None,
+    threads: Processors | None = None,
 ) -> Evaluation:
     """Measure a checkpoint, or the average of the class probabilities of several.
 

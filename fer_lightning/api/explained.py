@@ -12,7 +12,7 @@ import torch
 from fer_lightning.api.evaluated import Checkpoint, checkpoint_paths
 from fer_lightning.api.settings import data_keys
 from fer_lightning.config.typed import typed_path
-from fer_lightning.config.values import Count, CountOrZero, check_keys, checked, hints_of
+from fer_lightning.config.values import Count, CountOrZero, Processors, check_keys, checked, hints_of
 from fer_lightning.data.datamodule import FaceDataModule
 from fer_lightning.data.faces import Split
 from fer_lightning.data.labelled_pictures import SplitPictures
@@ -95,7 +95,7 @@ def explain(
     region_faces: RegionFaces = 210,
     filters: Count = 128,
     seed: CountOrZero = 0,
-    threads: Count | None = None,
+    threads: Processors | None = None,
     say: Callable[[str], None] | None = None,
 ) -> Explanations:
     """Write every part that applies into a folder, and a page that holds them all.
@@ -137,6 +137,8 @@ def explain(
     >>> found["confusion"].tables, found.page  # doctest: +SKIP
     """
     names = chosen_parts(as_list(only) or None)
+    if only and "own" in names and images is None:
+        raise ConfigError("only=own: needs image=…, a picture, folder or pattern of your own")
     options = _options(
         settings or {},
         layers=as_list(layers),
@@ -163,6 +165,9 @@ def explain(
         sections.append(section)
         # After each part, so that there is a page whenever it is stopped.
         page = write_page(subject, str(path), sections, folder)
+    if not any(section.pictures or section.tables or section.says for section in sections):
+        reasons = [f"{each.key}: {'; '.join(each.left_out) or 'nothing to show'}" for each in sections]
+        raise DataError(f"nothing could be made of {path}: {'; '.join(reasons)}")
     return Explanations(page, tuple(sections))
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from fer_lightning.api.evaluated import evaluate
 from fer_lightning.commands.arguments import Checkpoints, parse_arguments
-from fer_lightning.config.values import Count, Name
+from fer_lightning.config.values import Count, Name, Processors
 from fer_lightning.data.faces import Split
 from fer_lightning.errors import ConfigError
 
@@ -22,7 +22,7 @@ class Keys:
     flip: bool = False
     crop: Count | None = None
     output: Name | None = None
-    threads: Count | None = None
+    threads: Processors | None = None
 
 
 def main(arguments: list[str]) -> int:

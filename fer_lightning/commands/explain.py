@@ -10,10 +10,11 @@ from pydantic import Field
 
 from fer_lightning.api.explained import explain
 from fer_lightning.commands.arguments import parse_arguments
-from fer_lightning.config.values import Count, CountOrZero, Name
+from fer_lightning.config.values import Count, CountOrZero, Name, Processors
 from fer_lightning.data.faces import Split
 from fer_lightning.errors import ConfigError
 from fer_lightning.explain.page.options import RegionFaces
+from fer_lightning.messages import counted
 from fer_lightning.redact import redact_text
 
 EXAMPLE = "checkpoint=runs/one/checkpoints/best.ckpt output=explained"
@@ -37,7 +38,7 @@ class Keys:
     region_faces: RegionFaces = 210
     filters: Count = 128
     seed: CountOrZero = 0
-    threads: Count | None = None
+    threads: Processors | None = None
 
 
 PREFIXES = ("data.", "saliency.", "trust.", "lime.", "regions.")
@@ -56,7 +57,7 @@ def main(arguments: list[str]) -> int:
     several = {_SEVERAL.get(key, key): value for key, value in values.items()}
     started = time.perf_counter()
     found = explain(checkpoint, output, data=data, settings=settings, say=_say, **several)
-    _say(f"{found.page}: {len(found.pictures)} figures, {time.perf_counter() - started:.0f} s")
+    _say(f"{found.page}: {counted(len(found.pictures), 'figure')}, {time.perf_counter() - started:.0f} s")
     return 0
 
 

@@ -16,6 +16,7 @@ from fer_lightning.commands.arguments import FileName, parse_arguments, take_pla
 from fer_lightning.config.typed import shown
 from fer_lightning.config.values import Name
 from fer_lightning.errors import DataError, UserError
+from fer_lightning.messages import counted
 from fer_lightning.redact import redact_text
 from fer_lightning.runs.files import write_text
 from fer_lightning.runs.groups import choose_columns, group_rows
@@ -64,7 +65,7 @@ def main(arguments: list[str]) -> int:
     asked = values["columns"]
     patterns = [str(word) for word in (asked if isinstance(asked, list) else [asked])]
     names = names if asked is None else choose_columns(rows, patterns)
-    written = f"{len(rows)} runs"
+    written = counted(len(rows), "run")
     if values["by"] is None:
         text = render(rows, form, names)
     else:
@@ -72,7 +73,9 @@ def main(arguments: list[str]) -> int:
         if asked is None or names is None:
             names = choose_columns(rows, objectives or ["val/acc"])
         groups = group_rows(rows, by, names)
-        written = f"{len(groups)} groups of {sum(group['runs'] for group in groups)} runs"
+        written = (
+            f"{counted(len(groups), 'group')} of {counted(sum(group['runs'] for group in groups), 'run')}"
+        )
         text = render_groups(groups, form, by, names)
     if output is None:
         print(text)

@@ -19,6 +19,7 @@ from fer_lightning.config.values import (
     CountOrZero,
     Direction,
     NotNegative,
+    Processors,
     Seed,
     Seeds,
     Share,
@@ -32,7 +33,7 @@ from fer_lightning.errors import ConfigError
 class StudyConfig(TypedDict):
     """How a study is worked on."""
 
-    workers: Count
+    workers: Processors
     page: bool
 
 
@@ -60,7 +61,7 @@ class RunConfig(TypedDict):
     metrics: dict[str, Any] | None
     module: dict[str, Any] | None
     channels_last: bool
-    threads: Count | None
+    threads: Processors | None
     resume: bool | str
     changed_code: ChangedCode
     schema: str | None
@@ -71,9 +72,14 @@ Time = Annotated[
     Field(pattern=r"^\d+:\d\d:\d\d:\d\d$", description="days:hours:minutes:seconds, such as 00:01:30:00"),
 ]
 _EPOCHS = Count | Literal[-1] | None
+_DEVICES = Annotated[
+    list[int] | str | Processors | Literal[-1],
+    Field(description="a number of devices up to 1024, a list of their numbers, or auto"),
+]
 # What the signatures of other people's classes leave open, by where they stand in the configuration.
 _NARROWER = {
     "trainer.precision": Precision | None,
+    "trainer.devices": _DEVICES,
     "trainer.max_epochs": _EPOCHS,
     "trainer.max_steps": _EPOCHS,
     "trainer.accumulate_grad_batches": Count,

@@ -40,6 +40,8 @@ Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=1)]
 CountOrZero = Annotated[int, Field(ge=0)]
+# As many as the largest machines have processors; with many more the system runs out of memory, threads or processes.
+Processors = Annotated[int, Field(ge=1, le=1024)]
 Seed = Annotated[int, Field(ge=0, le=2**31 - 1)]
 Seeds = Annotated[Sequence[Seed], Field(min_length=1)]
 Name = Annotated[str, Field(min_length=1)]

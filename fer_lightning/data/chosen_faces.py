@@ -19,7 +19,7 @@ from fer_lightning.data.source import load_faces
 from fer_lightning.data.splits import Splitting, stratified_fraction
 from fer_lightning.data.synthetic import Drawing, synthetic_faces
 from fer_lightning.errors import ConfigError
-from fer_lightning.messages import say_once
+from fer_lightning.messages import counted, say_once
 
 Form = Literal["synthetic", "fer2013", "image_folder", "arrays", "file_list"]
 """What faces are read from, as ``data.name`` says it."""
@@ -95,10 +95,16 @@ class ChosenFaces:
             self._faces = self._folded(self._load(self.image_size, self.channels))
             for note in self._faces.notes:
                 say_once(f"{self._faces.name}: {note}")
+            if self.folds is not None:
+                train, val = (len(self._faces.indices(split)) for split in ("train", "val"))
+                say_once(
+                    f"{self._faces.name}: fold {self.fold} of {self.folds} is validated on: of the {train + val:,} "
+                    f"training and validation faces, {train:,} are trained on and {val:,} validated on"
+                )
             if left_out := len(self._faces.unreadable):
                 say_once(
-                    f"{self._faces.name}: {left_out:,} pictures cannot be read and are left out; "
-                    "a run lists them in unreadable.txt"
+                    f"{self._faces.name}: left out, for they cannot be read: {counted(left_out, 'picture')}, "
+                    "listed in the run's unreadable.txt"
                 )
         return self._faces
 

@@ -11,6 +11,7 @@ from fer_lightning.data.faces import SPLITS
 from fer_lightning.data.members import Members, legible
 from fer_lightning.data.splits import TRAIN, UNSPLIT
 from fer_lightning.errors import DataError
+from fer_lightning.messages import counted
 
 PICTURE_ENDINGS = (
     *(
@@ -29,6 +30,9 @@ PICTURE_ENDINGS = (
         ".pnm",
     ),
     *(".jp2", ".avif", ".heic", ".heif"),
+)
+_DOCUMENT = re.compile(
+    r".+\.(txt|[ct]sv|jsonl?|md|rst|xml|html?|ya?ml|ini|log|pdf|docx?|xlsx?|url)", re.IGNORECASE
 )
 _SPLIT_WORDS = {
     "train": "train training trn",
@@ -153,7 +157,7 @@ def _within_splits(
         if _split(name) != TRAIN and not folders:
             loose = sum(map(is_picture, inside))
             notes.append(
-                f"{name}: left out, for its {loose:,} pictures lie in no class folder"
+                f"{name}: left out, for no class folder holds its {counted(loose, 'picture')}"
                 if loose
                 else f"{name}: is empty"
             )
@@ -178,7 +182,9 @@ def _without_second_copy(members: Members, root: str, top: list[str], notes: lis
             if beside.issuperset(copied) and all(
                 members.size(root + file) == members.size(within + file) for file in copied
             ):
-                notes.append(f"{within}: left out, for it holds again the {len(copied):,} files beside it")
+                notes.append(
+                    f"{within}: left out, for it holds again the {counted(len(copied), 'file')} beside it"
+                )
                 return [other for other in top if other != name]
     return top
 
@@ -202,6 +208,11 @@ def _check_level(members: Members, root: str, inner: dict[str, list[str]], notes
 def is_picture(name: str) -> bool:
     """Say whether a file is a picture, by the ending of its name."""
     return name.lower().endswith(PICTURE_ENDINGS)
+
+
+def is_document(name: str) -> bool:
+    """Say whether a file is what people keep beside pictures, such as notes or labels, by the ending of its name."""
+    return _DOCUMENT.fullmatch(name) is not None
 
 
 def _check_no_loose_pictures(members: Members, prefix: str) -> None:

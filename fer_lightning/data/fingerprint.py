@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import struct
 from hashlib import blake2b
 from itertools import repeat
@@ -11,7 +10,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from fer_lightning.data.system_files import is_system_file
+from fer_lightning.data.system_files import walk
 from fer_lightning.errors import DataError
 
 _SAMPLED_BLOCKS = 64
@@ -69,22 +68,10 @@ def folder_fingerprint(root: Path) -> str:
     A folder that was moved keeps its fingerprint. The files are not read; hidden ones do not count.
     """
     lines: list[str] = []
-    _stat_files(str(root), "", lines)
-    lines.sort()
-    return blake2b("\n".join(lines).encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
-
-
-def _stat_files(folder: str, prefix: str, lines: list[str]) -> None:
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if is_system_file(entry.name):
-                continue
-            if entry.is_dir():
-                lines.append(f"{prefix}{entry.name}/")
-                _stat_files(entry.path, f"{prefix}{entry.name}/", lines)
-            else:
-                stat = entry.stat()
-                lines.append(f"{prefix}{entry.name}\0{stat.st_size}\0{stat.st_mtime_ns}")
+    for name, entry in walk(str(root), []):
+        stat = entry.stat()
+        lines.append(f"{name}/" if entry.is_dir() else f"{name}\0{stat.st_size}\0{stat.st_mtime_ns}")
+    return blake2b("\n".join(sorted(lines)).encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
 
 
 def file_fingerprint(path: Path) -> str:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
-from fer_lightning.data.class_folders import ClassFolder, find_class_folders, split_of
+from fer_lightning.data.class_folders import ClassFolder, split_of
 from fer_lightning.data.expressions import fer_class
 from fer_lightning.data.faces import FER_CLASSES, RawFaces
 from fer_lightning.data.fer_plus import require_rows
 from fer_lightning.data.file_labels import Labelled
-from fer_lightning.data.image_folder import Listing, check_class_folder, read_listing
+from fer_lightning.data.image_folder import Listing, class_pictures, read_listing
 from fer_lightning.data.members import Members, legible
 from fer_lightning.data.reading import Reading
 from fer_lightning.data.splits import TEST, VAL
@@ -45,9 +45,9 @@ def read_fer_folder(members: Members, how: Reading) -> RawFaces:
     """
     notes: list[str] = []
     pictures: list[Labelled] = []
-    for place in find_class_folders(members, notes):
+    for place, inside in class_pictures(members, notes):
         label = _label(members, place)
-        pictures += [(name, label, place.split) for name in check_class_folder(members, place)]
+        pictures += [(name, label, place.split) for name in inside]
     pictures = _split_tests(members, pictures, notes)
     ids = [PurePosixPath(name).stem for name, _, _ in pictures]
     if not all(name.startswith(_PREFIXES) for name in ids):

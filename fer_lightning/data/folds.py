@@ -8,6 +8,7 @@ import numpy as np
 
 from fer_lightning.data.splits import TEST, TRAIN, VAL, grouped_parts
 from fer_lightning.errors import DataError
+from fer_lightning.messages import counted
 
 
 def fold_splits(
@@ -58,7 +59,7 @@ def fold_splits(
         persons = len(np.unique(groups[pooled]))
         if persons < folds:
             raise DataError(
-                f"data.folds={folds}: the faces are of {persons} groups; expected at least {folds}"
+                f"data.folds={folds}: the faces are of {counted(persons, 'group')}; expected at least {folds}"
             )
         shares = [1 / folds] * (folds - 1)
         parts = grouped_parts(

@@ -7,7 +7,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from fer_lightning.data.class_folders import ClassFolder, find_class_folders, inner_root, is_picture
+from fer_lightning.data.class_folders import (
+    ClassFolder,
+    find_class_folders,
+    inner_root,
+    is_document,
+    is_picture,
+)
 from fer_lightning.data.decode import decode_all
 from fer_lightning.data.expressions import expression
 from fer_lightning.data.faces import RawFaces
@@ -16,6 +22,7 @@ from fer_lightning.data.members import Members, legible
 from fer_lightning.data.reading import Reading
 from fer_lightning.data.splits import UNSPLIT
 from fer_lightning.errors import DataError
+from fer_lightning.messages import counted
 
 _NAMED_AT_ONCE = 10
 
@@ -51,7 +58,8 @@ def read_image_folder(members: Members, how: Reading) -> RawFaces:
     Parameters
     ----------
     members
-        The folder's or the archive's files. Every file below a class folder is taken for a picture.
+        The folder's or the archive's files. Every file below a class folder is taken for a
+        picture, but for notes and tables by their endings.
     how
         Its splitting is used where there are no split folders, or none for validation.
 
@@ -78,8 +86,8 @@ def read_image_folder(members: Members, how: Reading) -> RawFaces:
     class_names = tuple(sorted({name for _, name, _ in pictures}))
     if len(class_names) < 2:
         raise DataError(
-            f"{members.path}: found {len(class_names)} class folders {class_names}; expected at least 2, or "
-            "data.names=… to read classes off names"
+            f"{members.path}: found {counted(len(class_names), 'class', 'classes')} ({', '.join(class_names)}); "
+            "expected at least 2, or data.names=… to read classes off names"
         )
     ids = [legible(name[len(root) :]) for name in files]
     listing = Listing(pictures, ids, class_names, file_names.persons(files), notes)
@@ -120,7 +128,7 @@ def read_listing(members: Members, listing: Listing, how: Reading, name: str) ->
     labels = np.array([listing.class_names.index(label) for _, label, _ in kept], np.int64)
     splits = np.array([split for _, _, split in kept], np.uint8)
     persons = None if listing.persons is None else np.array(listing.persons, np.str_)[decoded.kept]
-    notes = [*listing.notes, *how.colour_notes(decoded.coloured), *decoded.notes]
+    notes = [*members.notes, *listing.notes, *how.colour_notes(decoded.coloured), *decoded.notes]
     splits = how.splitting.complete(
         legible(str(members.path)), splits, labels, listing.class_names, persons, notes, of="person"
     )
@@ -180,12 +188,34 @@ def _by_name_or_folder(members: Members, pattern: str | None, notes: list[str]) 
             return [(picture, label, UNSPLIT) for picture, label in labels.items()]
     return [
         (name, place.class_name, place.split)
-        for place in find_class_folders(members, notes)
-        for name in check_class_folder(members, place)
+        for place, inside in class_pictures(members, notes)
+        for name in inside
     ]
 
 
-def check_class_folder(members: Members, place: ClassFolder) -> list[str]:
+def class_pictures(members: Members, notes: list[str]) -> list[tuple[ClassFolder, list[str]]]:
+    """Give each class folder with the names of the pictures below it.
+
+    Parameters
+    ----------
+    notes
+        What is left out is added here, such as notes and tables beside the pictures.
+
+    Raises
+    ------
+    DataError
+        As of :func:`~fer_lightning.data.class_folders.find_class_folders`; or a folder holds no picture.
+    """
+    found = [(place, _check_class_folder(members, place)) for place in find_class_folders(members, notes)]
+    if documents := [name for _, inside in found for name in inside if is_document(name)]:
+        first = legible(documents[0])
+        notes.append(
+            f"left out, for they are no pictures: {counted(len(documents), 'file')} (the first is {first})"
+        )
+    return [(place, [name for name in inside if not is_document(name)]) for place, inside in found]
+
+
+def _check_class_folder(members: Members, place: ClassFolder) -> list[str]:
     """Give the names of all files below a class folder.
 
     Raises

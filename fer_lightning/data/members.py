@@ -11,8 +11,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import BinaryIO
 
-from fer_lightning.data.system_files import is_system_file
+from fer_lightning.data.system_files import walk
 from fer_lightning.errors import DataError
+from fer_lightning.messages import counted
 
 READ_ERRORS = (
     zipfile.BadZipFile,
@@ -35,10 +36,13 @@ class Members(ABC):
         The folder or the archive.
     files, folders
         Relative names with ``/``, sorted; hidden and operating-system files are left out.
+    notes
+        What a person may want to know of what is left out.
     """
 
     def __init__(self, path: Path, files: Iterable[str], folders: Iterable[str] = ()) -> None:
         self.path = path
+        self.notes: list[str] = []
         self.files = sorted(files)
         # Most archives have no entries for folders: they are read off the files' names.
         self.folders = sorted({*folders} | {parent for name in self.files for parent in _parents(name)})
@@ -87,11 +91,18 @@ class FolderMembers(Members):
     """The files of a folder on disk: all of them, or those that are named, which may lie elsewhere."""
 
     def __init__(self, path: Path, files: Iterable[str] | None = None) -> None:
-        found: list[str] = []
+        loops: list[str] = []
         folders: list[str] = []
         if files is None:
-            _list_folder(path, "", found, folders)
-        super().__init__(path, found if files is None else files, folders)
+            files = []
+            for name, entry in walk(str(path), loops):
+                (folders if entry.is_dir() else files).append(name)
+        super().__init__(path, files, folders)
+        if loops:
+            self.notes.append(
+                f"left out, for they lead back to where they lie: {counted(len(loops), 'link')} "
+                f"(the first is {legible(min(loops))})"
+            )
 
     def open(self, name: str) -> BinaryIO:
         """Open a file for reading its bytes."""
@@ -119,18 +130,6 @@ def legible(name: str) -> str:
                 return text
     text = raw.decode("utf-8", "backslashreplace")
     return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
-
-
-def _list_folder(root: Path, prefix: str, files: list[str], folders: list[str]) -> None:
-    with os.scandir(root / prefix) as entries:
-        for entry in entries:
-            if is_system_file(entry.name):
-                continue
-            if entry.is_dir():
-                folders.append(prefix + entry.name)
-                _list_folder(root, f"{prefix}{entry.name}/", files, folders)
-            else:
-                files.append(prefix + entry.name)
 
 
 def _parents(name: str) -> list[str]:

@@ -14,6 +14,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from fer_lightning.explain.confusion_difference import ConfusionDifference
+from fer_lightning.messages import counted
 from fer_lightning.plots.lettering import LINE, Lettering, letter, width_inches
 from fer_lightning.plots.style import SEQUENTIAL, figure_style
 from fer_lightning.runs.confusion_counts import Confusion
@@ -114,7 +115,7 @@ def plot_confusion(matrix: Confusion, ax: Axes | None = None, *, title: str = "C
     title
         What the matrix is of; it should say "synthetic" for drawn faces.
     """
-    note = f"accuracy {100 * matrix.accuracy:.1f} % of {int(matrix.counts.sum()):,} faces"
+    note = f"accuracy {100 * matrix.accuracy:.1f} % of {counted(int(matrix.counts.sum()), 'face')}"
     if matrix.undecided:
         note += f"; {matrix.undecided:,} without a prediction left out"
     data = confusion_data(matrix)

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 
 from fer_lightning.explain.activation_maximization import Ascent
+from fer_lightning.messages import counted
 from fer_lightning.plots.contact_sheet import tile
 from fer_lightning.plots.show_pictures import show_picture
 from fer_lightning.plots.style import BLUE, GREEN, ORANGE, PURPLE, SKY, VERMILION, figure_style, new_axes
@@ -51,7 +52,7 @@ def filter_note(ascent: Ascent, groups: Sequence[Sequence[int]] = (), *, synthet
             ratio = float(np.median(ascent.activation[driven] / ascent.faces[driven]))
             parts.append(f"activation reached: {ratio:.1f} × the strongest {kind}'s (median)")
         if not driven.all():
-            parts.append(f"{int((~driven).sum())} filters that no face drives")
+            parts.append(f"{counted(int((~driven).sum()), 'filter')} that no face drives")
     repeated = sum(map(len, groups))
     if groups:
         parts.append(f"{repeated} filters repeat one another (groups by letter: {len(groups)})")

@@ -16,6 +16,7 @@ _MARKS = {
     "worse": (VERMILION, "v", True),
     "no difference found": (GREY, "o", True),
     "not enough seeds": (GREY, "o", False),
+    "no spread between seeds": (GREY, "s", False),
 }
 _OUTLIER = 4.0
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from fer_lightning.data.audit import AuditReport
 from fer_lightning.data.faces import Faces
+from fer_lightning.messages import counted
 from fer_lightning.plots.audit import audit_figure
 from fer_lightning.plots.contact_sheet import contact_sheet
 from fer_lightning.plots.style import save_figure
@@ -54,8 +55,8 @@ def to_text(report: AuditReport) -> str:
         "blank: one grey level only",
         "copy in …: another face with exactly the same pixels is in that split",
         "conflicting groups: copies under more than one label within the split; under 'all', in any splits",
-        f"In all {report.copy_groups:,} groups of copies hold {report.copied_faces:,} faces. "
-        f"Conflicting: {report.conflicting_groups:,} groups; counted within single splits, {within:,}.",
+        f"Copies in all: {counted(report.copy_groups, 'group')}, {counted(report.copied_faces, 'face')}. "
+        f"Conflicting: {counted(report.conflicting_groups, 'group')}; counted within single splits, {within:,}.",
     ]
     return "\n".join(lines) + "\n"
 

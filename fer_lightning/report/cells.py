@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Iterable
 
 from fer_lightning.data.label import data_label
+from fer_lightning.messages import counted
 from fer_lightning.stats.ablation import AblationReport
 from fer_lightning.stats.arm_summary import ArmSummary
 from fer_lightning.stats.power import MAX_SEEDS
@@ -79,7 +80,8 @@ def unit(report: AblationReport) -> str:
 
 def data_line(report: AblationReport) -> str:
     """What the study was done on, nothing where that is not known; synthetic data are named as such."""
-    images = f"{report.n_images} images judged in each run" if report.n_images else ""
+    where = "in each run" if report.folds == 1 else "under each seed"
+    images = f"{counted(report.n_images, 'image')} judged {where}" if report.n_images else ""
     known = ", ".join(filter(None, (report.data_name, images)))
     if report.synthetic:
         return f"{data_label(known, synthetic=True)}: {NOTHING_REAL}."
@@ -96,9 +98,10 @@ def how_to_read(report: AblationReport) -> str:
     rules = report.rules
     level = f"{100 * rules.confidence:g} %"
     over = "new seeds and new images" if report.n_images else "new seeds"
+    over = over if report.folds == 1 else "new seeds, new images and new training images"
     tested = sum(not math.isnan(row.p_holm) for row in report.arms)
     word = (
-        f"Holm-corrected over {tested} arm{'s' * (tested != 1)} at {100 * rules.alpha:.3g} %; "
+        f"Holm-corrected over {counted(tested, 'arm')} at {100 * rules.alpha:.3g} %; "
         f"none with fewer than {rules.min_seeds} common {'seeds' if report.folds == 1 else 'runs'}"
     )
     symbol = report.objective.symbol
@@ -108,7 +111,7 @@ def how_to_read(report: AblationReport) -> str:
     why = (
         "every seed gives the same difference"
         if enough
-        else f"no arm has {rules.min_seeds} seeds in common with it"
+        else f"no arm has {counted(rules.min_seeds, 'seed')} in common with it"
     )
     return (
         f"{name}: mean ± standard deviation over seeds. "
@@ -126,10 +129,10 @@ def cost_line(report: AblationReport) -> str:
         "failed": sum(row.n_failed for row in rows),
         "unfinished": sum(row.n_unfinished for row in rows),
     }
-    counted = ", ".join(f"{n} {word}" for word, n in lost.items() if n) or "none"
+    left = ", ".join(f"{n} {word}" for word, n in lost.items() if n) or "none"
     total = complete + sum(lost.values())
     took = "" if math.isnan(report.total_seconds) else f", {duration(report.total_seconds)}"
-    return f"Cost: {total} runs{took}. Left out of every other number: {counted}."
+    return f"Cost: {counted(total, 'run')}{took}. Left out of every other number: {left}."
 
 
 def failure_lines(report: AblationReport) -> list[str]:
@@ -169,12 +172,14 @@ def seeds_lines(report: AblationReport) -> list[str]:
     lines, target = [], max(have + 2, least)
     if have < least:
         target = least
-        lines.append(f"{have} seed{'s' * (have != 1)}: too few for any verdict; it takes {target} at least.")
+        lines.append(f"{counted(have, 'seed')}: too few for any verdict; it takes {target} at least.")
     elif report.detectable:  # 0 without any spread, which says nothing of other seeds
         lines.append(
-            f"With {have} seeds this study calls a true difference of {number(report, report.detectable)}"
-            f"{unit(report)} or more with {100 * rules.power:g} % power."
+            f"With {have} seed{'s' * (have != 1)} this study calls a true difference of "
+            f"{number(report, report.detectable)}{unit(report)} or more with {100 * rules.power:g} % power."
         )
+    if {row.verdict for row in report.arms} == {"baseline", "no spread between seeds"}:
+        return lines  # more of them would tell nothing
     size = report.smallest_effect
     if report.spread is not None and size is None:
         lines.append(

@@ -8,6 +8,7 @@ from typing import Any
 
 from fer_lightning.config.objective import Objective
 from fer_lightning.data.label import data_label
+from fer_lightning.messages import counted
 from fer_lightning.stats.collapse import collapse_notes, guessing_levels
 from fer_lightning.sweeps.study.results import Trial
 
@@ -30,7 +31,7 @@ def search_text(trials: Sequence[Trial], objective: Objective, data: dict[str, A
     lines = [
         f"Search · Data: {label}." if label else "Search",
         f"{counts['COMPLETE']} trials complete, {counts['PRUNED']} pruned, {counts['FAIL']} failed; "
-        f"{epochs} epochs, {sum(trial.seconds or 0.0 for trial in trials):.0f} s in all.",
+        f"{counted(epochs, 'epoch')}, {sum(trial.seconds or 0.0 for trial in trials):.0f} s in all.",
         "",
         f"Best by {objective.name}, {objective.direction}:",
         f"{'trial':>6}  {objective.heading:>10}  parameters",

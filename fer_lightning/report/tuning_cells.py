@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from fer_lightning.messages import counted
 from fer_lightning.report import cells
 from fer_lightning.stats.ablation import AblationReport
 from fer_lightning.stats.arm_tuning import ArmTuning, TuningPart
@@ -52,11 +53,11 @@ def tuning_lines(report: AblationReport, part: TuningPart) -> list[str]:
         "failed": sum(arm.n_failed for arm in part.arms),
         "unfinished": sum(arm.n_unfinished for arm in part.arms),
     }
-    counted = ", ".join(f"{n} {word}" for word, n in counts.items() if n)
+    by_state = ", ".join(f"{n} {word}" for word, n in counts.items() if n)
     lines = [
         f"Settings: for each arm the best {report.metric} at seed {part.seed} among its own settings (own) and the "
         "same drawn points in every arm. Fixed: what makes the arm is not tuned.",
-        f"Tuning: {sum(counts.values())} runs, {cells.duration(part.seconds)}: {counted}. "
+        f"Tuning: {counted(sum(counts.values()), 'run')}, {cells.duration(part.seconds)}: {by_state}. "
         "They enter no other number.",
         "The settings were chosen on the images that the arms are judged on: each value is a little too "
         "good, the baseline's too. The intervals take the chosen settings as given.",

@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 from fer_lightning.config.factors import FACTORS
 from fer_lightning.config.metric_table import own_values, shares_first, single_values
 from fer_lightning.data.label import SYNTHETIC
-from fer_lightning.messages import aligned
+from fer_lightning.messages import aligned, counted
 from fer_lightning.redact import redact
 from fer_lightning.runs.groups import DEVIATION
 from fer_lightning.runs.table import Row, columns
@@ -82,11 +82,13 @@ def _layout(rows: Sequence[Row], names: Sequence[str]) -> list[str]:
 
 def _summary(rows: Sequence[Row]) -> str:
     states = {state: sum(row.get("state") == state for row in rows) for state in _in_order(rows)}
-    counted = ", ".join(f"{count} {state}" for state, count in states.items())
+    by_state = ", ".join(f"{count} {state}" for state, count in states.items())
     synthetic = sum(bool(row.get("synthetic")) for row in rows)
     kind = f"; {synthetic} on {SYNTHETIC}" if synthetic else ""
     ours = any(key.startswith("best/") for row in rows for key in row)
-    return f"{len(rows)} runs: {counted}{kind}" + ("; values are of each run's best epoch" if ours else "")
+    return f"{counted(len(rows), 'run')}: {by_state}{kind}" + (
+        "; values are of each run's best epoch" if ours else ""
+    )
 
 
 def _in_order(rows: Sequence[Row]) -> list[str]:

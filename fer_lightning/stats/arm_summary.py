@@ -53,7 +53,8 @@ class ArmSummary(Counts):
     p_holm : p-value corrected over the arms that are tested; NaN where the arm is not
     mcnemar : exact McNemar p-value, Holm-corrected over such arms, where one seed is common; else NaN. It
         speaks of the two trained models only.
-    verdict : "better", "worse", "no difference found", "not enough seeds" or "baseline"
+    verdict : "better", "worse", "no difference found", "not enough seeds", "no spread between seeds" or
+        "baseline"
     seeds_needed : seeds in all that would call the rules' smallest effect; None where 200 do not, or it has none
     """
 

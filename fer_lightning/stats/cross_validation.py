@@ -92,7 +92,7 @@ def corrected_t(differences: np.ndarray, confidence: float = 0.95) -> tuple[floa
     """
     n_folds, mean = differences.shape[1], float(differences.mean())
     error = math.sqrt(differences.var(ddof=1) * (1 / differences.size + 1 / (n_folds - 1)))
-    if error == 0:
+    if error <= 1e-12 * abs(mean):  # but for rounding
         return (0.0, 0.0, 1.0) if mean == 0 else (math.nan, math.nan, math.nan)
     df = differences.size - 1
     half = float(stats.t.ppf((1 + confidence) / 2, df)) * error

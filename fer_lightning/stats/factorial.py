@@ -99,7 +99,9 @@ def anova_table(runs: Sequence[ArmRun]) -> Anova:
     """
     frame, factors = _frame(runs)
     if len(factors) < 2:
-        raise DataError(f"factors that vary in the complete runs: {factors}; expected at least 2")
+        raise DataError(
+            f"factors that vary in the complete runs: {', '.join(factors) or 'none'}; expected at least 2"
+        )
     pairs = crossed_pairs(runs)
     column = {name: f"f{i}" for i, name in enumerate(factors)}
     terms: dict[str, tuple[str, ...]] = {f"C({column[name]})": (name,) for name in factors}

@@ -24,6 +24,7 @@ from fer_lightning.stats.records import ArmRun
 SEEDS_AND_IMAGES = "seeds and images"
 SEEDS_ONLY = "seeds only"
 OTHER_ACCURACY = "its stored logits give another accuracy"
+_ROUNDING = 1e-12  # share of the values by which equal differences differ
 SAME_DIFFERENCE = "every seed gives the same difference"
 
 
@@ -160,11 +161,12 @@ def _from_values(
     differences = arm - base
     mean, sd = float(differences.mean()), _sd(differences)
     low = high = p = math.nan
-    if len(seeds) > 1 and sd > 0:
+    rounding = _ROUNDING * np.abs([arm, base]).max()
+    if len(seeds) > 1 and sd > rounding:
         result = stats.ttest_rel(arm, base)
         bounds = result.confidence_interval(confidence)
         low, high, p = float(bounds.low), float(bounds.high), float(result.pvalue)
-    elif len(seeds) > 1 and mean == 0:
+    elif len(seeds) > 1 and abs(mean) <= rounding:
         low, high, p = 0.0, 0.0, 1.0
     elif len(seeds) > 1:
         # Equal differences other than zero: the values are too coarse to show the spread there must be.
@@ -205,7 +207,7 @@ def _from_folds(
     by_fold = fold_differences(pairs)
     n_folds, sd = by_fold.shape[1], float(by_fold.std(ddof=1))
     low, high, p = corrected_t(by_fold, confidence)
-    if sd == 0 and by_fold.mean() != 0:
+    if math.isnan(p):
         note = SAME_DIFFERENCE
     return PairedEffect(
         arm=name,

@@ -9,13 +9,14 @@ import numpy as np
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.multitest import multipletests
 
-from fer_lightning.stats.paired import PairedEffect
+from fer_lightning.stats.paired import SAME_DIFFERENCE, PairedEffect
 from fer_lightning.stats.rules import Rules
 
 BETTER = "better"
 WORSE = "worse"
 NO_DIFFERENCE = "no difference found"
 NOT_ENOUGH = "not enough seeds"
+NO_SPREAD = "no spread between seeds"
 BASELINE = "baseline"
 
 
@@ -31,8 +32,10 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 def verdict(effect: PairedEffect | None, p_holm: float, rules: Rules, *, higher_is_better: bool) -> str:
     """The word for an arm, from its paired effect and its corrected p-value (NaN where it is not tested)."""
-    if effect is None or effect.n_runs < rules.min_seeds or math.isnan(p_holm):
+    if effect is None or effect.n_runs < rules.min_seeds:
         return NOT_ENOUGH
+    if math.isnan(p_holm):
+        return NO_SPREAD if effect.note == SAME_DIFFERENCE else NOT_ENOUGH
     if p_holm > rules.alpha or effect.mean == 0:
         return NO_DIFFERENCE
     return BETTER if (effect.mean > 0) == higher_is_better else WORSE

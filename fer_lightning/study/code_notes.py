@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from fer_lightning.messages import counted
 from fer_lightning.runs.code_fingerprint import differences, listed
 from fer_lightning.sweeps.study.code import code_versions
 from fer_lightning.sweeps.study.results import Trial
@@ -47,7 +48,7 @@ def _accepted_changes(versions: Sequence[Mapping[str, Any]], finished: int) -> l
         if following["trials"] > version["trials"]
     ]
     return [
-        f"{listed(list(changed))} changed after {after['trials']} trial{'' if after['trials'] == 1 else 's'}"
+        f"{listed(list(changed))} changed after {counted(after['trials'], 'trial')}"
         for before, after in pairwise(used)
         if (changed := differences(before["files"], after["files"]))
     ]

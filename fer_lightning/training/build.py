@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -69,22 +70,23 @@ def check_parts(config: DictConfig) -> None:
     if "freeze" in beside:
         freeze(model, beside["freeze"])
     with torch.device("meta"):
-        try:
-            optimizer = build_optimizer(config, model)([nn.Parameter(torch.zeros(1))])
-        except (ValueError, RuntimeError) as error:
-            raise ConfigError(f"optimizer: {error}") from error
+        optimizer = _made(
+            "optimizer",
+            config.optimizer,
+            lambda node: build_optimizer(node, model)([nn.Parameter(torch.zeros(1))]),
+        )
         if config.get("scheduler"):
-            _try_schedule(build(config.scheduler), optimizer)
+            _made("scheduler", config.scheduler, lambda node: _long_schedule(build(node), optimizer))
     read_teachers(config.loss.teacher)
     for node in (config.get("callbacks") or {}).values():
         if node and node.get("_target_"):
             build(node)
 
 
-def build_optimizer(config: DictConfig, model: nn.Module) -> Callable[..., Optimizer]:
-    """Return what makes the optimizer of ``config.optimizer`` from parameters of ``model``."""
-    node, beside = parted(config.optimizer, "optimizer")
-    make: Callable[..., Optimizer] = build(OmegaConf.create(node))
+def build_optimizer(node: DictConfig, model: nn.Module) -> Callable[..., Optimizer]:
+    """Return what makes the optimizer of a configuration's ``optimizer`` from parameters of ``model``."""
+    own, beside = parted(node, "optimizer")
+    make: Callable[..., Optimizer] = build(OmegaConf.create(own))
     return with_layer_decay(make, model, beside["layer_decay"]) if beside else make
 
 
@@ -119,12 +121,23 @@ def _refusal(trainer: dict[str, Any]) -> Exception | None:
     return None
 
 
-def _try_schedule(make: Callable[..., Any], optimizer: Optimizer) -> None:
+def _long_schedule(make: Callable[..., Any], optimizer: Optimizer) -> None:
+    # Of a real training's length, which may be too short for it, the training itself says so.
+    make(optimizer, **({"total_steps": 1_000_000} if needs_length(make) else {}))
+
+
+def _made(group: str, node: DictConfig, make: Callable[[DictConfig], Any]) -> Any:
+    """Return what is made of the node of a group; ConfigError names the key without which it could be made."""
     try:
-        # Of a real training's length, which may be too short for it, the training itself says so.
-        make(optimizer, **({"total_steps": 1_000_000} if needs_length(make) else {}))
-    except (ValueError, TypeError, ArithmeticError) as error:
-        raise ConfigError(f"scheduler: {error}") from error
+        return make(node)
+    except (ValueError, TypeError, ArithmeticError, RuntimeError) as error:
+        where = group
+        for key in [str(key) for key in node if not str(key).startswith("_")]:
+            with suppress(Exception):
+                make(OmegaConf.masked_copy(node, [str(name) for name in node if name != key]))
+                where = f"{group}.{key}={node[key]}"
+                break
+        raise ConfigError(f"{where}: {error}") from error
 
 
 def check_sizes(augmentation: nn.Module, model: nn.Module, size: int) -> None:
@@ -183,7 +196,7 @@ def build_module(
         "model": model,
         "normalization": normalization,
         "augmentation": build_augmentation(config),
-        "optimizer": build_optimizer(config, model),
+        "optimizer": build_optimizer(config.optimizer, model),
         "scheduler": build(config.scheduler) if config.get("scheduler") else None,
         "class_names": data.faces.class_names,
         "loss": loss,

@@ -37,8 +37,11 @@ def load_plain(path: Path, hint: str) -> Any:
         raise DataError(
             f"{path}: not a readable checkpoint, or one with other programs' objects, which are never loaded; {hint}"
         ) from error
-    except (RuntimeError, zipfile.BadZipFile, EOFError, ValueError) as error:
-        raise DataError(f"{path}: not a readable checkpoint ({str(error).splitlines()[0]})") from error
+    except (RuntimeError, zipfile.BadZipFile, EOFError, ValueError, LookupError, OSError) as error:
+        if getattr(error, "filename", None) is not None:
+            raise  # the file cannot be opened
+        said = getattr(error, "strerror", None) or str(error) or "damaged"
+        raise DataError(f"{path}: not a readable checkpoint ({said.splitlines()[0]})") from error
 
 
 def read_weights(path: str) -> dict[str, Tensor]:

@@ -17,7 +17,7 @@ from fer_lightning.config.precision import warn_of_precision
 from fer_lightning.config.typed import shown
 from fer_lightning.data.label import data_label
 from fer_lightning.errors import ConfigError
-from fer_lightning.messages import say_once
+from fer_lightning.messages import counted, say_once
 from fer_lightning.models.counting import count_parameters
 from fer_lightning.runs.record import RunRecord, is_first_process, note_failure
 from fer_lightning.runs.run import Run
@@ -60,7 +60,7 @@ class RunResult:
     def in_words(self) -> str:
         """Return one line on what came of the run and where it is kept."""
         best, data = self.record["best"], self.record["data"]
-        found = f"{self.epochs} epochs"
+        found = counted(self.epochs, "epoch")
         if best is not None:
             found = (
                 f"best {self.record['metric']} {self.value:.4f} in epoch {best['epoch'] + 1} of {self.epochs}"
@@ -149,7 +149,7 @@ def _announce(setup: RunSetup) -> None:
         model = f"{type(net).__name__}, {count.total:,} parameters"
         if not all(parameter.requires_grad for parameter in net.parameters()):
             model += f" of which {count.trainable:,} are trained"
-        log.info("%s, on %s faces of %s", model, f"{len(data.train_indices):,}", label)
+        log.info("%s, on %s of %s", model, counted(len(data.train_indices), "face"), label)
     for line in (getattr(setup.module, "initial_weights", ""), unused_parts(setup.config)):
         if line:
             say_once(line)

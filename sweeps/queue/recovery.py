@@ -12,6 +12,7 @@ import optuna
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
+from fer_lightning.messages import counted
 from fer_lightning.sweeps.optuna_private import storage_of, trial_id
 from fer_lightning.sweeps.queue.heartbeat import silent_trial_ids
 from fer_lightning.sweeps.queue.owner import OWNER, Owner
@@ -66,7 +67,7 @@ def bury(
     # A trial that got further than last time was interrupted; one that did not may be what kills its process.
     count = 1 if steps > earlier["steps"] else earlier["count"] + 1
     if count > max_deaths:
-        reason = f"its process died {count} times without getting any further ({loss or 'out of memory?'})"
+        reason = f"its process died {counted(count, 'time')} without getting any further ({loss or 'out of memory?'})"
         storage.set_trial_user_attr(trial_id(trial), "reason", reason)
         storage.set_trial_state_values(trial_id(trial), TrialState.FAIL)
         log.warning("trial %d failed: %s", trial.number, reason)

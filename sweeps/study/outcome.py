@@ -32,9 +32,8 @@ def failure_of(trials: Sequence[FrozenTrial], spec: StudySpec) -> RunsFailedErro
     if len(failed) < len(groups) and spec.options.max_failure_rate == 1.0:
         return None  # an arm may fail, as the command says
     if len(failed) == len(groups):
-        return RunsFailedError(
-            f"study {spec.name}: all of its {len(ended)} trials failed; the last: {reason}"
-        )
+        which = f"all of its {len(ended)} trials" if len(ended) > 1 else "its only trial"
+        return RunsFailedError(f"study {spec.name}: {which} failed; the last: {reason}")
     named = ", ".join(list(failed)[:_SHOWN]) + (
         f" and {len(failed) - _SHOWN} more" if len(failed) > _SHOWN else ""
     )

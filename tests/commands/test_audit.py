@@ -92,7 +92,7 @@ def test_the_text(faces: Faces) -> None:
         "blank: one grey level only\n"
         "copy in …: another face with exactly the same pixels is in that split\n"
         "conflicting groups: copies under more than one label within the split; under 'all', in any splits\n"
-        "In all 3 groups of copies hold 8 faces. Conflicting: 2 groups; counted within single splits, 1.\n"
+        "Copies in all: 3 groups, 8 faces. Conflicting: 2 groups; counted within single splits, 1.\n"
     )
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
@@ -56,8 +57,8 @@ def test_help_names_every_command(capsys):
         ),
         (["evaluate", "checkpoint=a", "flip=no"], "flip=no: expected true or false"),
         (["evaluate", "checkpoint=a", "output="], "output='': expected a non-empty text"),
-        (["evaluate", "checkpoint=a", "threads=0"], "threads=0: expected a whole number of at least 1"),
-        (["evaluate", "checkpoint=a", "threads=two"], "threads=two: expected a whole number of at least 1"),
+        (["evaluate", "checkpoint=a", "threads=0"], "threads=0: expected a whole number from 1 to 1024"),
+        (["evaluate", "checkpoint=a", "threads=two"], "threads=two: expected a whole number from 1 to 1024"),
         (["evaluate", "checkpont=a"], "checkpont: no such key; did you mean checkpoint?"),
         (["evaluate", "a.ckpt"], "a.ckpt: expected key=value"),
         (["report"], "report STUDY_DIR: expected the folder of one study"),
@@ -191,6 +192,28 @@ def test_audit_counts_the_drawn_faces(capsys, tiny):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("errors", ["strict", "surrogateescape"])
+def test_what_an_output_cannot_encode_is_escaped(capsys, monkeypatch, errors):
+    written = {name: io.BytesIO() for name in ("stdout", "stderr")}
+    for name, raw in written.items():
+        monkeypatch.setattr(sys, name, io.TextIOWrapper(raw, "ascii", errors))
+    assert main(["fäch\udcf6er"]) == 2
+    sys.stderr.flush()
+    byte = rb"\udcf6" if errors == "strict" else b"\xf6"
+    assert written["stderr"].getvalue().startswith(rb"fer_lightning: f\xe4ch" + byte + b"er: no such command")
+
+
+def test_a_current_folder_that_is_gone_is_named(capsys, tmp_path, monkeypatch):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    assert (
+        complaint(capsys, "seed=1")
+        == "the current folder: no such file or directory; expected one that is there"
+    )
+    monkeypatch.chdir(tmp_path)
+
+
 def test_the_module_runs_from_another_folder(tmp_path: Path, tiny):
     command = [sys.executable, "-m", "fer_lightning", *tiny, "hydra.run.dir=here"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)

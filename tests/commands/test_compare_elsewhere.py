@@ -18,6 +18,9 @@ from statsmodels.stats.multitest import multipletests
 from fer_lightning.api.compared import compare
 from fer_lightning.cli import main
 from fer_lightning.errors import ConfigError, DataError
+from fer_lightning.plots.forest import plot_effects
+from fer_lightning.report.effects import effects_data
+from fer_lightning.report.page.sentences import verdict_sentences
 from fer_lightning.runs.predictions import Predictions, write_predictions
 
 VALUES = {
@@ -164,6 +167,27 @@ def test_a_missing_pair_is_said_and_left_out(tmp_path, capsys):
     found = compare({"a": {0: 0.5}, "b": {1: 0.6}})
     assert found.verdicts["b"] == "not enough seeds"
     assert "b has no run with seed 0 and a has no run with seed 1: no pairs of b and a" in found.notes
+
+
+def test_a_program_that_ignores_its_seed_has_no_spread_to_judge_by(tmp_path, capsys):
+    table = write_values(tmp_path / "r.csv", {"a": [0.5] * 4, "b": [0.75] * 4, "c": [0.5] * 4})
+    assert main(["compare", str(table), f"output={tmp_path / 'out'}"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "b 4 0.7500 ± 0.0000 +0.2500 – no spread between seeds" in said
+    assert "b: every seed gives the same difference" in said
+    assert "not enough seeds" not in said
+    found = compare(table)
+    assert dict(found.verdicts) == {
+        "a": "baseline",
+        "b": "no spread between seeds",
+        "c": "no difference found",
+    }
+    assert verdict_sentences(found.report)[-1] == (
+        "no spread between seeds",
+        "Every seed gives the same difference for b (+0.2500): no spread to test.",
+    )
+    legend = plot_effects(effects_data(found.report)).get_figure().legends[0]
+    assert "no spread between seeds" in [text.get_text() for text in legend.get_texts()]
 
 
 def test_images_that_differ_between_runs_count_seeds_only(tmp_path):

@@ -64,6 +64,10 @@ def test_a_dense_net_says_what_it_has_not_and_shows_the_rest(tmp_path, tiny, cap
     assert "grad_cam: needs a convolution, and this network has none" in page
     assert "gradient: not checked" in page
     assert (tmp_path / "out" / "saliency" / "gradient_right.png").is_file()
+    assert main(["explain", *words, "only=filters"]) == 2
+    said = capsys.readouterr().err
+    assert "nothing could be made of" in said
+    assert "net.ckpt: filters: the network has no convolution" in said
     name = next(name for name, each in _modules(tmp_path / "net.ckpt") if isinstance(each, torch.nn.Linear))
     assert main(["explain", *words, "only=filters", f"layer={name}"]) == 0
     assert (tmp_path / "out" / "filters" / f"filters_{name}.png").is_file()
@@ -155,6 +159,7 @@ def test_parts_are_made_in_the_order_of_the_page():
             ["checkpoint=x", "output=y", "method=gradcam"],
             "no such saliency method; did you mean grad_cam?",
         ),
+        (["checkpoint=x", "output=y", "only=own"], "only=own: needs image=…, a picture, folder or pattern"),
         (["checkpoint=x", "output=y", "split=all"], "split=all: expected one of train, val, test"),
         (["checkpoint=x", "output=y", "faces=0"], "faces=0: expected a whole number of at least 1"),
         (
@@ -178,7 +183,7 @@ def test_parts_are_made_in_the_order_of_the_page():
             ["checkpoint=x", "output=y", "region_faces=1"],
             "region_faces=1: expected a whole number of at least 14",
         ),
-        (["checkpoint=x", "output=y", "threads=-1"], "threads=-1: expected a whole number of at least 1"),
+        (["checkpoint=x", "output=y", "threads=-1"], "threads=-1: expected a whole number from 1 to 1024"),
         (["checkpoint=x", "output=y", "trust=1"], "trust=1: expected true or false"),
         (["checkpoint=/no/such.ckpt", "output=y"], "/no/such.ckpt: no such checkpoint"),
         (["checkpoint=x", "outptu=y"], "outptu: no such key; did you mean output?"),

@@ -155,7 +155,7 @@ def test_unlabelled_test_pictures_are_left_out_with_a_note(tmp_path: Path) -> No
     root = draw(tmp_path / "mine", {"train/a": 8, "train/b": 8, "test": 5})
     faces = load(root)
     assert len(faces) == 16
-    assert "test: left out, for its 5 pictures lie in no class folder" in faces.notes
+    assert "test: left out, for no class folder holds its 5 pictures" in faces.notes
 
 
 @pytest.mark.parametrize("raw", [b"fr\xf6hlich", "fröhlich".encode(), "fro\u0308hlich".encode()])

@@ -94,7 +94,7 @@ def test_subfolders_belong_to_their_class(tmp_path: Path) -> None:
 
 def test_mistakes_in_the_layout(tmp_path: Path) -> None:
     root = draw(tmp_path / "one", {"a": 3})
-    assert message(root) == "one: found 1 class folders ('a',); expected at least 2" + OR_NAMES
+    assert message(root) == "one: found 1 class (a); expected at least 2" + OR_NAMES
     root = draw(tmp_path / "none", {"": 3})
     assert message(root) == "none/0.png: lies in no class folder; expected <class>/0.png" + OR_NAMES
     root = draw(tmp_path / "mixed", {"train/a": 3, "train/b": 3, "extra/a": 1})
@@ -127,9 +127,27 @@ def test_a_file_that_is_no_picture(tmp_path: Path) -> None:
     root = draw(tmp_path / "mine", {"a": 9, "b": 9})
     (root / "notes.txt").write_text("outside the class folders files are nobody's business")
     assert len(load(root)) == 18
-    (root / "b" / "notes.txt").write_text("hello")
+    for name in ("notes.txt", "Labels.CSV"):
+        (root / "b" / name).write_text("hello")
+    faces = load(root)
+    assert len(faces) == 18
+    assert "left out, for they are no pictures: 2 files (the first is b/Labels.CSV)" in faces.notes
+    (root / "b" / "notes").write_text("hello")
     assert message(root) == (
-        "mine/b/notes.txt: not an image (5 bytes); expected a whole image file, or data.unreadable=skip to leave it out"
+        "mine/b/notes: not an image (5 bytes); expected a whole image file, or data.unreadable=skip to leave it out"
+    )
+
+
+def test_links_that_lead_back_to_where_they_lie_are_left_out(tmp_path: Path) -> None:
+    root = draw(tmp_path / "mine", {"a": 9, "b": 9})
+    (root / "a" / "self").symlink_to("..")
+    assert len(load(root)) == 18
+    (root / "a" / "beside").symlink_to("../b")
+    (root / "b" / "back").symlink_to("../a")
+    faces = load(root)
+    assert len(faces) == 9 + 9 + 9 + 9  # a, a/beside, b and b/back
+    assert (
+        "left out, for they lead back to where they lie: 4 links (the first is a/beside/back)" in faces.notes
     )
 
 

@@ -110,7 +110,13 @@ def test_equal_differences_without_logits_give_no_p_value():
     effect = paired_effect(arm, base)
     assert math.isnan(effect.p)
     assert "every seed gives the same difference" in effect.note
-    assert verdict(effect, effect.p, Rules(), higher_is_better=True) == "not enough seeds"
+    assert verdict(effect, effect.p, Rules(), higher_is_better=True) == "no spread between seeds"
+    # Differences that are equal but for rounding are no spread either.
+    arm, base = (
+        {s: ArmRun(a, s, value=v + 0.1 * s) for s in range(4)} for a, v in (("arm", 0.3), ("base", 0.1))
+    )
+    assert len({arm[s].value - base[s].value for s in range(4)}) > 1
+    assert math.isnan(paired_effect(arm, base).p)
     same = paired_effect(base, base)
     assert (same.mean, same.low, same.high, same.p) == (0.0, 0.0, 0.0, 1.0)
 

@@ -79,7 +79,7 @@ SAMPLER = {"_target_": "optuna.samplers.RandomSampler"}
         ({"n_trials": True}, r"n_trials=True"),
         ({"workers": 1.5}, r"hydra\.sweeper\.workers=1\.5"),
         ({"max_failures": -1}, r"max_failures=-1"),
-        ({"direction": "up"}, r"direction=\['up'\]: expected a list of any of maximize, minimize"),
+        ({"direction": "up"}, r"direction=\['up'\]: expected max or min, or a list of them"),
         ({"objective": ["a", "b"]}, r"direction=\['maximize'\]: expected one for each of \['a', 'b'\]"),
         (
             {"objective": ["a", "b"], "direction": ["max", "min"], "pruner": {"_target_": "x"}},

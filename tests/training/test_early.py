@@ -233,5 +233,8 @@ def test_a_key_of_other_data_is_refused(tmp_path, tiny, word, message):
 
 
 def test_a_share_of_no_batch_is_one_line(tmp_path, tiny):
-    with pytest.raises(ConfigError, match=r"trainer: You requested to check 0\.01 of the `train_dataloader`"):
+    with pytest.raises(
+        ConfigError,
+        match=r"trainer\.limit_train_batches=0\.01: is less than one of the 3 batches of train faces",
+    ):
         run(tmp_path, tiny, "trainer.limit_train_batches=0.01")

@@ -233,9 +233,12 @@ def test_balanced_class_weights_are_inverse_to_frequency(tmp_path, tiny):
 def test_a_damaged_checkpoint_is_named(tmp_path, tiny):
     run(tmp_path, tiny)
     path = tmp_path / "checkpoints" / "last.ckpt"
-    path.write_bytes(path.read_bytes()[:1000])
-    with pytest.raises(DataError, match=r"last\.ckpt: not a readable checkpoint"):
-        load_classifier(path)
+    whole = path.read_bytes()
+    for length in (0, 1000, 4096, 16384, 50_000, len(whole) // 2, len(whole) - 1):
+        path.write_bytes(whole[:length])
+        with pytest.raises(DataError, match=r"last\.ckpt: not a readable checkpoint") as caught:
+            load_classifier(path)
+        assert "\n" not in str(caught.value)
 
 
 def test_a_checkpoint_of_another_lightning_program_is_one_line(tmp_path):

@@ -12,6 +12,7 @@ from fer_lightning.explain.mistakes import mistakes
 from fer_lightning.explain.page.options import Options
 from fer_lightning.explain.page.section import Section
 from fer_lightning.explain.subject import Subject
+from fer_lightning.messages import counted
 from fer_lightning.plots.confusion import plot_confusion, plot_confusion_difference
 from fer_lightning.plots.mistaken_faces import plot_confused_pairs, plot_mistakes
 from fer_lightning.runs.confusion_counts import confusion
@@ -27,9 +28,8 @@ def make(subject: Subject, options: Options, section: Section) -> None:
         {"class_names": list(found.class_names), "counts": found.counts.tolist()},
     )
     rows = class_table(found)
-    section.says.append(
-        f"{100 * found.accuracy:.1f} % of {int(found.counts.sum()):,} faces ({subject.title}) are classified right."
-    )
+    faces = counted(int(found.counts.sum()), "face")
+    section.says.append(f"Classified right: {100 * found.accuracy:.1f} % of {faces} ({subject.title}).")
     weak = [row.name for row in rows if row.weak]
     if weak:
         section.says.append(f"Under 60 % recall: {', '.join(weak)}.")

@@ -13,6 +13,7 @@ from fer_lightning.explain.page.options import Options
 from fer_lightning.explain.page.section import Section
 from fer_lightning.explain.subject import Subject
 from fer_lightning.explain.undisturbed import undisturbed
+from fer_lightning.messages import counted
 from fer_lightning.redact import redact_text
 
 
@@ -76,7 +77,7 @@ def make_parts(
 
 
 def _outcome(section: Section) -> str:
-    made = f"{len(section.pictures)} figure{'s' if len(section.pictures) != 1 else ''}"
+    made = counted(len(section.pictures), "figure")
     if section.pictures or section.tables:
         return made
     return f"left out ({section.left_out[0]})" if section.left_out else "nothing to show"

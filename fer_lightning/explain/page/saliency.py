@@ -11,6 +11,7 @@ from fer_lightning.explain.page.section import Section
 from fer_lightning.explain.saliency_methods import Method, attributions
 from fer_lightning.explain.subject import Subject
 from fer_lightning.explain.trust_checks import TrustReport, check_trust, methods_for
+from fer_lightning.messages import counted
 from fer_lightning.plots.saliency import plot_saliency
 from fer_lightning.plots.trust import plot_trust, trust_data
 from fer_lightning.runs.files import write_json, write_text
@@ -63,7 +64,7 @@ def _checked(
     chosen = balanced_correct(subject.predictions.logits, subject.predictions.labels, rules.faces, rules.seed)
     if len(chosen) < 2:
         section.left_out.append(
-            f"the checks: {len(chosen)} faces are classified right, at least 2 are needed"
+            f"the checks: {counted(len(chosen), 'face')} classified right, at least 2 are needed"
         )
         return None
     report = check_trust(

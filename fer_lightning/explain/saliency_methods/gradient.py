@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from fer_lightning.config.values import Count, NotNegative, checked
 from fer_lightning.explain.saliency_methods.attribution import Display
+from fer_lightning.messages import counted
 
 
 class Gradient:
@@ -54,7 +55,7 @@ class SmoothGrad:
     @property
     def settings(self) -> str:
         """The number of copies and the noise."""
-        return f"{self.samples} copies, noise of {self.sigma:g} grey levels"
+        return f"{counted(self.samples, 'copy', 'copies')}, noise of {self.sigma:g} grey levels"
 
     def attribute(self, model: nn.Module, images: Tensor, targets: Tensor) -> tuple[Tensor, None]:
         """Return the mean gradient ``[N, H, W]`` in logits per level."""

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from fer_lightning.config.values import Count, checked
 from fer_lightning.explain.fill import Fill, fill_words, filled
 from fer_lightning.explain.saliency_methods.attribution import Display
+from fer_lightning.messages import counted
 
 _PASS = 64  # images in one pass at least
 
@@ -37,7 +38,7 @@ class IntegratedGradients:
     @property
     def settings(self) -> str:
         """The steps and the baseline."""
-        return f"{self.steps} steps from {fill_words(self.baseline)}"
+        return f"{counted(self.steps, 'step')} from {fill_words(self.baseline)}"
 
     def attribute(self, model: nn.Module, images: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
         """Return the values ``[N, H, W]`` and the completeness error ``[N]``, both in logits."""

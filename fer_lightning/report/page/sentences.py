@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from fer_lightning.config.objective import Objective
+from fer_lightning.messages import counted
 from fer_lightning.report import cells
 from fer_lightning.stats.ablation import AblationReport
 from fer_lightning.stats.arm_summary import ArmSummary
@@ -57,7 +58,7 @@ def verdict_sentences(report: AblationReport) -> list[tuple[str, str]]:
     """One sentence a verdict that was given, the decided ones first; each with its word."""
     arms = {
         word: [row for row in report.arms if row.verdict == word]
-        for word in ("better", "worse", "no difference found", "not enough seeds")
+        for word in ("better", "worse", "no difference found", "no spread between seeds", "not enough seeds")
     }
     baseline, found = report.baseline, []
     note = f" ({report.objective.direction_note})" if report.objective.direction_note else ""
@@ -72,11 +73,19 @@ def verdict_sentences(report: AblationReport) -> list[tuple[str, str]]:
         named = listed([row.arm for row in arms["no difference found"]])
         small = (
             f"; a true difference under {cells.number(report, report.detectable)}{cells.unit(report)} "
-            f"would mostly go unseen with {len(report.seeds)} seeds"
+            f"would mostly go unseen with {counted(len(report.seeds), 'seed')}"
             if report.detectable
             else ""
         )
         found.append(("no difference found", f"No difference found for {named}{small}."))
+    if arms["no spread between seeds"]:
+        named = listed([_with_difference(report, row) for row in arms["no spread between seeds"]])
+        found.append(
+            (
+                "no spread between seeds",
+                f"Every seed gives the same difference for {named}: no spread to test.",
+            )
+        )
     if arms["not enough seeds"]:
         named = listed([row.arm for row in arms["not enough seeds"]])
         found.append(("not enough seeds", f"Not enough seeds to judge {named}."))
@@ -111,7 +120,7 @@ def search_sentences(
                 f"{name} matters most: it explains {100 * share:.0f} % of the variance (fANOVA).",
             )
         )
-    caution = f"The best of {len(done)} single runs is picked on the data that it is measured on"
+    caution = f"The best of {counted(len(done), 'single run')} is picked on the data that it is measured on"
     found.append(
         (
             "not enough seeds",

@@ -1,6 +1,6 @@
 // The effect plot: one row of the verdict table for each arm, all on one axis.
 
-const SHAPES = { better: "M0,-6L6,5H-6Z", worse: "M0,6L6,-5H-6Z" };
+const SHAPES = { better: "M0,-6L6,5H-6Z", worse: "M0,6L6,-5H-6Z", "no spread between seeds": "M-5,-5H5V5H-5Z" };
 
 function forestRow(data, row, width) {
   const height = 34, middle = 15, edge = 8;
