@@ -146,6 +146,11 @@ def _check_signature(node: Mapping[str, Any], path: str) -> None:
     given = {
         key: value for key, value in given.items() if key not in BESIDE.get(path, {}) or value is not None
     }
+    if path == "augmentation" and "rotation" in given and "rotation" not in parameters:
+        raise ConfigError(
+            f"augmentation._target_={node['_target_']}: with the keys of the project's own augmentation; expected "
+            "augmentation=custom beside it"
+        )
     parameters = parameters | beside
     narrower = {key: _NARROWER.get(f"{path}.{key}", kind) for key, kind in parameters.items()}
     # A nested node with its own target is an object by the time it is passed.

@@ -111,6 +111,7 @@ def test_a_run_with_own_metrics_trains_the_same_weights(tmp_path, tiny):
             ["augmentation=custom", "augmentation._target_=own_parts.Halved"],
             "augmentation: Halved makes [2, 1, 24, 24], which the net cannot take",
         ),
+        (["augmentation._target_=own_parts.Noise"], "expected augmentation=custom beside it"),
         ([*NOISE, "augmentation.strenght=2"], "augmentation.strenght: no such key; did you mean"),
     ],
 )
