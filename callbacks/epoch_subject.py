@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import logging
 import pickle
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -70,7 +71,8 @@ def epoch_subject(
             return _predict_some(subject, pictures) if kept is None else kept
         key = checkpoint, trainer.global_step
         if trainer not in _predicted or _predicted[trainer][0] != key:
-            _predicted[trainer] = key, predict_pictures(subject.module, pictures)
+            found = predict_pictures(subject.module, pictures)
+            _predicted[trainer] = key, replace(found, class_names=subject.class_names)
         return _predicted[trainer][1]
 
     return Subject(
@@ -156,7 +158,8 @@ def _foreign_copy(
         raise DataError(
             f"forward of {type(module).__name__} gives {type(logits).__name__} {shape}: expected logits [N, K]"
         )
-    names = pictures.class_names or getattr(module, "class_names", None) or range(logits.shape[1])
+    numbered = [f"class {number}" for number in range(logits.shape[1])]
+    names = pictures.class_names or getattr(module, "class_names", None) or numbered
     if len(names) != logits.shape[1]:
         raise DataError(f"{len(names)} class names for {logits.shape[1]} logits: expected one each")
     network.class_names = tuple(map(str, names))  # type: ignore[assignment]

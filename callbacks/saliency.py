@@ -84,7 +84,7 @@ class SaliencyMaps(InspectionCallback):
         chosen = self._choose(subject.predictions, subject.pictures.seed)
         if len(chosen) == 0:
             return None
-        names, logits = subject.predictions.class_names, subject.predictions.logits[chosen]
+        names, logits = subject.class_names, subject.predictions.logits[chosen]
         true, predicted = subject.predictions.labels[chosen], logits.argmax(1)
         images = subject.images(chosen)
         found = attributions(subject.module, subject.tensor(images), predicted, method)

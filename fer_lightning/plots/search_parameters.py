@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from fer_lightning.plots.search import is_drawn, last_value, log_parameters
 from fer_lightning.plots.style import GREY, SEQUENTIAL, figure_style, new_axes
@@ -186,5 +186,8 @@ def _draw_slice(ax: Axes, scale: Scale, data: SpaceData) -> None:
         ax.set_xlim(-0.15, 1.15)
     elif scale.log:
         ax.set_xscale("log")
+        # Not the powers of Matplotlib's own, which are typeset.
+        ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        ax.xaxis.set_minor_formatter(NullFormatter())
     ax.set_xlabel(scale.name.rsplit(".", 1)[-1])
     ax.grid(axis="y")

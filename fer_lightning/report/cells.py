@@ -167,7 +167,9 @@ def _images_limit(report: AblationReport) -> str:
 
 def seeds_lines(report: AblationReport) -> list[str]:
     """What the present seeds can show, how many a smaller difference would take, and the command."""
-    rules, have = report.rules, len(report.seeds)
+    rules = report.rules
+    common = [len(row.effect.seeds) for row in report.arms if row.effect is not None]
+    have = max(common, default=len(report.seeds))
     least = -(-rules.min_seeds // report.folds)
     lines, target = [], max(have + 2, least)
     if have < least:

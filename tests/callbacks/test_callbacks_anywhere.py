@@ -347,6 +347,15 @@ def test_a_logger_like_tensorboards_takes_pictures_and_tables(tmp_path):
     assert sum(int(line.split("|")[3]) for line in lines[2:]) == 30
 
 
+def test_classes_without_names_are_numbered(tmp_path, caplog):
+    with caplog.at_level(logging.WARNING):
+        trainer(tmp_path, ConfusionMatrix(), SaliencyMaps()).fit(Own(), *loaders(*coloured(60)))
+    assert "SaliencyMaps failed" not in caplog.text
+    found = json.loads((tmp_path / "saliency.json").read_text())
+    assert {face["true"] for face in found["faces"]} <= {"class 0", "class 1", "class 2"}
+    assert (tmp_path / "saliency.png").is_file()
+
+
 def test_nothing_in_training_changes(tmp_path):
     kept = []
     for callbacks in ([], [ConfusionMatrix(when=1), SaliencyMaps(when=1), DeadUnits()]):

@@ -133,6 +133,10 @@ def test_drawing_shows_every_trial_and_changes_no_setting():
     figure = plot_slices(data)
     assert [ax.get_xlabel() for ax in figure.axes if ax.get_visible()] == ["lr", "act", "slope"]
     assert figure.axes[0].get_xscale() == "log"
+    figure.canvas.draw()
+    ticks = [label.get_text() for label in figure.axes[0].get_xticklabels()]
+    assert "0.01" in ticks
+    assert all(float(text) > 0 for text in ticks if text)
     bars = plot_importance({"a": 0.2, "b": 0.8})
     assert [bar.get_width() for bar in bars.patches] == [20, 80]
     assert dict(mpl.rcParams) == before

@@ -42,6 +42,13 @@ def with_logits(arm, correct, first_seed=0):
     return runs
 
 
+def test_the_seeds_of_the_power_are_those_of_the_pairs():
+    """Seeds that an arm has alone tell nothing of a difference."""
+    runs = [*values("base", 0.50, 0.52, 0.51), *values("arm", 0.60, 0.63, 0.61)]
+    runs += [replace(run, seed=run.seed + 10) for run in values("other", 0.4, 0.41, 0.42)]
+    assert "With 3 seeds this study" in to_text(ablation_report(runs, "base"))
+
+
 def simulated(n_seeds=3, effects=(0.0, 0.3), n_images=400, seed=0):
     model = StudyModel(effects=effects, accuracy=0.5)
     correct = simulate_correct(model, 1, n_seeds, n_images, np.random.default_rng(seed))[0]
