@@ -158,8 +158,7 @@ def _foreign_copy(
         raise DataError(
             f"forward of {type(module).__name__} gives {type(logits).__name__} {shape}: expected logits [N, K]"
         )
-    numbered = [f"class {number}" for number in range(logits.shape[1])]
-    names = pictures.class_names or getattr(module, "class_names", None) or numbered
+    names = pictures.class_names or getattr(module, "class_names", None) or range(logits.shape[1])
     if len(names) != logits.shape[1]:
         raise DataError(f"{len(names)} class names for {logits.shape[1]} logits: expected one each")
     network.class_names = tuple(map(str, names))  # type: ignore[assignment]

@@ -351,9 +351,10 @@ def test_classes_without_names_are_numbered(tmp_path, caplog):
     with caplog.at_level(logging.WARNING):
         trainer(tmp_path, ConfusionMatrix(), SaliencyMaps()).fit(Own(), *loaders(*coloured(60)))
     assert "SaliencyMaps failed" not in caplog.text
-    found = json.loads((tmp_path / "saliency.json").read_text())
-    assert {face["true"] for face in found["faces"]} <= {"class 0", "class 1", "class 2"}
-    assert (tmp_path / "saliency.png").is_file()
+    folder = tmp_path / "logs" / "one"
+    found = json.loads((folder / "saliency.json").read_text())
+    assert {face["true"] for face in found["faces"]} <= {"0", "1", "2"}
+    assert (folder / "saliency.png").is_file()
 
 
 def test_nothing_in_training_changes(tmp_path):
