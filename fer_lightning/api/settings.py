@@ -58,6 +58,9 @@ def _words(key: str, value: Any) -> Iterator[str]:
             yield from _words(f"{key}.{name}", item)
     elif group and value is None:
         yield f"~{key}"
+    elif group and isinstance(value, Mapping) and (files(CONFIG_MODULE) / key / "custom.yaml").is_file():
+        yield f"{key}=custom"  # which takes keys that the mapping does not list
+        yield from (written(f"{key}.{name}", item) for name, item in value.items())
     elif group and isinstance(value, Mapping):
         yield from (f"~{key}", written(f"+{key}", value))
     elif isinstance(value, Mapping):

@@ -26,6 +26,8 @@ def most_selective(found: TopFaces, count: int) -> list[int]:
 
 def filter_text(found: TopFaces, number: int) -> str:
     """Return a row's lines: the filter, the class it stands for, and how clearly it tells that class."""
+    if not found.values[number].any():
+        return f"filter {number}: no face drives it"
     preferred = found.class_names[found.preferred[number]]
     name = found.name(number)
     shown = int((found.labels[number] == found.preferred[number]).sum())

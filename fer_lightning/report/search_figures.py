@@ -39,8 +39,8 @@ def write_search_figures(
 
     Returns
     -------
-    The paths by "history", "parallel", "slices", "importance"; the last is missing where fewer than two
-    complete trials differ.
+    The paths by "history", "parallel", "slices", "importance"; the last is missing where the
+    importance cannot be told.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)

@@ -16,6 +16,9 @@ from optuna.distributions import BaseDistribution, CategoricalDistribution
 from fer_lightning.errors import DataError
 from fer_lightning.stats.records import ArmRun
 
+# A forest on fewer trials of a search says which parameter its few splits fell on, not which one matters.
+LEAST_TRIALS = 10
+
 
 def study_importance(
     study: optuna.Study,
@@ -26,33 +29,55 @@ def study_importance(
 
     Parameters
     ----------
-    study : parameters that only some trials have (conditional ones) are left out, as Optuna does
+    study : parameters that only some complete trials have (conditional ones) or that are the same in all of them are
+        left out
     seed : of the forest
     target : what of a trial is explained; needed for a study with several objectives
 
     Raises
     ------
     DataError
-        Fewer than two complete trials, or all with one value.
+        Fewer than two complete trials, or all with one value, or no parameter that varies.
     """
-    done = [trial for trial in study.trials if trial.state == optuna.trial.TrialState.COMPLETE]
+    done = _complete(study)
     values = {target(trial) if target else trial.value for trial in done}
     values = {value for value in values if value is not None and math.isfinite(value)}
     if len(done) < 2 or len(values) < 2:
         raise DataError(
             f"{len(done)} complete trials with {len(values)} different values; importance needs 2 of each"
         )
+    varying = [
+        name
+        for name in done[0].params
+        if all(name in trial.params for trial in done) and len({trial.params[name] for trial in done}) > 1
+    ]
+    if not varying:
+        raise DataError(f"no parameter varies over the {len(done)} complete trials; expected at least one")
     evaluator = optuna.importance.FanovaImportanceEvaluator(seed=seed)
-    found = optuna.importance.get_param_importances(study, evaluator=evaluator, target=target)
+    found = optuna.importance.get_param_importances(study, evaluator=evaluator, params=varying, target=target)
     return {name: float(share) for name, share in found.items()}
 
 
 def objective_importance(study: optuna.Study, objective: int = 0) -> dict[str, float]:
-    """:func:`study_importance` of one of a study's objectives; empty where it cannot be told."""
+    """:func:`study_importance` of one of a study's objectives; empty where it cannot be told.
+
+    That is also with fewer than `LEAST_TRIALS` complete trials.
+    """
+    if len(_complete(study)) < LEAST_TRIALS:
+        return {}
     try:
         return study_importance(study, target=lambda trial: trial.values[objective])
     except DataError:
         return {}
+
+
+def _complete(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
+    """Return the complete trials with a finite value."""
+    return [
+        trial
+        for trial in study.trials
+        if trial.state == optuna.trial.TrialState.COMPLETE and all(map(math.isfinite, trial.values))
+    ]
 
 
 def factor_importance(runs: Sequence[ArmRun], seed: int = 0, *, with_seed: bool = True) -> dict[str, float]:

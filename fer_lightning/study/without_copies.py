@@ -96,7 +96,14 @@ def _of(run: ArmRun, kept: np.ndarray) -> ArmRun:
     assert run.predictions is not None
     judged = run.predictions.only(kept)
     value = float(judged.correct.mean())
-    return replace(run, value=value, logits=judged.logits, labels=judged.labels, ids=judged.ids)
+    return replace(
+        run,
+        value=value,
+        logits=judged.logits,
+        labels=judged.labels,
+        ids=judged.ids,
+        class_names=judged.class_names,
+    )
 
 
 def _judged(run: ArmRun, kept: np.ndarray, ids: np.ndarray) -> ArmRun:

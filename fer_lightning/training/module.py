@@ -74,6 +74,7 @@ class ExpressionClassifier(TrainedModule):
         self.seed, self.record, self.initial_weights = seed, dict(record or {}), initial_weights
         self.metrics = metrics
         self.train_sums = torch.zeros(3)
+        self.rate = 0.0
         self.outputs: list[tuple[Tensor, Tensor, Tensor]] = []
         self.predictions = {}
 
@@ -103,15 +104,17 @@ class ExpressionClassifier(TrainedModule):
             self.train_sums += torch.stack([loss.detach() * count, right.to(loss.dtype), count])
         return loss
 
+    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
+        """Keep the learning rate of the step: after it the schedule has gone on, at last beyond its end."""
+        self.rate = float(optimizer.param_groups[0]["lr"])
+
     def on_train_epoch_end(self) -> None:
-        """Log the epoch's mean training loss (as trained on) and accuracy."""
+        """Log the epoch's mean training loss (as trained on) and accuracy, and the rate of its last step."""
         sums = self.trainer.strategy.reduce(self.train_sums, reduce_op="sum")
         assert isinstance(sums, Tensor)
         values = {"train/loss": sums[0] / sums[2], "train/acc": sums[1] / sums[2]}
         require_finite(float(sums[0]), self.current_epoch)
-        # A schedule along a straight line, stepped once past its end, is a little below 0.
-        rate = max(0.0, float(self.trainer.optimizers[0].param_groups[0]["lr"]))
-        self.log_dict(values | {"lr": rate}, rank_zero_only=True)
+        self.log_dict(values | {"lr": self.rate}, rank_zero_only=True)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Keep a batch's logits until the split is complete."""

@@ -9,6 +9,7 @@ import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
+from torch.optim import Optimizer
 
 from fer_lightning.config.signatures import find_target, given_to, named_parameters
 from fer_lightning.errors import ConfigError, nearest
@@ -92,6 +93,7 @@ class ModuleKeeper(pl.Callback):
         self.name, self.seed, self.monitor, self.metrics = name, seed, monitor, metrics
         self.outputs: list[tuple[Tensor, Tensor, Tensor]] = []
         self.sums = torch.zeros(2)
+        self.rate = 0.0
         self.validated = False
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -109,12 +111,18 @@ class ModuleKeeper(pl.Callback):
             count = torch.full_like(self.sums[0], len(batch[2]))
             self.sums += torch.stack([loss.detach().to(self.sums).reshape(()) * count, count])
 
+    def on_before_optimizer_step(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, optimizer: Optimizer
+    ) -> None:
+        """Keep the learning rate of the first optimizer's step, see `ExpressionClassifier`."""
+        if optimizer is trainer.optimizers[0]:
+            self.rate = float(optimizer.param_groups[0]["lr"])
+
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Log the epoch's mean training loss and learning rate."""
+        """Log the epoch's mean training loss and the learning rate of its last step."""
         sums = trainer.strategy.reduce(self.sums, reduce_op="sum")
         assert isinstance(sums, Tensor)
-        rate = max(0.0, float(trainer.optimizers[0].param_groups[0]["lr"])) if trainer.optimizers else 0.0
-        values: dict[str, Any] = {"lr": rate}
+        values: dict[str, Any] = {"lr": self.rate}
         if sums[1]:
             require_finite(float(sums[0]), trainer.current_epoch)
             values["train/loss"] = sums[0] / sums[1]

@@ -68,6 +68,15 @@ def test_a_group_takes_a_part_of_ones_own_or_none():
     assert composed(callbacks=["default", "early_stopping"]).callbacks.early_stopping
 
 
+@pytest.mark.parametrize("group", ["model", "augmentation"])
+def test_a_part_of_ones_own_takes_further_keys_as_custom_does(group):
+    part = {"_target_": "my_nets.Net", "note": "a,b ${c}", "inner": {"_target_": "my.Part", "depth": [1, 2]}}
+    config = composed({group: part}, f"{group}.width=4", **{f"{group}.slope": 0.1})
+    expected = {**part, "width": 4, "slope": 0.1}
+    assert {key: config[group][key] for key in expected} == expected
+    assert composed("+experiment=r0_cnn", {group: part}, f"{group}.width=4")[group].width == 4
+
+
 class Local:
     """A class that only this test module has."""
 

@@ -113,6 +113,9 @@ def test_a_row_of_top_faces_says_which_class_and_how_clearly():
         "3 of the 4 strongest",
     ]
     assert filter_text(some_top_faces(), 2).startswith("filter 2: no class")
+    silent = some_top_faces()
+    silent.values[2] = 0
+    assert filter_text(silent, 2) == "filter 2: no face drives it"
 
 
 def test_a_sheet_of_top_faces_shows_them_in_order():

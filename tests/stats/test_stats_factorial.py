@@ -1,17 +1,20 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import numpy as np
 import optuna
 import pandas as pd
 import pytest
+from optuna.distributions import FloatDistribution, IntDistribution
+from optuna.trial import TrialState
 from statsmodels.formula.api import ols
 from statsmodels.stats.anova import anova_lm
 
 from fer_lightning.errors import DataError
 from fer_lightning.stats.factorial import anova_table, crossed_pairs
-from fer_lightning.stats.importance import factor_importance, study_importance
+from fer_lightning.stats.importance import factor_importance, objective_importance, study_importance
 from fer_lightning.stats.records import ArmRun
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -148,6 +151,35 @@ def test_importance_of_a_search_follows_the_target():
     study.optimize(objective, n_trials=60)
     assert study_importance(study, target=lambda t: t.values[0])["rate"] > 0.95
     assert study_importance(study, target=lambda t: t.values[1])["depth"] > 0.95
+
+
+def test_a_search_claims_no_importance_of_few_trials_or_of_what_did_not_vary():
+    space = {
+        "width": IntDistribution(4, 64),
+        "rate": FloatDistribution(0, 1),
+        "drop": FloatDistribution(0, 1),
+    }
+
+    def searched(count):
+        study = optuna.create_study()
+        study.add_trials(
+            optuna.create_trial(
+                params={"width": 8, "rate": number / 16, "drop": number % 3 / 3},
+                distributions=space,
+                value=number / 16,
+            )
+            for number in range(count)
+        )
+        # Neither a pruned trial nor one without a finite value is evidence.
+        for state, value in ((TrialState.PRUNED, 0.1), (TrialState.COMPLETE, math.inf)):
+            params = {"width": 64, "rate": 0.5, "drop": 0.5}
+            study.add_trial(optuna.create_trial(state=state, params=params, distributions=space, value=value))
+        return study
+
+    assert objective_importance(searched(9)) == {}
+    found = objective_importance(searched(12))
+    assert set(found) == {"rate", "drop"}
+    assert found["rate"] > 0.8
 
 
 def test_importance_needs_runs_that_differ():

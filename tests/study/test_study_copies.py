@@ -71,6 +71,7 @@ def test_accuracy_is_that_of_the_faces_without_copies(runs, kind, of, base, othe
     found = without_copies(runs, kind)
     assert [run.value for run in found[:2]] == pytest.approx([base / of, other / of])
     assert all(run.predictions is not None and len(run.predictions.labels) == of for run in found[:2])
+    assert {run.predictions.class_names for run in found[:2]} == {("a", "b")}
     assert found[2] is runs[2]
 
 

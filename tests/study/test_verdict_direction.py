@@ -280,7 +280,8 @@ def test_a_searchs_best_follow_the_direction(
     done = sorted(best_first)
     assert line == [pick(values[n] for n in done[: i + 1]) for i in range(len(done))] + line[-1:]
     assert line[-1] == values[best_first[0]]
-    shares = dict(map(tuple, data["importance"]))
-    assert set(shares) == {"x"}
+    # Too few trials to tell what matters.
+    assert data["importance"] == []
+    assert f"Too few complete trials ({len(done)}, " in sentences(sweep.folder)["not enough seeds"]
     (column,) = [c for c in data["columns"] if c["name"] == judged.name]
     assert (column["unit"], column["scale"]) == (("%", 100) if judged.is_share else (judged.unit or "", 1))

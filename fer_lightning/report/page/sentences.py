@@ -11,6 +11,7 @@ from fer_lightning.messages import counted
 from fer_lightning.report import cells
 from fer_lightning.stats.ablation import AblationReport
 from fer_lightning.stats.arm_summary import ArmSummary
+from fer_lightning.stats.importance import LEAST_TRIALS
 
 if TYPE_CHECKING:
     from fer_lightning.sweeps.study.results import Trial
@@ -112,7 +113,15 @@ def search_sentences(
             f"Best: run {best.number}, {objective.name} {value}, with {chosen}.",
         )
     ]
-    if importance:
+    if len(done) < LEAST_TRIALS:
+        found.append(
+            (
+                "not enough seeds",
+                f"Too few complete trials ({len(done)}, at least {LEAST_TRIALS} are needed) to tell which setting "
+                "matters most.",
+            )
+        )
+    elif len(importance) > 1:  # a single one explains everything that is explained
         name, share = max(importance.items(), key=lambda item: item[1])
         found.append(
             (
