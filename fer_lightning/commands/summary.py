@@ -7,7 +7,9 @@ from fer_lightning.config.compose import compose_config
 from fer_lightning.config.schema import check_config
 from fer_lightning.errors import ConfigError, lacks_memory
 from fer_lightning.messages import aligned
+from fer_lightning.models.base import NUM_CLASSES
 from fer_lightning.models.layer_summary import Summary, model_summary
+from fer_lightning.training.build import build_data
 from fer_lightning.training.network import build_model
 
 EXAMPLE = "model=vgg16 model.dropout=0.3"
@@ -15,7 +17,7 @@ _HEADER = ("layer", "kind", "output", "parameters", "multiply-adds")
 
 
 def main(arguments: list[str]) -> int:
-    """Print the summary of the composed model; 48×48 faces and seven classes unless the model says otherwise.
+    """Print the summary of the composed model, for the faces and classes of the data where ``data.path`` says them.
 
     Any key of the configuration may be given; ``--config-dir DIR`` adds a folder of one's own.
     """
@@ -23,7 +25,13 @@ def main(arguments: list[str]) -> int:
     config = compose_config(overrides)
     check_config(config)
     size = config.model.get("image_size") or config.data.image_size
-    classes = config.model.get("num_classes") or 7
+    classes, assumed = config.model.get("num_classes"), ""
+    if config.data.get("path"):
+        classes = classes or build_data(config).num_classes
+    elif not classes:
+        classes = NUM_CLASSES
+        if config.data.name not in ("synthetic", "fer2013") or config.data.get("labels"):
+            assumed = f"\n{classes} classes are assumed; data.path=… says what data={config.data.name} has."
     channels = config.data.get("channels", 1)
     model = build_model(config.model, image_size=size, num_classes=classes, in_channels=channels)
     try:
@@ -35,7 +43,7 @@ def main(arguments: list[str]) -> int:
         raise ConfigError(
             f"model: {type(model).__name__} cannot take a picture of {given}: {said}"
         ) from error
-    print(summary_text(found))
+    print(summary_text(found) + assumed)
     return 0
 
 

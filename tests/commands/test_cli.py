@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -181,6 +182,27 @@ def test_summary_shows_the_layers(capsys):
     assert "4,087,879" in text
     assert "4,084,295" in text
     assert max(map(len, text.splitlines())) <= 100
+
+
+def test_summary_has_the_classes_and_the_size_of_the_data_or_says_what_it_assumes(tmp_path, capsys):
+    for split in ("train", "val"):
+        for name in "abc":
+            (tmp_path / split / name).mkdir(parents=True)
+            for number in range(2):
+                face = np.random.default_rng([ord(name), number, len(split)]).integers(
+                    0, 256, (48, 48), np.uint8
+                )
+                Image.fromarray(face).save(tmp_path / split / name / f"{number}.png")
+    words = ["summary", "model=fast", "data=image_folder", "data.image_size=64"]
+    assert main([*words, f"data.path={tmp_path}", f"data.cache_dir={tmp_path}/cache"]) == 0
+    known = capsys.readouterr().out
+    assert "one grey image of 64×64 pixels" in known
+    assert re.search(r"output .* 3 ", known)
+    assert "assumed" not in known
+    assert main(words) == 0
+    assumed = capsys.readouterr().out
+    assert re.search(r"output .* 7 ", assumed)
+    assert assumed.endswith("7 classes are assumed; data.path=… says what data=image_folder has.\n")
 
 
 def test_audit_counts_the_drawn_faces(capsys, tiny):
