@@ -31,7 +31,7 @@ def predict(
         A file or a `Run`; of several the probabilities are averaged.
     images
         Files, folders and patterns such as ``"faces/*.png"``, of any size and colour; or levels of pictures of the size
-        that the model was trained on, uint8 ``[N, H, W]``, for a model of colour pictures ``[N, H, W, 3]``.
+        that the model was trained on, uint8 ``[N, H, W]``, for a model of colour pictures also ``[N, H, W, 3]``.
     threads
         Of the processor.
 
@@ -88,8 +88,10 @@ def _about(modules: Sequence[Any]) -> dict[str, Any]:
 
 
 def _faces(images: np.ndarray, size: int, channels: int) -> np.ndarray:
-    """Return levels as the model takes them."""
+    """Return levels as the model takes them; grey ones of a model of colour in three equal channels, as of a file."""
     shape = (size, size) if channels == 1 else (size, size, channels)
+    if channels > 1 and images.shape[1:] == (size, size):
+        images = np.repeat(images[..., None], channels, axis=-1)
     if images.dtype != np.uint8 or images.shape[1:] != shape:
         raise DataError(
             f"images: {images.dtype} of shape {list(images.shape)}; expected uint8 [N, {', '.join(map(str, shape))}]"
