@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fer_lightning.api.predicted import predict_readable
-from fer_lightning.commands.arguments import Checkpoints, FileName, has_key, parse_arguments
+from fer_lightning.commands.arguments import REQUIRED, Checkpoints, FileName, has_key, parse_arguments
 from fer_lightning.config.typed import typed_path
 from fer_lightning.config.values import Count, hints_of
 from fer_lightning.errors import ConfigError, DataError, nearest
@@ -24,7 +24,7 @@ EXAMPLE = "checkpoint=runs/one/checkpoints/best.ckpt photo.jpg faces/"
 class Keys:
     """What may be asked of the command."""
 
-    checkpoint: Checkpoints | None = None
+    checkpoint: Checkpoints = REQUIRED
     format: Format | None = None
     output: FileName | None = None
     threads: Count | None = None
