@@ -7,16 +7,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from fer_lightning.api.evaluated import Checkpoint, checkpoint_paths
+from fer_lightning.config.values import Count, checked
 from fer_lightning.data.pictures import read_pictures
 from fer_lightning.errors import ConfigError, DataError
 from fer_lightning.evaluation.picture_predictions import PicturePredictions, load_ensemble, probabilities
 
 
+@checked()
 def predict(
     checkpoint: Checkpoint | Sequence[Checkpoint],
     images: str | Path | Sequence[str | Path] | np.ndarray,
+    *,
+    threads: Count | None = None,
 ) -> PicturePredictions:
     """Return the class probabilities of pictures.
 
@@ -25,8 +30,10 @@ def predict(
     checkpoint
         A file or a `Run`; of several the probabilities are averaged.
     images
-        Files, folders and patterns such as ``"*.png"``, of any size and colour; or levels of pictures of the size that
-        the model was trained on, uint8 ``[N, H, W]``, for a model of colour pictures ``[N, H, W, 3]``.
+        Files, folders and patterns such as ``"faces/*.png"``, of any size and colour; or levels of pictures of the size
+        that the model was trained on, uint8 ``[N, H, W]``, for a model of colour pictures also ``[N, H, W, 3]``.
+    threads
+        Of the processor.
 
     Raises
     ------
@@ -38,24 +45,28 @@ def predict(
     >>> found = predict("runs/one/checkpoints/best.ckpt", ["me.png", "faces/"])  # doctest: +SKIP
     >>> found.predicted, found.probabilities  # doctest: +SKIP
     """
-    found = predict_readable(checkpoint, images)
+    found = predict_readable(checkpoint, images, threads)
     if not found.names:
         raise DataError(f"predict: none of the pictures could be read ({'; '.join(found.skipped)})")
     return found
 
 
 def predict_readable(
-    checkpoint: Checkpoint | Sequence[Checkpoint], images: str | Path | Sequence[str | Path] | np.ndarray
+    checkpoint: Checkpoint | Sequence[Checkpoint],
+    images: str | Path | Sequence[str | Path] | np.ndarray,
+    threads: Count | None = None,
 ) -> PicturePredictions:
     """Return the same, also where none of the pictures can be read."""
     words = [images] if isinstance(images, (str, Path)) else images
     if len(words) == 0:
         raise ConfigError("predict: expected at least one picture, folder or pattern")
+    if threads:
+        torch.set_num_threads(threads)
     modules = load_ensemble(checkpoint_paths(checkpoint))
     size, channels = int(modules[0].record["image_size"]), int(modules[0].record.get("channels", 1))
     about = _about(modules)
     if isinstance(words, np.ndarray):
-        faces = _faces(words, (size, size) if channels == 1 else (size, size, channels))
+        faces = _faces(words, size, channels)
         names = tuple(map(str, range(len(faces))))
         return PicturePredictions(names, probabilities=probabilities(modules, faces), **about)
     pictures = read_pictures(words, size, channels)
@@ -76,7 +87,11 @@ def _about(modules: Sequence[Any]) -> dict[str, Any]:
     }
 
 
-def _faces(images: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+def _faces(images: np.ndarray, size: int, channels: int) -> np.ndarray:
+    """Return levels as the model takes them; grey ones of a model of colour in three equal channels, as of a file."""
+    shape = (size, size) if channels == 1 else (size, size, channels)
+    if channels > 1 and images.shape[1:] == (size, size):
+        images = np.repeat(images[..., None], channels, axis=-1)
     if images.dtype != np.uint8 or images.shape[1:] != shape:
         raise DataError(
             f"images: {images.dtype} of shape {list(images.shape)}; expected uint8 [N, {', '.join(map(str, shape))}]"

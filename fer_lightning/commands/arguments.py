@@ -21,6 +21,7 @@ from fer_lightning.runs.files import require_writable
 Checkpoints = Annotated[Name | list[Name], Field(description="a checkpoint, or several as checkpoint=[a,b]")]
 
 
+REQUIRED: Any = ""  # in place of a default: the command says what it expects where the key is not given
 FileName = Annotated[Name, "a file, not a folder"]  # of an `output`
 _NAMES = (Name, Name | None, FileName, FileName | None)
 
@@ -130,6 +131,8 @@ def has_key(word: str, keys: Any, prefixes: Sequence[str] = ()) -> bool:
 
 
 def _typed(value: Any) -> str:
+    if value == REQUIRED:
+        return "…"
     return "null" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
 
 

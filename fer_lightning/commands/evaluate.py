@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fer_lightning.api.evaluated import evaluate
-from fer_lightning.commands.arguments import Checkpoints, parse_arguments
+from fer_lightning.commands.arguments import REQUIRED, Checkpoints, parse_arguments
 from fer_lightning.config.values import Count, Name, Processors
 from fer_lightning.data.faces import Split
 from fer_lightning.errors import ConfigError
@@ -17,7 +17,7 @@ EXAMPLE = "checkpoint=runs/one/checkpoints/best.ckpt split=test output=eval/one"
 class Keys:
     """What may be asked of the command."""
 
-    checkpoint: Checkpoints | None = None
+    checkpoint: Checkpoints = REQUIRED
     split: Split = "val"
     flip: bool = False
     crop: Count | None = None
@@ -29,7 +29,7 @@ def main(arguments: list[str]) -> int:
     """Print accuracy, macro-F1, calibration error and recalls; with ``output=DIR`` also write them."""
     values, overrides = parse_arguments(arguments, Keys, prefixes=["data."])
     checkpoint = values.pop("checkpoint")
-    if checkpoint in ([], None):
+    if not checkpoint:
         raise ConfigError("checkpoint=…: expected a checkpoint, or several as checkpoint=[a,b]")
     print(evaluate(checkpoint, data=overrides, **values))
     return 0

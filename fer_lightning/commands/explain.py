@@ -9,7 +9,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from fer_lightning.api.explained import explain
-from fer_lightning.commands.arguments import parse_arguments
+from fer_lightning.commands.arguments import REQUIRED, parse_arguments
 from fer_lightning.config.values import Count, CountOrZero, Name, Processors
 from fer_lightning.data.faces import Split
 from fer_lightning.errors import ConfigError
@@ -24,8 +24,8 @@ EXAMPLE = "checkpoint=runs/one/checkpoints/best.ckpt output=explained"
 class Keys:
     """What may be asked of the command."""
 
-    checkpoint: Name | None = None
-    output: Name | None = None
+    checkpoint: Name = REQUIRED
+    output: Name = REQUIRED
     only: Annotated[Any, Field(description="a part of the page, or several as only=[a,b]")] = None
     layer: Annotated[Any, Field(description="a layer, or several as layer=[a,b]")] = None
     image: Annotated[Any, Field(description="a picture, folder or pattern, or several as image=[a,b]")] = None

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from fer_lightning.api.predicted import predict_readable
-from fer_lightning.commands.arguments import Checkpoints, FileName, has_key, parse_arguments
+from fer_lightning.commands.arguments import REQUIRED, Checkpoints, FileName, has_key, parse_arguments
 from fer_lightning.config.typed import typed_path
-from fer_lightning.config.values import hints_of
+from fer_lightning.config.values import Count, hints_of
 from fer_lightning.errors import ConfigError, DataError, nearest
 from fer_lightning.redact import redact_text
 from fer_lightning.runs.files import write_text
@@ -24,9 +24,10 @@ EXAMPLE = "checkpoint=runs/one/checkpoints/best.ckpt photo.jpg faces/"
 class Keys:
     """What may be asked of the command."""
 
-    checkpoint: Checkpoints | None = None
+    checkpoint: Checkpoints = REQUIRED
     format: Format | None = None
     output: FileName | None = None
+    threads: Count | None = None
 
 
 def main(arguments: list[str]) -> int:
@@ -39,7 +40,7 @@ def main(arguments: list[str]) -> int:
     if not words:
         raise ConfigError("predict checkpoint=… images…: expected at least one picture, folder or pattern")
     form = chosen_format(values["format"], values["output"])
-    found = predict_readable(values["checkpoint"], words)
+    found = predict_readable(values["checkpoint"], words, values["threads"])
     for text in (*(f"skipped {problem}" for problem in found.skipped), *found.notes):
         print(f"fer_lightning: {redact_text(text)}", file=sys.stderr)
     if not found.names:

@@ -30,7 +30,7 @@ def main(arguments: list[str]) -> int:
         classes = classes or build_data(config).num_classes
     elif not classes:
         classes = NUM_CLASSES
-        if config.data.name not in ("synthetic", "fer2013"):
+        if config.data.name not in ("synthetic", "fer2013") or config.data.get("labels"):
             assumed = f"\n{classes} classes are assumed; data.path=… says what data={config.data.name} has."
     channels = config.data.get("channels", 1)
     model = build_model(config.model, image_size=size, num_classes=classes, in_channels=channels)

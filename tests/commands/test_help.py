@@ -39,6 +39,22 @@ def test_every_command_has_help_with_its_keys_and_an_example(
         assert typed <= keys
 
 
+@pytest.mark.parametrize(
+    ("name", "keys"),
+    [("evaluate", ["checkpoint"]), ("predict", ["checkpoint"]), ("explain", ["checkpoint", "output"])],
+)
+def test_a_key_that_a_command_needs_has_no_default_and_is_never_null(
+    name: str, keys: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([name, "--help"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    for key in keys:
+        (line,) = [line for line in lines if line.startswith(f"  {key}=…")]
+        assert "null" not in line
+        assert main([name, f"{key}=null"]) == 2
+        assert f"{key}=None: expected a" in capsys.readouterr().err
+
+
 @pytest.fixture(scope="module")
 def there(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder that has what the examples name, as far as the examples do not make it."""

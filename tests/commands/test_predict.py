@@ -168,12 +168,20 @@ def test_a_file_whose_name_holds_an_equals_sign_is_a_picture(
         (["checkpoint=/no/such.ckpt", "a.png"], "/no/such.ckpt: no such checkpoint"),
         (["checkpoint=x"], "expected at least one picture, folder or pattern"),
         (["checkpoint=x", "formt=csv", "a.png"], "formt: no such key; did you mean format?"),
+        (["checkpoint=x", "threads=0", "a.png"], "threads=0: expected a whole number of at least 1"),
         (["checkpoint=x", "format=xml", "a.png"], "format=xml: expected one of table, csv, json"),
     ],
 )
 def test_a_mistake_gets_one_line(words, message, capsys):
     assert main(["predict", *words]) == 2
     assert message in capsys.readouterr().err
+
+
+def test_as_many_threads_are_used_as_asked(checkpoint, pictures, monkeypatch):
+    asked = []
+    monkeypatch.setattr(torch, "set_num_threads", asked.append)
+    assert main(["predict", f"checkpoint={checkpoint}", "threads=1", str(pictures / "grey.png")]) == 0
+    assert asked == [1]
 
 
 def test_pictures_are_found_once_in_the_order_of_the_words(pictures):

@@ -10,10 +10,11 @@ import pytest
 import torch
 from PIL import Image
 
+from fer_lightning.api.predicted import predict
 from fer_lightning.cli import main
 from fer_lightning.config.compose import compose_config
 from fer_lightning.data.synthetic import draw_faces
-from fer_lightning.errors import ConfigError
+from fer_lightning.errors import ConfigError, DataError
 from fer_lightning.evaluation.evaluate import evaluate
 from fer_lightning.models import count_parameters, model_summary, packaged_model, packaged_models
 from fer_lightning.training.checkpoints import load_classifier
@@ -44,6 +45,21 @@ def test_a_run_in_colour_from_the_faces_to_own_pictures(tmp_path, tiny, capsys):
         expected = module(torch.from_numpy(image).permute(0, 3, 1, 2)).softmax(1)[0].numpy()
     assert np.array([float(row[name]) for name in module.class_names]) == pytest.approx(expected, abs=2e-6)
     assert "grey" not in written.err
+
+    # Grey levels are taken as a grey file is, without a word.
+    grey = draw_faces(2, 5)[0]
+    Image.fromarray(grey[0]).save(tmp_path / "grey.png")
+    found = predict(path, grey[:1])
+    assert np.array_equal(found.probabilities, predict(path, tmp_path / "grey.png").probabilities)
+    assert found.notes == ()
+    with pytest.raises(DataError, match=r"uint8 of shape \[2, 40, 40\]; expected uint8 \[N, 48, 48, 3\]"):
+        predict(path, grey[:, :40, :40])
+
+
+def test_colour_is_refused_by_a_model_of_grey_faces(tmp_path, tiny):
+    save(tmp_path / "grey.ckpt", tiny)
+    with pytest.raises(DataError, match=r"uint8 of shape \[2, 48, 48, 3\]; expected uint8 \[N, 48, 48\]$"):
+        predict(tmp_path / "grey.ckpt", draw_faces(2, 5, channels=3)[0])
 
 
 def test_an_ensemble_of_grey_and_colour_is_refused(tmp_path, tiny):
