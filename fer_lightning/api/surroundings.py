@@ -25,15 +25,15 @@ def as_command(words: Sequence[str]) -> Iterator[None]:
     anew, and find the modules that this process finds.
     """
     main = os.path.join(os.path.dirname(fer_lightning.__file__), "__main__.py")
-    before = sys.argv, sys.orig_argv, provenance.typed_arguments
+    before = sys.argv, sys.orig_argv, provenance.typed
     sys.argv, sys.orig_argv = [main, *words], [sys.executable, "-m", "fer_lightning", *words]
-    provenance.typed_arguments = list(words)
+    provenance.typed = provenance.command_line(words)
     variables = {name: os.environ.get(name) for name in _VARIABLES}
     os.environ["PYTHONPATH"] = os.pathsep.join(os.path.abspath(place) for place in sys.path)
     try:
         yield
     finally:
-        sys.argv, sys.orig_argv, provenance.typed_arguments = before
+        sys.argv, sys.orig_argv, provenance.typed = before
         for name, value in variables.items():
             if value is None:
                 os.environ.pop(name, None)

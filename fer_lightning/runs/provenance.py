@@ -8,6 +8,7 @@ import platform
 import shlex
 import subprocess
 import sys
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -26,8 +27,8 @@ PACKAGES = (
 )
 
 
-typed_arguments: list[str] | None = None
-"""What was typed after the program's name, where Hydra is given it in other words."""
+typed: str | None = None
+"""The command that was typed, where this process or Hydra was given it in other words."""
 
 
 def versions() -> dict[str, str]:
@@ -97,9 +98,17 @@ def _processor_name() -> str:
     return platform.processor() or platform.machine()
 
 
-def command_line() -> str:
-    """Return the command that started this process, redacted, as a person would type it."""
-    words = [sys.argv[0], *(sys.argv[1:] if typed_arguments is None else typed_arguments)]
+def command_line(arguments: Sequence[str] | None = None) -> str:
+    """Return the command behind what this process does, redacted, as a person would type it.
+
+    Parameters
+    ----------
+    arguments
+        What was typed after the program's name; by default the command is what was `typed`, or else this process's own.
+    """
+    if arguments is None and typed is not None:
+        return typed
+    words = [sys.argv[0], *(sys.argv[1:] if arguments is None else arguments)]
     if words and words[0].endswith("__main__.py"):
         words[:1] = ["python", "-m", "fer_lightning"]
     elif words:

@@ -40,12 +40,17 @@ log = logging.getLogger(__name__)
 
 
 class _Job:
-    """Keeps a single run's mistake back from Hydra, which would announce it in two more lines."""
+    """What Hydra runs, wherever its launcher takes it: knows the command that was typed.
 
-    def __init__(self) -> None:
+    It keeps a single run's mistake back from Hydra, which would announce it in two more lines.
+    """
+
+    def __init__(self, command: str) -> None:
+        self.command = command
         self.mistake: UserError | None = None
 
     def __call__(self, config: DictConfig) -> float | None:
+        provenance.typed = self.command
         try:
             return run_job(config)
         except UserError as error:
@@ -86,10 +91,10 @@ def run_experiment(line: CommandLine) -> int:
         from fer_lightning.study.preflight import preflight
 
         preflight(line)
-    program, before = sys.argv[0], sys.argv
-    sys.argv, provenance.typed_arguments = [program, *_with_mode(line)], line.typed
+    before = sys.argv, provenance.typed
+    job = _Job(provenance.command_line(line.typed))
+    sys.argv, provenance.typed = [sys.argv[0], *_with_mode(line)], job.command
     try:
-        job = _Job()
         hydra.main(config_path="pkg://fer_lightning.conf", config_name="config", **VERSION_BASE)(job)()
         if job.mistake is not None:
             raise job.mistake
@@ -109,5 +114,5 @@ def run_experiment(line: CommandLine) -> int:
             raise
         raise ConfigError(describe_unreadable(error)) from error
     finally:
-        sys.argv, provenance.typed_arguments = before, None
+        sys.argv, provenance.typed = before
     return 0

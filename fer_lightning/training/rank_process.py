@@ -80,7 +80,7 @@ def train_as_rank(
     config: DictConfig,
     callbacks: list[Any],
     arguments: Mapping[str, Any],
-    typed_arguments: list[str] | None,
+    command: str,
 ) -> None:
     """Do ``work`` in this process, and send what becomes of it to the process that started it.
 
@@ -94,8 +94,8 @@ def train_as_rank(
         What to do, its configuration, resolved, and its keyword arguments.
     callbacks
         For ``work``; each gets a ``session`` whose methods the starter calls.
-    typed_arguments
-        What was typed, for the record.
+    command
+        The one that was typed, for the record.
     """
     threading.Thread(target=_end_with_parent, daemon=True).start()
     # What a terminal or a scheduler sends to all is for the one that started them, which interrupts rank 0.
@@ -109,7 +109,7 @@ def train_as_rank(
     link = _Link(connection)
     logging.root.handlers = [logging.NullHandler() if rank else link]
     logging.root.setLevel(logging.INFO)
-    provenance.typed_arguments = typed_arguments
+    provenance.typed = command
     for place, each in enumerate(callbacks):
         each.session = _Session(link, place)
     try:

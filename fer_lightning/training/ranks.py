@@ -109,7 +109,7 @@ class Ranks:
         self._count, self._threads = count, threads
         callbacks = [copy.copy(each) for each in extra_callbacks or ()]
         self._sessions = {place: vars(each).pop("session", None) for place, each in enumerate(callbacks)}
-        self._job = (work, resolved, callbacks, arguments, provenance.typed_arguments)
+        self._job = (work, resolved, callbacks, arguments, provenance.command_line())
         self._processes: list[Any] = []
         self._links: dict[Any, int] = {}
         self._results: dict[int, Any] = {}

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import pickle
 import shlex
+import sys
 from pathlib import Path
 
 import pytest
 
 from fer_lightning.cli import main
 from fer_lightning.config.flags import read_command_line
+from fer_lightning.runs import provenance
+from fer_lightning.study import experiment
 from fer_lightning.study.experiment import _with_mode
 
 MODE = ["hydra.mode=MULTIRUN"]
@@ -54,3 +58,14 @@ def test_a_recorded_command_is_the_one_that_was_typed(
     (record,) = tmp_path.glob("study/*/run.json")
     assert shlex.split(json.loads(record.read_text())["command"])[-len(typed) :] == typed
     assert "hydra.mode" not in record.read_text()
+
+
+def test_a_job_that_a_launcher_takes_to_another_process_records_what_was_typed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    taken = pickle.loads(pickle.dumps(experiment._Job("python -m fer_lightning seed=3")))
+    monkeypatch.setattr(sys, "argv", ["/x/_submit.py", "study/.submitit/%j"])
+    monkeypatch.setattr(provenance, "typed", None)
+    assert provenance.command_line() == "_submit.py study/.submitit/%j"
+    monkeypatch.setattr(experiment, "run_job", lambda config: provenance.command_line())
+    assert taken({}) == "python -m fer_lightning seed=3"
