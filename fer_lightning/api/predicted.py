@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from fer_lightning.api.evaluated import Checkpoint, checkpoint_paths
-from fer_lightning.config.values import Count, checked
+from fer_lightning.config.values import Processors, checked
 from fer_lightning.data.pictures import read_pictures
 from fer_lightning.errors import ConfigError, DataError
 from fer_lightning.evaluation.picture_predictions import PicturePredictions, load_ensemble, probabilities
@@ -21,7 +21,7 @@ def predict(
     checkpoint: Checkpoint | Sequence[Checkpoint],
     images: str | Path | Sequence[str | Path] | np.ndarray,
     *,
-    threads: Count | None = None,
+    threads: Processors | None = None,
 ) -> PicturePredictions:
     """Return the class probabilities of pictures.
 
@@ -54,7 +54,7 @@ def predict(
 def predict_readable(
     checkpoint: Checkpoint | Sequence[Checkpoint],
     images: str | Path | Sequence[str | Path] | np.ndarray,
-    threads: Count | None = None,
+    threads: Processors | None = None,
 ) -> PicturePredictions:
     """Return the same, also where none of the pictures can be read."""
     words = [images] if isinstance(images, (str, Path)) else images

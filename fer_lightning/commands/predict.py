@@ -11,7 +11,7 @@ from typing import Any
 from fer_lightning.api.predicted import predict_readable
 from fer_lightning.commands.arguments import REQUIRED, Checkpoints, FileName, has_key, parse_arguments
 from fer_lightning.config.typed import typed_path
-from fer_lightning.config.values import Count, hints_of
+from fer_lightning.config.values import Processors, hints_of
 from fer_lightning.errors import ConfigError, DataError, nearest
 from fer_lightning.redact import redact_text
 from fer_lightning.runs.files import write_text
@@ -27,7 +27,7 @@ class Keys:
     checkpoint: Checkpoints = REQUIRED
     format: Format | None = None
     output: FileName | None = None
-    threads: Count | None = None
+    threads: Processors | None = None
 
 
 def main(arguments: list[str]) -> int:
