@@ -168,7 +168,7 @@ def test_a_file_whose_name_holds_an_equals_sign_is_a_picture(
         (["checkpoint=/no/such.ckpt", "a.png"], "/no/such.ckpt: no such checkpoint"),
         (["checkpoint=x"], "expected at least one picture, folder or pattern"),
         (["checkpoint=x", "formt=csv", "a.png"], "formt: no such key; did you mean format?"),
-        (["checkpoint=x", "threads=0", "a.png"], "threads=0: expected a whole number of at least 1"),
+        (["checkpoint=x", "threads=0", "a.png"], "threads=0: expected a whole number from 1 to 1024"),
         (["checkpoint=x", "format=xml", "a.png"], "format=xml: expected one of table, csv, json"),
     ],
 )
