@@ -15,6 +15,8 @@ from matplotlib.path import Path
 from matplotlib.textpath import TextPath
 from matplotlib.transforms import Affine2D
 
+from fer_lightning.plots.style import families, known_letters, say_lacking
+
 LINE = 1.5 / 72  # inches from a line of text to the next, by the letters' size in points
 
 
@@ -71,6 +73,7 @@ def width_inches(text: str, size: float = 8) -> float:
 def _outline(text: str, size: float, bold: bool) -> tuple[Path, float]:
     if not text.strip():  # TextPath fails without a letter
         return Path(np.empty((0, 2))), 0.0
-    font = FontProperties(family="DejaVu Sans", weight="bold" if bold else "normal")
+    say_lacking(letter for letter in set(text) if ord(letter) not in known_letters())
+    font = FontProperties(family=families(), weight="bold" if bold else "normal")
     path = TextPath((0, -0.36 * size), text, size, prop=font)
     return path, float(np.max(np.asarray(path.vertices)[:, 0], initial=0.0))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -14,7 +14,7 @@ import matplotlib as mpl
 from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.font_manager import fontManager
+from matplotlib.font_manager import findfont, fontManager, get_font
 
 from fer_lightning.messages import say_once
 
@@ -84,12 +84,13 @@ _RC: dict[str, object] = {
 @contextmanager
 def figure_style() -> Iterator[None]:
     """Within this context figures take the project's look; matplotlib's settings are as before afterwards."""
-    with mpl.rc_context(_RC | {"font.family": _families()}):  # type: ignore[arg-type]
+    with mpl.rc_context(_RC | {"font.family": families()}):  # type: ignore[arg-type]
         yield
 
 
 @cache
-def _families() -> list[str]:
+def families() -> list[str]:
+    """Return the fonts that are asked for a letter, in this order."""
     installed = set(fontManager.get_font_names())
     return ["DejaVu Sans", *(name for name in _FALLBACKS if name in installed)]
 
@@ -101,6 +102,19 @@ def new_axes(width: float = 6.4, height: float = 4.0) -> Axes:
     Call it within :func:`figure_style`.
     """
     return Figure(figsize=(width, height), layout="constrained").add_subplot()
+
+
+@cache
+def known_letters() -> frozenset[int]:
+    """Return the code points that one of the fonts has."""
+    return frozenset().union(*(get_font(findfont(name)).get_charmap() for name in families()))
+
+
+def say_lacking(letters: Iterable[str]) -> None:
+    """Say, once in a process, which letters no font has."""
+    shown = "".join(sorted(letters))
+    if shown:
+        say_once(f"figures show boxes for {shown}: no font that matplotlib finds has these letters", "glyphs")
 
 
 def save_figure(drawn: Axes | Figure, place: Place, **options: Any) -> Place:
@@ -120,9 +134,5 @@ def save_figure(drawn: Axes | Figure, place: Place, **options: Any) -> Place:
             lacking.add(chr(int(glyph[1])))
         else:
             warnings.warn_explicit(item.message, item.category, item.filename, item.lineno)
-    if lacking:
-        say_once(
-            f"figures show boxes for {''.join(sorted(lacking))}: no font that matplotlib finds has these letters",
-            "glyphs",
-        )
+    say_lacking(lacking)
     return place
