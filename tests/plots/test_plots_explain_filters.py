@@ -69,7 +69,7 @@ def test_the_note_says_how_far_and_against_what():
     assert "1 stuck" in note
     assert "receptive field 5×5" in filter_note(an_ascent(6, objective="unit"))
     silent = an_ascent(2, faces=np.array([0, 2.0]), stuck=np.zeros(2, bool))
-    assert "1 filters that no face drives" in filter_note(silent)
+    assert "1 filter that no face drives" in filter_note(silent)
     assert "×" not in filter_note(an_ascent(6, faces=None))
 
 
