@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
 from fer_lightning.data.faces import Allocate, in_memory, picture_shape
 from fer_lightning.data.members import READ_ERRORS
@@ -16,6 +17,8 @@ from fer_lightning.signals import raise_if_stopped
 _DEEP_MODES = {"I", "I;16", "I;16L", "I;16B", "I;16N", "F"}
 _GREY_MODES = {"1", "L", "LA", "La"} | _DEEP_MODES
 _TRANSPARENT_MODES = {"RGBA", "LA", "PA", "La", "RGBa"}
+_DEEP_COLOUR = re.compile(r"(RGB[AX]?|LA|CMYK);16[BLN]")  # of which Pillow keeps the upper 8 bits
+_PLANES = 284  # the TIFF tag that says whether channels lie apart
 _BITS = (1, 8, 10, 12, 14, 16, 24, 32)
 _ORIENTATION = 0x0112
 _OBLONG = 1.05
@@ -75,6 +78,7 @@ def decode_all(
     images = allocate(picture_shape(len(names), size, channels))
     problems: dict[int, str] = {}
     peaks: dict[str, float] = {}
+    colour_peaks: dict[int, int] = {}
     deep, oblong, coloured = [], [], []
     for number, name in enumerate(names):
         raise_if_stopped()
@@ -86,9 +90,12 @@ def decode_all(
         try:
             with Image.open(io.BytesIO(data)) as image:
                 mode, shape = image.mode, image.size
+                deep_colour = _DEEP_COLOUR.search(str(image.tile)) is not None
                 images[number] = _square(image, size, channels, peaks)
                 if number % (len(names) // _LOOKED_AT + 1) == 0 and _has_colour(image):
                     coloured.append(name)
+                if deep_colour:
+                    colour_peaks[number] = int(np.max(image.getextrema()[:3]))
         except Exception as error:  # Pillow's decoders raise nearly every type for a broken file
             problems[number] = _reason(error, data)
             continue
@@ -99,6 +106,9 @@ def decode_all(
     if len(deep) > 1:  # now that the range of all is known
         for number in deep:
             images[number] = decode_picture(read(number), size, channels, peaks)
+    if colour_peaks and max(colour_peaks.values()) < 64:  # 255 is white
+        why = "has 16 bits a channel and uses 14 of them at most; convert it to 8 bits"
+        problems |= dict.fromkeys(colour_peaks, why)
     kept = np.setdiff1d(np.arange(len(names)), list(problems))
     notes = []
     if oblong:
@@ -149,6 +159,9 @@ def decode_picture(
 
 
 def _square(image: Image.Image, size: int, channels: int, peaks: dict[str, float]) -> np.ndarray:
+    tags = getattr(image, "tag_v2", {})
+    if tags.get(_PLANES) == 2 and max(tags.get(ExifTags.Base.BitsPerSample, (8,))) > 8:
+        raise ValueError("more than 8 bits a channel, and channels apart; convert it to 8 bits")
     upright = ImageOps.exif_transpose(image) if image.getexif().get(_ORIENTATION) else image
     flat = _flat(upright, "L" if channels == 1 else "RGB", peaks)
     if flat.size != (size, size):

@@ -30,7 +30,7 @@ def search_text(trials: Sequence[Trial], objective: Objective, data: dict[str, A
     epochs = sum(len(trial.intermediate) for trial in trials)
     lines = [
         f"Search · Data: {label}." if label else "Search",
-        f"{counts['COMPLETE']} trials complete, {counts['PRUNED']} pruned, {counts['FAIL']} failed; "
+        f"{counted(counts['COMPLETE'], 'trial')} complete, {counts['PRUNED']} pruned, {counts['FAIL']} failed; "
         f"{counted(epochs, 'epoch')}, {sum(trial.seconds or 0.0 for trial in trials):.0f} s in all.",
         "",
         f"Best by {objective.name}, {objective.direction}:",

@@ -203,7 +203,7 @@ class WandbRun(RunConnection, Logger):
         reason
             Why the run was pruned or failed, in one line.
         """
-        if state == "interrupted":
+        if state in ("interrupted", "failed"):
             self.rows.drop_unfinished()
         self.flush()
         self.summarize(run_summary(state, record, reason))

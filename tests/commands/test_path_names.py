@@ -172,7 +172,7 @@ def test_a_study(place, name, other):
     run(*SEARCH, "hydra.sweeper.n_trials=1", f"hydra.sweep.dir={typed(name)}")
     assert os.listdir(place) == [name]
     (place / name).rename(place / f"{other[:30]}+")
-    assert "1 trials complete" in run("report", f"./{other[:30]}+", "page=false")
+    assert "1 trial complete" in run("report", f"./{other[:30]}+", "page=false")
 
 
 @pytest.mark.parametrize(("name", "mark"), [("a${b}", "${"), ("a::b", "::")])

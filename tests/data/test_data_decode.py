@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import io
+import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -152,3 +154,41 @@ def test_resizing_averages_when_it_shrinks() -> None:
     assert np.abs(small.astype(float) - 100).max() <= 10
     images = np.stack([RAMP, RAMP.T])
     assert fitted(images, 8, 1) is images
+
+
+def deep_png(levels: np.ndarray) -> bytes:
+    """A PNG of 16 bits a channel, which Pillow reads and does not write."""
+    height, width, _ = levels.shape
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in levels)
+    header = struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+    packed = (
+        struct.pack(">I", len(held)) + kind + held + struct.pack(">I", zlib.crc32(kind + held))
+        for kind, held in chunks
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(packed)
+
+
+def test_colours_of_16_bits_are_read_by_their_upper_8_unless_these_are_nearly_empty() -> None:
+    colours = np.stack([RAMP, RAMP[::-1], RAMP.T], axis=2)
+    whole, part = deep_png(colours.astype(np.uint16) * 257), deep_png(colours.astype(np.uint16) * 16)
+    for files in ([whole], [whole, part]):  # beside others, dark is dark
+        found = decode_all(["a", "b"][: len(files)], files.__getitem__, 8, 3)
+        assert not found.problems
+        assert (found.images[0] == colours).all()
+    found = decode_all(["a"], [part].__getitem__, 8, 3)
+    assert found.problems == {0: "has 16 bits a channel and uses 14 of them at most; convert it to 8 bits"}
+    scaled = (
+        b"P6 8 8 4095\n" + (colours.astype(np.uint16) * 16).astype(">u2").tobytes()
+    )  # PPM says what white is
+    assert np.abs(decode_picture(scaled, 8, 3) - colours.astype(float)).max() <= 1
+
+
+def test_deep_channels_that_lie_apart_are_refused() -> None:
+    data = encoded(Image.new("RGB", (8, 8), (200, 10, 60)), "TIFF")
+    for old, new in (((8, 8, 8), (16, 16, 16)), ((284, 3, 1, 0, 1, 0), (284, 3, 1, 0, 2, 0))):
+        old_bytes, new_bytes = (struct.pack(f"<{len(each)}H", *each) for each in (old, new))
+        assert data.count(old_bytes) == 1
+        data = data.replace(old_bytes, new_bytes)
+    (why,) = decode_all(["a"], [data].__getitem__, 8, 3).problems.values()
+    assert why == "cannot be decoded (more than 8 bits a channel, and channels apart; convert it to 8 bits)"

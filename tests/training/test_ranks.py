@@ -26,6 +26,9 @@ from fer_lightning.sweeps.study.results import load_trials
 from fer_lightning.training.ranks import RankLostError, check_strategy
 from fer_lightning.training.train import train
 from training_runs import run
+from wandb_server import fresh_client, wandb_server  # noqa: F401  (fixtures)
+
+# ruff: noqa: F811
 
 TWO = (
     "trainer.devices=2",
@@ -111,7 +114,9 @@ def test_a_pruned_trial_stops_in_all_processes_and_every_face_counts_once(tmp_pa
 
 
 @pytest.mark.slow
-def test_a_trial_goes_on_after_a_killed_process_has_taken_the_other_along(tmp_path, tiny, monkeypatch):
+def test_a_trial_goes_on_after_a_killed_process_has_taken_the_other_along(
+    tmp_path, tiny, monkeypatch, wandb_server
+):
     tell, records, epochs = TrialSession.report, [], []
 
     def report(session: TrialSession, value: float, step: int) -> None:
@@ -131,16 +136,21 @@ def test_a_trial_goes_on_after_a_killed_process_has_taken_the_other_along(tmp_pa
     monkeypatch.setattr(TrialSession, "report", report)
     monkeypatch.setattr(trial, "train", watched)
     words = [*tiny, *TWO, "trainer.max_epochs=3", f"hydra.sweep.dir={tmp_path}", "study.page=false"]
+    words[words.index("logger=csv")] = "logger=wandb"
     assert main(["+experiment=search", "hydra.sweeper.n_trials=1", *words]) == 0
     assert [record["status"] for record in records] == ["failed"]
     assert "process 2 of the 2 that train together ended with SIGKILL" in records[0]["reason"]
     (found,) = load_trials(tmp_path)
     assert (found.state, found.reason) == ("COMPLETE", None)
     assert sorted(found.intermediate) == [row["epoch"] for row in found.run.metrics] == [0, 1, 2]
-    assert found.run.record["continued_after_epochs"] in (
-        1,
-        2,
-    )  # the second epoch's checkpoint may be written
+    # The second epoch's checkpoint may be written.
+    assert found.run.record["continued_after_epochs"] in (1, 2)
+    # Both processes and both attempts are one W&B run, in which the epoch that was cut off stands once and whole.
+    ((name, sent),) = wandb_server.runs.items()
+    rows = [row for row in wandb_server.history(name) if "val/acc" in row]
+    assert [row["epoch"] for row in rows] == [0, 1, 2]
+    assert all("train/acc" in row for row in rows)
+    assert sent["ended"] == 0
 
 
 @pytest.mark.slow
