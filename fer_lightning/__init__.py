@@ -57,7 +57,7 @@ _PLACES: Final = {
     "api.studies": ["Study", "ablation", "report", "search"],
     "api.trained": ["train"],
     "errors": ["ConfigError", "DataError", "RunsFailedError", "UserError"],
-    "evaluation.evaluate": ["Evaluation"],
+    "evaluation.evaluation": ["Evaluation"],
     "evaluation.picture_predictions": ["PicturePredictions"],
     "runs.predictions": ["Predictions"],
     "runs.run": ["Run"],

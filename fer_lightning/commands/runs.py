@@ -109,8 +109,10 @@ def other_trials(rows: Sequence[Row], root: Path, trials: TrialsIn) -> tuple[lis
     for place, _, files in os.walk(root):
         if not STORED_IN & set(files):
             continue
-        for trial in trials(Path(place).resolve()).values():
-            if trial["folder"] not in known:
+        folder = Path(place).resolve()
+        for name, trial in trials(folder).items():
+            # Of a copied study, which knows the folders of the first, too.
+            if not known & {trial["folder"], folder / name}:
                 found.append({"run": os.path.relpath(trial["folder"], root.resolve()), **trial["params"]})
                 found[-1] |= trial["trial"] | trial["values"]
                 objectives += [name for name in trial["values"] if name not in objectives]

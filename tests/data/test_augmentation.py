@@ -337,9 +337,12 @@ def test_every_option_keeps_shape_and_range() -> None:
         "flip",
         "strong",
         "crop",
+        "custom",
     }
     changed = {}
     for path in CONF.glob("*.yaml"):
+        if path.stem == "custom":  # has no target of its own
+            continue
         output = built(path.stem)(noise(16))
         assert output.dtype == torch.float32
         side = 40 if path.stem == "crop" else 48
