@@ -20,6 +20,9 @@ from fer_lightning.cli import main
 from fer_lightning.runs.run import Run
 from path_names import NAMES, NASTY, examples
 
+# pytest-xdist ends where a warning names a path with bytes that are no UTF-8.
+pytestmark = pytest.mark.filterwarnings("ignore")
+
 NET = [*TINY, "model=dnn", "model.widths=[8]"]
 CHEAP = settings(
     max_examples=10,
