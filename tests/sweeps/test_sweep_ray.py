@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -54,11 +55,13 @@ def test_a_task_has_the_threads_that_ray_was_asked_for(monkeypatch: pytest.Monke
 
     monkeypatch.setenv("FER_THREADS", "")
     monkeypatch.setenv("SLURM_CPUS_PER_TASK", "32")  # of the task that started the node
+    before = signal.getsignal(signal.SIGTERM)
     ray.init(num_cpus=3, include_dashboard=False, object_store_memory=80_000_000)
     try:
         assert ray.get(ray.remote(given_threads).options(num_cpus=2).remote()) == 2
     finally:
         ray.shutdown()
+        signal.signal(signal.SIGTERM, before)  # Ray keeps its own, and the tests that follow are sent SIGTERM
 
 
 @needs_server
