@@ -279,7 +279,7 @@ class TrialSession:
         if isinstance(error, ProcessLostError):
             with self._storage_errors(), shielded():
                 self._lease.give_back(loss=redact_text(str(error)))
-                self._told = True
+                self.told = True
             return False
         if isinstance(error, StudyHaltedError) or disk_is_full(error):
             self._try_to_interrupt()

@@ -12,6 +12,7 @@ import optuna
 import pytest
 from optuna.trial import FrozenTrial, TrialState
 
+from fer_lightning.errors import ProcessLostError
 from fer_lightning.signals import Terminated, shielded, stoppable
 from fer_lightning.sweeps.jobs.environment import Job
 from fer_lightning.sweeps.jobs.session import TrialSession, attach
@@ -197,6 +198,14 @@ def test_what_ends_the_process_puts_the_trial_back(tmp_path: Path, error: BaseEx
         assert session.reported_steps == {0}
         session.complete(1.0)
     assert [trial.state for trial in study.trials] == [TrialState.COMPLETE]
+
+
+def test_a_lost_process_is_told_once_and_puts_the_trial_back(study: Study) -> None:
+    with pytest.raises(ProcessLostError), study.session() as session:  # noqa: PT012
+        session.report(0.5, 0)
+        raise ProcessLostError("process 2 of the 2 ended with SIGKILL")
+    assert (session.told, session.ended) == (True, True)
+    assert study.trials[0].state == TrialState.WAITING
 
 
 def test_sigterm_puts_the_trial_back_and_leaves_the_handler_as_it_was(study: Study) -> None:
