@@ -28,8 +28,9 @@ import torch
 
 from fer_lightning.data.cache import cached
 from fer_lightning.data.datamodule import FaceDataModule
-from fer_lightning.data.faces import Allocate, Faces, RawFaces
+from fer_lightning.data.faces import Faces, RawFaces
 from fer_lightning.data.normalization import Standard
+from fer_lightning.data.picture_arrays import Allocate
 from fer_lightning.models import Small
 
 SIZE, CLASSES, BLOCK, TURN = 112, 8, 1000, 5

@@ -9,8 +9,9 @@ import numpy as np
 
 from fer_lightning.data.class_folders import split_of
 from fer_lightning.data.decode import fit_into
-from fer_lightning.data.faces import SPLITS, Faces, RawFaces, picture_shape
+from fer_lightning.data.faces import SPLITS, Faces, RawFaces
 from fer_lightning.data.fingerprint import content_fingerprint
+from fer_lightning.data.picture_arrays import picture_shape
 from fer_lightning.data.reading import Reading
 from fer_lightning.data.splits import UNSPLIT
 from fer_lightning.errors import DataError

@@ -17,8 +17,9 @@ from filelock import BaseFileLock, FileLock, Timeout
 
 from fer_lightning.config.typed import typed_path
 from fer_lightning.data.cache_files import FORMAT, DamagedCacheError, ImageFile, read_cache, write_cache
-from fer_lightning.data.faces import Allocate, Faces, RawFaces
+from fer_lightning.data.faces import Faces, RawFaces
 from fer_lightning.data.fingerprint import digest
+from fer_lightning.data.picture_arrays import Allocate
 from fer_lightning.errors import DataError
 
 _log = logging.getLogger(__name__)

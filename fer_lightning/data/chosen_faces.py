@@ -11,9 +11,10 @@ import numpy as np
 
 from fer_lightning.data.arrays import arrange, as_faces
 from fer_lightning.data.duplicates import Exclusion, exclusion_mask, has_training_copy
-from fer_lightning.data.faces import Faces, Selection
+from fer_lightning.data.faces import Faces
 from fer_lightning.data.folds import fold_splits
 from fer_lightning.data.near_copies import NEAR_SIZE, has_near_copy
+from fer_lightning.data.picture_arrays import Selection
 from fer_lightning.data.reading import Reading
 from fer_lightning.data.source import load_faces
 from fer_lightning.data.splits import Splitting, stratified_fraction

@@ -16,9 +16,9 @@ from fer_lightning.config.values import Count, CountOrZero, ShareAboveZero, Shar
 from fer_lightning.data.arrays import check_pictures
 from fer_lightning.data.chosen_faces import ChosenFaces, Form
 from fer_lightning.data.duplicates import Exclusion
-from fer_lightning.data.faces import as_tensor, channels_of
 from fer_lightning.data.fer_plus import LabelMode
 from fer_lightning.data.loader import BatchLoader
+from fer_lightning.data.picture_arrays import as_tensor, channels_of
 from fer_lightning.data.placement import fits
 from fer_lightning.data.synthetic import Drawing
 from fer_lightning.errors import ConfigError

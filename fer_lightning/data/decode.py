@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import ExifTags, Image, ImageOps
 
-from fer_lightning.data.faces import Allocate, in_memory, picture_shape
 from fer_lightning.data.members import READ_ERRORS
+from fer_lightning.data.picture_arrays import Allocate, in_memory, picture_shape
 from fer_lightning.signals import raise_if_stopped
 
 _DEEP_MODES = {"I", "I;16", "I;16L", "I;16B", "I;16N", "F"}

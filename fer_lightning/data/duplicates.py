@@ -9,8 +9,9 @@ from typing import Literal
 import numpy as np
 
 from fer_lightning.config.values import checked
-from fer_lightning.data.faces import SPLITS, Faces, Selection
+from fer_lightning.data.faces import SPLITS, Faces
 from fer_lightning.data.near_copies import has_near_copy
+from fer_lightning.data.picture_arrays import Selection
 
 Exclusion = Literal["leaked", "duplicates", "conflicting", "blank", "nearly_leaked"]
 """What `data.exclude` may name."""

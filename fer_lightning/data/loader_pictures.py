@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset, SequentialSampler
 
-from fer_lightning.data.faces import as_pictures
 from fer_lightning.data.input_range import InputRange, Scale, range_of
+from fer_lightning.data.picture_arrays import as_pictures
 from fer_lightning.errors import DataError
 
 _KEPT_BATCH = 256

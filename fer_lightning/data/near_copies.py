@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from fer_lightning.data.faces import Images
+from fer_lightning.data.picture_arrays import Images
 
 NEAR: Final = 0.9
 """Correlation from which two faces count as one photograph.

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from fer_lightning.config.values import Positive, Share, checked
-from fer_lightning.data.faces import Images
+from fer_lightning.data.picture_arrays import Images
 from fer_lightning.errors import ConfigError, DataError
 
 GREY_MAX = 255.0

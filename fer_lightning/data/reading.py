@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fer_lightning.data.faces import Allocate, RawFaces, in_memory
+from fer_lightning.data.faces import RawFaces
+from fer_lightning.data.picture_arrays import Allocate, in_memory
 from fer_lightning.data.splits import Splitting
 
 

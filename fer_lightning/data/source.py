@@ -12,12 +12,13 @@ from fer_lightning.config.typed import typed_path
 from fer_lightning.config.values import Count, CountOrZero, ShareBelowOne, checked
 from fer_lightning.data.cache import cached
 from fer_lightning.data.detection import find_fer_source, find_image_source
-from fer_lightning.data.faces import Allocate, Faces, RawFaces
+from fer_lightning.data.faces import Faces, RawFaces
 from fer_lightning.data.fer_plus import LabelMode, with_votes
 from fer_lightning.data.file_list import find_list_source
 from fer_lightning.data.fingerprint import digest, file_fingerprint
 from fer_lightning.data.members import legible
 from fer_lightning.data.npz import find_array_source
+from fer_lightning.data.picture_arrays import Allocate
 from fer_lightning.data.reading import Reading
 from fer_lightning.data.splits import Splitting
 from fer_lightning.errors import ConfigError, DataError

@@ -11,8 +11,9 @@ from pydantic import Field
 
 from fer_lightning.config.values import CountOrZero, Share, checked
 from fer_lightning.data.cache import cached
-from fer_lightning.data.faces import FER_CLASSES, SPLITS, Allocate, Faces, RawFaces, in_memory, picture_shape
+from fer_lightning.data.faces import FER_CLASSES, SPLITS, Faces, RawFaces
 from fer_lightning.data.fingerprint import digest
+from fer_lightning.data.picture_arrays import Allocate, in_memory, picture_shape
 from fer_lightning.data.synthetic_camera import photograph
 from fer_lightning.data.synthetic_drawing import render
 from fer_lightning.data.synthetic_expressions import draw_expressions

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from fer_lightning.data.faces import LUMA
+from fer_lightning.data.picture_arrays import LUMA
 from fer_lightning.data.synthetic_drawing import face_coordinates
 from fer_lightning.data.synthetic_expressions import Traits
 from fer_lightning.data.synthetic_shapes import Pixels, hill, inside, paint

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from fer_lightning.data.faces import as_tensor
 from fer_lightning.data.label import SYNTHETIC
+from fer_lightning.data.picture_arrays import as_tensor
 from fer_lightning.errors import ConfigError
 from fer_lightning.messages import aligned
 from fer_lightning.redact import redact, redact_text

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from fer_lightning.config.values import Count, Positive, checked
-from fer_lightning.data.faces import as_pictures
+from fer_lightning.data.picture_arrays import as_pictures
 from fer_lightning.errors import ConfigError
 from fer_lightning.explain.ascent import MID_GREY, Climb, Objective, measure
 from fer_lightning.explain.image_parameters import Channels, ImageSize, height_and_width

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 
 from fer_lightning.config.values import Count, NotNegative, Positive, ShareBelowOne, checked
 from fer_lightning.data.affine import AffineParameters, warp
-from fer_lightning.data.faces import as_pictures
 from fer_lightning.data.normalization import GREY_MAX
+from fer_lightning.data.picture_arrays import as_pictures
 from fer_lightning.errors import ConfigError
 from fer_lightning.explain.image_parameters import (
     Channels,

@@ -17,8 +17,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from fer_lightning.data.faces import as_tensor
 from fer_lightning.data.input_range import InputRange, Scale, range_of, taking_levels
+from fer_lightning.data.picture_arrays import as_tensor
 from fer_lightning.errors import ConfigError, DataError
 from fer_lightning.explain import activation_maximization, class_image_ascent, layer_outputs
 from fer_lightning.explain.activation_maximization import Ascent

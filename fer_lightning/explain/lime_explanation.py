@@ -13,7 +13,7 @@ from skimage.segmentation import slic
 from torch import Tensor, nn
 
 from fer_lightning.config.values import Count, CountOrZero, NotNegative, Positive, checked
-from fer_lightning.data.faces import as_pictures
+from fer_lightning.data.picture_arrays import as_pictures
 from fer_lightning.errors import DataError
 from fer_lightning.explain.fill import Fill, fill_words, filled
 from fer_lightning.explain.undisturbed import device_of, undisturbed

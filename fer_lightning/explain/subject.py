@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from fer_lightning.data.faces import as_tensor
 from fer_lightning.data.label import data_label
 from fer_lightning.data.labelled_pictures import LabelledPictures
+from fer_lightning.data.picture_arrays import as_tensor
 from fer_lightning.data.pictures import Pictures
 from fer_lightning.errors import ConfigError, DataError
 from fer_lightning.evaluation.predict_pictures import predict_pictures

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from fer_lightning.data.faces import LUMA
+from fer_lightning.data.picture_arrays import LUMA
 
 
 def as_rgb(images: np.ndarray) -> np.ndarray:

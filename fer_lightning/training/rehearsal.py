@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from fer_lightning.data.augmentation import Augmentation
 from fer_lightning.data.datamodule import FaceDataModule
-from fer_lightning.data.faces import as_tensor
+from fer_lightning.data.picture_arrays import as_tensor
 from fer_lightning.errors import ConfigError, lacks_memory
 from fer_lightning.messages import one_line
 from fer_lightning.training.contract import TrainedModule

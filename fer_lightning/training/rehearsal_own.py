@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from fer_lightning.data.datamodule import FaceDataModule
-from fer_lightning.data.faces import as_tensor
 from fer_lightning.data.loader import Batch
+from fer_lightning.data.picture_arrays import as_tensor
 from fer_lightning.errors import ConfigError, UserError
 from fer_lightning.messages import one_line
 from fer_lightning.training.contract import TrainedModule, read_outputs

@@ -11,7 +11,7 @@ from conftest import TINY
 
 from fer_lightning.callbacks.inspection import Findings, InspectionCallback
 from fer_lightning.config.compose import compose_config
-from fer_lightning.data.faces import as_tensor
+from fer_lightning.data.picture_arrays import as_tensor
 from fer_lightning.errors import ConfigError
 from fer_lightning.explain.subject import Subject
 from fer_lightning.runs.metrics_csv import read_metrics

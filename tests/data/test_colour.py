@@ -18,8 +18,8 @@ from fer_lightning.data.augmentation import RGB_TO_YIQ, Augmentation, overwrite,
 from fer_lightning.data.datamodule import FaceDataModule
 from fer_lightning.data.decode import decode_all, decode_picture, fitted, selected
 from fer_lightning.data.duplicates import is_blank, pixel_groups
-from fer_lightning.data.faces import as_tensor
 from fer_lightning.data.normalization import PerImage, Standard
+from fer_lightning.data.picture_arrays import as_tensor
 from fer_lightning.data.reading import Reading
 from fer_lightning.data.source import load_faces
 from fer_lightning.data.splits import Splitting

@@ -21,7 +21,8 @@ import torch
 import fer_forms
 from fer_forms import csv_lines, small_fer, write_csv, write_folder
 from fer_lightning.data.cache import cached, default_cache_dir
-from fer_lightning.data.faces import Allocate, Faces, RawFaces
+from fer_lightning.data.faces import Faces, RawFaces
+from fer_lightning.data.picture_arrays import Allocate
 from fer_lightning.data.source import load_faces
 from fer_lightning.errors import DataError
 

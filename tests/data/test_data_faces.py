@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from fer_forms import small_fer
-from fer_lightning.data.faces import Faces, as_pictures, as_tensor
+from fer_lightning.data.faces import Faces
+from fer_lightning.data.picture_arrays import as_pictures, as_tensor
 
 RAW = small_fer()
 

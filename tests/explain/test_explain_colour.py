@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from fer_lightning.data.faces import as_pictures
+from fer_lightning.data.picture_arrays import as_pictures
 from fer_lightning.explain.activation_maximization import gradient_ascent
 from fer_lightning.explain.class_image_ascent import class_images
 from fer_lightning.explain.class_statistics import mean_faces

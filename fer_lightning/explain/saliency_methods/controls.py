@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, pad
 
-from fer_lightning.data.faces import LUMA
+from fer_lightning.data.picture_arrays import LUMA
 from fer_lightning.explain.saliency_methods.attribution import Display
 
 
