@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import optuna
 
 from fer_lightning.errors import ConfigError
-from fer_lightning.sweeps.jobs.session import attach
+from fer_lightning.sweeps.jobs.attached import attach
 
 # A program has loaded one of the two names of the same library before it makes a callback; loading both takes seconds.
 Callback: Any = (

@@ -11,6 +11,6 @@ def __getattr__(name: str) -> Any:
     """Load `attach` when it is asked for: most of this package is needed without Optuna."""
     if name != "attach":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from fer_lightning.sweeps.jobs.session import attach
+    from fer_lightning.sweeps.jobs.attached import attach
 
     return attach

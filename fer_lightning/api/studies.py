@@ -6,113 +6,18 @@ import os
 import re
 import signal
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from fer_lightning.api.comparison import Comparison
 from fer_lightning.api.settings import Setting, data_keys, read_settings, written
+from fer_lightning.api.study_result import Study
 from fer_lightning.api.surroundings import as_command, hydra_of_its_own
-from fer_lightning.config.objective import Objective
 from fer_lightning.config.typed import typed_path
 from fer_lightning.config.values import Count, Name, OpenShare, Positive, checked
 from fer_lightning.errors import ConfigError, RunsFailedError
 from fer_lightning.runs.leakage import Judged
-from fer_lightning.runs.notebook_html import lines_html, picture_html, table_html
-from fer_lightning.runs.run import Run
 from fer_lightning.stats.rules import MinSeeds, Rules
-from fer_lightning.study.study_report import StudyFindings, kept_findings, report_study
-from fer_lightning.sweeps.study.results import Trial
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-
-@dataclass(frozen=True)
-class Study:
-    """A study that was run or read; `str` of it is the table for a terminal, a notebook shows tables and figures.
-
-    Attributes
-    ----------
-    findings
-        Name, objective, trials and files, as `StudyFindings` has them.
-    """
-
-    findings: StudyFindings
-
-    @property
-    def name(self) -> str:
-        """The study's name; the same settings go on with it."""
-        return self.findings.name
-
-    @property
-    def folder(self) -> Path:
-        """Where its report lies."""
-        return self.findings.folder
-
-    @property
-    def files(self) -> dict[str, Path]:
-        """The report's files by kind, such as "csv", "page" and "effects"."""
-        return self.findings.paths
-
-    @property
-    def objective(self) -> Objective:
-        """What the study is judged by."""
-        return self.findings.objective
-
-    @property
-    def trials(self) -> tuple[Trial, ...]:
-        """Every trial: its number, state, parameters, value and `run`."""
-        return self.findings.trials
-
-    @property
-    def comparison(self) -> Comparison | None:
-        """The arms of an ablation with their verdicts; None for a search."""
-        return None if self.findings.report is None else Comparison(self.findings.report)
-
-    @property
-    def verdicts(self) -> dict[str, str]:
-        """The word for each arm of an ablation; empty for a search."""
-        return {} if self.comparison is None else self.comparison.verdicts
-
-    @property
-    def best(self) -> Trial | None:
-        """The complete trial with the best value."""
-        done = [trial for trial in self.trials if trial.state == "COMPLETE" and trial.value is not None]
-        return min(done, key=lambda trial: self.objective.sort_key(trial.value or 0.0), default=None)
-
-    @property
-    def runs(self) -> list[Run]:
-        """The folders of all trials that have begun, read."""
-        return [trial.run for trial in self.trials if trial.run.folder is not None]
-
-    def to_pandas(self) -> pd.DataFrame:
-        """Return the arms of an ablation, or the trials of a search, as a table."""
-        import pandas as pd
-
-        if self.comparison is not None:
-            return self.comparison.to_pandas()
-        rows = [
-            {"trial": trial.number, "state": trial.state, **trial.params, self.objective.name: trial.value}
-            for trial in self.trials
-        ]
-        return pd.DataFrame(rows).set_index("trial")
-
-    def __str__(self) -> str:
-        return self.findings.text
-
-    def _repr_html_(self) -> str:
-        if self.comparison is not None:
-            return self.comparison._repr_html_()
-        table = self.to_pandas().reset_index()
-        rows = [
-            [f"{cell:.4g}" if isinstance(cell, float) else str(cell) for cell in row] for row in table.values
-        ]
-        figures = [path for path in self.files.values() if path.suffix == ".png"]
-        head = self.findings.text.partition("\n\n")[0].splitlines()
-        return (
-            lines_html(head) + table_html(list(map(str, table)), rows) + "".join(map(picture_html, figures))
-        )
+from fer_lightning.study.study_report import kept_findings, report_study
 
 
 def ablation(

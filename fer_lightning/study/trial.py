@@ -11,7 +11,8 @@ import optuna
 from omegaconf import DictConfig, OmegaConf
 
 from fer_lightning.callbacks.pruning import TrialPruning
-from fer_lightning.sweeps.jobs.session import TrialSession, attach
+from fer_lightning.sweeps.jobs.attached import attach
+from fer_lightning.sweeps.jobs.session import TrialSession
 from fer_lightning.tracking.run_metadata import safe_id
 from fer_lightning.training.train import RunResult, train
 

@@ -13,8 +13,8 @@ from fer_lightning.messages import reason_of
 from fer_lightning.redact import redact_text
 from fer_lightning.signals import interruption_behind, raise_if_stopped
 from fer_lightning.sweeps.hydra_private import job_result
+from fer_lightning.sweeps.jobs.attached import NO_RESULT
 from fer_lightning.sweeps.jobs.environment import THREADS, TRIAL, Job
-from fer_lightning.sweeps.jobs.session import NO_RESULT
 from fer_lightning.sweeps.queue.lease import StudyHaltedError
 from fer_lightning.sweeps.queue.trial_queue import Claim, TrialQueue
 from fer_lightning.sweeps.space.override import override

@@ -13,9 +13,9 @@ from optuna import TrialPruned
 from fer_lightning.errors import ProcessLostError
 from fer_lightning.redact import redact_text
 from fer_lightning.signals import stop_requested
+from fer_lightning.sweeps.jobs.attached import concluding
 from fer_lightning.sweeps.jobs.environment import Job
 from fer_lightning.sweeps.jobs.error_file import keep_traceback
-from fer_lightning.sweeps.jobs.session import concluding
 from fer_lightning.sweeps.queue.lease import StudyHaltedError, TrialTakenError
 
 

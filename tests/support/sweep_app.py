@@ -108,7 +108,7 @@ def train(config: DictConfig, session: Any, folder: Path) -> float:
 
 @hydra.main(version_base="1.3", config_path="pkg://fer_lightning.conf", config_name="sweep_app")
 def main(config: DictConfig) -> float | None:
-    from fer_lightning.sweeps.jobs.session import attach
+    from fer_lightning.sweeps.jobs.attached import attach
 
     folder = Path(HydraConfig.get().runtime.output_dir)
     if config.plain_return:

@@ -14,8 +14,9 @@ from optuna.trial import FrozenTrial, TrialState
 
 from fer_lightning.errors import ProcessLostError
 from fer_lightning.signals import Terminated, shielded, stoppable
+from fer_lightning.sweeps.jobs.attached import attach
 from fer_lightning.sweeps.jobs.environment import Job
-from fer_lightning.sweeps.jobs.session import TrialSession, attach
+from fer_lightning.sweeps.jobs.session import TrialSession
 from fer_lightning.sweeps.options import SweepOptions
 from fer_lightning.sweeps.queue.lease import StudyHaltedError, TrialTakenError
 from fer_lightning.sweeps.queue.owner import OWNER
