@@ -8,17 +8,12 @@ from dataclasses import dataclass, replace
 
 from fer_lightning.config.objective import Objective
 from fer_lightning.errors import DataError
+from fer_lightning.stats.aligned import OTHER_ACCURACY, contradicts
 from fer_lightning.stats.arm_summary import ArmSummary, seeds_to_call, smallest_called, summarize_arms
 from fer_lightning.stats.arm_tuning import TuningPart
 from fer_lightning.stats.collapse import collapse_notes, guessing_levels
 from fer_lightning.stats.factorial import FactorialPart, factorial_part
-from fer_lightning.stats.paired import (
-    OTHER_ACCURACY,
-    SAME_DIFFERENCE,
-    PairedEffect,
-    contradicts,
-    paired_effect,
-)
+from fer_lightning.stats.paired import SAME_DIFFERENCE, PairedEffect, paired_effect
 from fer_lightning.stats.power import Spread, spread_of
 from fer_lightning.stats.records import ArmRun, complete_by_seed
 from fer_lightning.stats.rules import Rules

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from fer_lightning.config.objective import Objective
-from fer_lightning.stats.paired import PairedEffect, aligned_correctness
+from fer_lightning.stats.aligned import aligned_correctness
+from fer_lightning.stats.paired import PairedEffect
 from fer_lightning.stats.power import Spread, detectable, seeds_needed, spread_of
 from fer_lightning.stats.records import ArmRun
 from fer_lightning.stats.rules import Rules

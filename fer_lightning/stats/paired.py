@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import stats
 
+from fer_lightning.stats.aligned import aligned_correctness
 from fer_lightning.stats.bootstrap import hierarchical_bootstrap
 from fer_lightning.stats.cross_validation import aligned_folds, corrected_t, fold_differences
 from fer_lightning.stats.crossed import (
@@ -23,7 +24,6 @@ from fer_lightning.stats.records import ArmRun
 
 SEEDS_AND_IMAGES = "seeds and images"
 SEEDS_ONLY = "seeds only"
-OTHER_ACCURACY = "its stored logits give another accuracy"
 _ROUNDING = 1e-12  # share of the values by which equal differences differ
 SAME_DIFFERENCE = "every seed gives the same difference"
 
@@ -56,14 +56,14 @@ class PairedEffect:
     differences: tuple[float, ...]
     mean: float
     sd: float
-    low: float
-    high: float
-    p: float
     method: str
-    seed_sd: float
-    image_sd: float
-    rest_sd: float
-    n_images: int
+    low: float = math.nan
+    high: float = math.nan
+    p: float = math.nan
+    seed_sd: float = math.nan
+    image_sd: float = math.nan
+    rest_sd: float = math.nan
+    n_images: int = 0
     bootstrap_low: float = math.nan
     bootstrap_high: float = math.nan
     note: str | None = None
@@ -73,41 +73,6 @@ class PairedEffect:
     def n_runs(self) -> int:
         """Independent runs of each of the two arms."""
         return len(self.seeds) * self.folds
-
-
-def contradicts(run: ArmRun) -> bool:
-    """Whether a run's logits are another model's than its value: they differ by more than one image."""
-    found = run.correctness
-    if found is None or run.value is None:
-        return False
-    return abs(found.share - run.value) > 1 / len(found.right) + 1e-6
-
-
-def aligned_correctness(runs: list[ArmRun]) -> tuple[np.ndarray | None, str | None]:
-    """Which images each run classifies right, float32 [R, N] with images in one common order.
-
-    Returns
-    -------
-    The table, or None and the reason why there is none.
-    """
-    rows: list[np.ndarray] = []
-    reference: np.ndarray | None = None
-    for run in runs:
-        found = run.correctness
-        if found is None:
-            return None, f"no logits of arm {run.arm!r}, seed {run.seed}"
-        key, correct = found.images, found.right
-        if contradicts(run):
-            return None, OTHER_ACCURACY
-        if found.named:
-            order = np.argsort(found.images, kind="stable")
-            key, correct = key[order], correct[order]
-        if reference is None:
-            reference = key
-        if not np.array_equal(reference, key):
-            return None, f"arm {run.arm!r}, seed {run.seed} was validated on other images"
-        rows.append(correct)
-    return np.stack(rows).astype(np.float32), None
 
 
 def paired_effect(
@@ -172,19 +137,16 @@ def _from_values(
         # Equal differences other than zero: the values are too coarse to show the spread there must be.
         note = SAME_DIFFERENCE
     return PairedEffect(
-        name,
-        seeds,
-        tuple(map(float, differences)),
-        mean,
-        sd,
-        low,
-        high,
-        p,
-        SEEDS_ONLY,
-        sd,
-        math.nan,
-        math.nan,
-        0,
+        arm=name,
+        seeds=seeds,
+        differences=tuple(map(float, differences)),
+        mean=mean,
+        sd=sd,
+        method=SEEDS_ONLY,
+        low=low,
+        high=high,
+        p=p,
+        seed_sd=sd,
         note=note,
     )
 
@@ -220,9 +182,6 @@ def _from_folds(
         p=p,
         method=SEEDS_ONLY,
         seed_sd=sd / math.sqrt(n_folds),
-        image_sd=math.nan,
-        rest_sd=math.nan,
-        n_images=0,
         note=note,
         folds=n_folds,
     )
@@ -232,20 +191,14 @@ def _from_images(
     name: str, seeds: tuple[int, ...], table: np.ndarray, confidence: float, n_resamples: int
 ) -> PairedEffect:
     if len(seeds) < 2 or table.shape[1] < 2:
-        nan, differences = math.nan, table.mean(axis=1, dtype=np.float64)
+        differences = table.mean(axis=1, dtype=np.float64)
         return PairedEffect(
             arm=name,
             seeds=seeds,
             differences=tuple(map(float, differences)),
             mean=float(differences.mean()),
             sd=_sd(differences),
-            low=nan,
-            high=nan,
-            p=nan,
             method=SEEDS_AND_IMAGES,
-            seed_sd=nan,
-            image_sd=nan,
-            rest_sd=nan,
             n_images=table.shape[1],
         )
     effect = _crossed(name, seeds, table, mean_squares(table), confidence)

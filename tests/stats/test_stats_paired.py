@@ -138,10 +138,8 @@ def test_holm_worked_by_hand():
 
 
 def effect_with(mean, n_seeds=3, p=0.01):
-    nan = math.nan
-    return PairedEffect(
-        "a", tuple(range(n_seeds)), (mean,) * n_seeds, mean, nan, nan, nan, p, SEEDS_ONLY, nan, nan, nan, 0
-    )
+    seeds = tuple(range(n_seeds))
+    return PairedEffect("a", seeds, (mean,) * n_seeds, mean, sd=math.nan, method=SEEDS_ONLY, p=p)
 
 
 @pytest.mark.parametrize(
