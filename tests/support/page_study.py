@@ -19,7 +19,7 @@ from PIL import Image
 from fer_lightning.config.objective import study_objective
 from fer_lightning.runs.predictions import Predictions, write_predictions
 from fer_lightning.stats.ablation import AblationReport
-from fer_lightning.study.study_report import judge
+from fer_lightning.study.verdicts import judge
 from fer_lightning.sweeps.study.judgement import JUDGED_BY
 from fer_lightning.sweeps.study.results import load_study, load_trials
 

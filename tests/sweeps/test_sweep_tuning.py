@@ -21,7 +21,7 @@ from fer_lightning.errors import ConfigError, DataError
 from fer_lightning.report.text import to_text
 from fer_lightning.runs.run import Run
 from fer_lightning.study.arms import arm_runs, tuned_runs
-from fer_lightning.study.study_report import judge
+from fer_lightning.study.verdicts import judge
 from fer_lightning.sweeps.plan.parse_plan import parse_plan
 from fer_lightning.sweeps.plan.plan import Plan
 from fer_lightning.sweeps.plan.tuning import choose, value_at
