@@ -36,7 +36,7 @@ def choose_columns(rows: Iterable[Row], patterns: Iterable[str]) -> list[str]:
 
 
 def group_rows(rows: Sequence[Row], by: str, names: Sequence[str]) -> list[Row]:
-    """Return one row for each value of the column ``by``, in the order of first appearance.
+    """Return one row for each value of the column ``by``, and each study of several, in the order of first appearance.
 
     It holds the number of ``runs``, whether any was on ``synthetic`` faces, and of each of ``names`` the mean of
     the runs that have a number there and, of two or more, its standard deviation in a column of its own.
@@ -49,13 +49,15 @@ def group_rows(rows: Sequence[Row], by: str, names: Sequence[str]) -> list[Row]:
     """
     if not any(by in row for row in rows):
         raise DataError(f"by={by}: no such column; expected one of {', '.join(columns(rows))}")
-    groups: dict[str, list[Row]] = {}
-    for row in rows:
-        if row.get("state") == "complete" and row.get(by) is not None:
-            groups.setdefault(str(row[by]), []).append(row)
+    chosen = [row for row in rows if row.get("state") == "complete" and row.get(by) is not None]
+    studies = {row.get("study") for row in chosen}
+    groups: dict[tuple[object, str], list[Row]] = {}
+    for row in chosen:
+        groups.setdefault((row.get("study"), str(row[by])), []).append(row)
     found = []
-    for value, members in groups.items():
+    for (study, value), members in groups.items():
         group: Row = {
+            **({"study": study} if len(studies) > 1 else {}),
             by: value,
             "runs": len(members),
             "synthetic": any(row.get("synthetic") for row in members),

@@ -44,19 +44,21 @@ def render(rows: Sequence[Row], form: str, names: Sequence[str] | None = None) -
 
 def render_groups(groups: Sequence[Row], form: str, by: str, names: Sequence[str]) -> str:
     """Return groups of runs in a form of `render`; in a table a mean and its deviation share a cell."""
+    first = [name for name in ("study", by) if any(name in group for group in groups)]
+    first = list(dict.fromkeys(first))
     if form != "table":
         pairs = [column for name in names for column in (name, DEVIATION.format(name))]
-        return render(groups, form, [by, "runs", *pairs, "synthetic"])
+        return render(groups, form, [*first, "runs", *pairs, "synthetic"])
     shown = []
     for group in redact(list(groups)):
-        row = {by: group[by], "runs": group["runs"]}
+        row = {name: group.get(name) for name in (*first, "runs")}
         for name in names:
             if name in group:
                 mean, deviation = group[name], group.get(DEVIATION.format(name))
                 text = f"{mean:.4g}" if abs(mean) < 1e4 else f"{mean:.0f}"
                 row[name] = text + (f" ± {deviation:.2g}" if deviation else "")
         shown.append(row)
-    lines = _layout(shown, [by, "runs", *names])
+    lines = _layout(shown, [*first, "runs", *names])
     note = "mean ± standard deviation over a group's complete runs"
     if any(name.startswith("best/") for name in names):
         note += "; values are of each run's best epoch"

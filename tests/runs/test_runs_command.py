@@ -14,6 +14,8 @@ from optuna.trial import TrialState, create_trial
 
 from fer_lightning.commands.runs import main
 from fer_lightning.errors import ConfigError, DataError
+from fer_lightning.runs.groups import group_rows
+from fer_lightning.runs.listing import render_groups
 from fer_lightning.runs.table import collect, sort_rows
 from fer_lightning.sweeps.study.storage import open_storage
 from fer_lightning.tracking.log_reader import read_wandb_log
@@ -180,6 +182,22 @@ def test_runs_of_a_kind_are_averaged(tmp_path, capsys):
     assert rows[0]["synthetic"] == "True"
     assert main([str(tmp_path), "by=activation", f"output={tmp_path / 'groups.csv'}"]) == 0
     assert "2 groups of 3 runs written to" in capsys.readouterr().out
+
+
+def test_groups_of_several_studies_are_not_mixed():
+    rows = [
+        {"study": study, "arm": "baseline", "state": "complete", "val/acc": value}
+        for study, value in (("a", 0.2), ("a", 0.4), ("b", 0.9))
+    ]
+    groups = group_rows(rows, "arm", ["val/acc"])
+    assert [(g["study"], g["arm"], g["runs"], g["val/acc"]) for g in groups] == [
+        ("a", "baseline", 2, pytest.approx(0.3)),
+        ("b", "baseline", 1, 0.9),
+    ]
+    table = render_groups(groups, "table", "arm", ["val/acc"]).splitlines()
+    assert table[0].split() == ["study", "arm", "runs", "val/acc"]
+    assert table[2].split() == ["b", "baseline", "1", "0.9"]
+    assert "study" not in group_rows(rows[:2], "arm", ["val/acc"])[0]
 
 
 def test_columns_are_chosen_by_pattern(tree, capsys):
