@@ -23,11 +23,18 @@ def row_labels(found: ClassImages) -> list[str]:
     return [f"{kind}\n{start}\nseed {seed}" for seed in found.seeds]
 
 
-def logit_texts(found: ClassImages) -> list[str]:
-    """Return what stands above each image, seed by seed: the logit it reaches and its probability."""
+def logit_texts(found: ClassImages, face_logits: np.ndarray | None = None) -> list[str]:
+    """Return what stands above each image, seed by seed: the logit it reaches and its probability.
+
+    One that reaches less than the largest logit of a face, float ``[C]``, is marked.
+    """
+    least = np.full(found.logits.shape[1], -np.inf) if face_logits is None else face_logits
     return [
-        f"{logit:.1f} ({_percent(probability)})"
-        for logit, probability in zip(found.logits.ravel(), found.probabilities.ravel(), strict=True)
+        f"{logit:.1f} ({_percent(probability)})" + (" < faces" if logit < least[column] else "")
+        for row in range(len(found.logits))
+        for column, (logit, probability) in enumerate(
+            zip(found.logits[row], found.probabilities[row], strict=True)
+        )
     ]
 
 
@@ -84,7 +91,7 @@ def class_image_sheet(
         ax.set_ylim(sheet.shape[0] + 1, -head)
         kind = " (a model of synthetic faces)" if synthetic else ""
         ax.set_title(
-            f"The image that maximises each class{kind}\n"
+            f"Images made to maximise each class{kind}\n"
             "above each: the logit it reaches and its probability; above a column: the largest logit of a face",
             fontsize=10,
         )
@@ -92,7 +99,7 @@ def class_image_sheet(
             text = name if face_logits is None else f"{name}\nfaces up to {face_logits[column]:.1f}"
             ax.text(column * (width + 2) + width / 2, -2, text, ha="center", va="bottom", fontsize=7.5)
         for text, (top, left) in zip(
-            [text for each in kinds for text in logit_texts(each)], corners, strict=True
+            [text for each in kinds for text in logit_texts(each, face_logits)], corners, strict=True
         ):
             ax.text(left + width / 2, top - 1.0, text, ha="center", va="bottom", fontsize=7)
         rows = [text for each in kinds for text in row_labels(each)]

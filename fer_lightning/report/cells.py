@@ -177,7 +177,7 @@ def seeds_lines(report: AblationReport) -> list[str]:
         lines.append(f"{counted(have, 'seed')}: too few for any verdict; it takes {target} at least.")
     elif report.detectable:  # 0 without any spread, which says nothing of other seeds
         lines.append(
-            f"With {have} seed{'s' * (have != 1)} this study calls a true difference of "
+            f"With {have} seed{'s' * (have != 1)} this study would find a true difference of "
             f"{number(report, report.detectable)}{unit(report)} or more with {100 * rules.power:g} % power."
         )
     if {row.verdict for row in report.arms} == {"baseline", "no spread between seeds"}:

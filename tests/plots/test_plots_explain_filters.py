@@ -179,6 +179,8 @@ def test_class_images_say_kind_start_seed_logit_and_the_largest_of_faces():
     assert "guided" in row_labels(guided)[0]
     assert logit_texts(raw)[0] == "12.3 (50.0 %)"
     assert logit_texts(raw)[-1] == "12.3 (>99.9 %)"
+    beyond = np.array([13.0, *[12.0] * 6])  # the largest logits of faces
+    assert [text.endswith(" < faces") for text in logit_texts(raw, beyond)] == [True, *[False] * 6] * 2
     ax = class_image_sheet([raw, guided], CLASSES, np.arange(7.0), synthetic=True)
     texts = [text.get_text() for text in ax.texts]
     assert "surprise\nfaces up to 5.0" in texts

@@ -27,8 +27,9 @@ def make(subject: Subject, options: Options, section: Section) -> None:
     section.draw(
         class_image_sheet(kinds, subject.class_names, real, synthetic=subject.synthetic),
         "class_images",
-        "What maximises each class's logit. Without regularisation it is noise that the network is sure of; with it, "
-        "patterns that hold under small shifts and turns. Images that started from the mean faces are labelled as "
-        "guided: what looks like a face in them may come from the start. A logit far above that of every real face "
-        "says that the image is nothing the network was trained for.",
+        "Images made to maximise each class's logit. Without regularisation they are noise that the network is sure "
+        "of; with it, patterns that hold under small shifts and turns. One marked < faces reached less than a face "
+        "does: the search failed there, and the image shows nothing of its class. Images that started from the mean "
+        "faces are labelled as guided: what looks like a face in them may come from the start. A logit far above that "
+        "of every real face says that the image is nothing the network was trained for.",
     )
