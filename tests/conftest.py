@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -52,14 +53,28 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         os.environ["FER_LIGHTNING_CACHE"] = before
 
 
-@pytest.fixture(autouse=True)
-def _logging_as_before() -> Iterator[None]:
-    """Take back the handlers and the level that Hydra gives the root logger in a test's run."""
+@contextmanager
+def logging_as_before() -> Iterator[None]:
+    """Take back the handlers and the level that Hydra gives the root logger in a run."""
     root = logging.getLogger()
     handlers, level = list(root.handlers), root.level
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _logging_of_the_module() -> Iterator[None]:
+    """For the runs of a module's own fixtures, which begin before those of its tests."""
+    with logging_as_before():
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _logging_of_the_test() -> Iterator[None]:
+    with logging_as_before():
+        logging.getLogger().setLevel(logging.WARNING)
+        yield
 
 
 @pytest.fixture

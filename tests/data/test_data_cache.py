@@ -120,10 +120,10 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
 def test_damage_is_noticed_said_once_and_repaired(
     tmp_path: Path, damage: Callable[[Path], object], caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.WARNING)
     build = Build()
     cached("k", build, tmp_path)
     damage(the_cache(tmp_path))
-    caplog.set_level(logging.WARNING)
     for _ in range(2):
         assert_sound(cached("k", build, tmp_path))
     assert build.count == 2
