@@ -1,4 +1,4 @@
-"""Faces a second through each augmentation, beside kornia's and torch's own affine grids with R0's ranges.
+"""Faces a second through each augmentation, beside kornia's and torch's own affine grids with keras_like's ranges.
 
 Run ``python benchmarks/augmentation_speed.py``. kornia is no dependency: without it, its row is left out.
 Each figure is the median over rounds in which all take turns, so that load on the machine hits all alike.
@@ -18,16 +18,23 @@ from torch.nn import functional as F
 from fer_lightning.data.affine import inverse_matrix
 from fer_lightning.data.augmentation import Augmentation
 
-R0 = {"rotation": 10.0, "width_shift": 0.1, "height_shift": 0.1, "shear": 0.1, "zoom": 0.1, "flip": True}
-R2 = {"rotation": 10.0, "shear": 0.1, "zoom": 0.1, "flip": True}
-STRONG = R0 | {"rotation": 20.0, "brightness": 0.15, "contrast": 0.3, "erase": 0.5}
+KERAS_LIKE = {
+    "rotation": 10.0,
+    "width_shift": 0.1,
+    "height_shift": 0.1,
+    "shear": 0.1,
+    "zoom": 0.1,
+    "flip": True,
+}
+UNSHIFTED = {"rotation": 10.0, "shear": 0.1, "zoom": 0.1, "flip": True}
+STRONG = KERAS_LIKE | {"rotation": 20.0, "brightness": 0.15, "contrast": 0.3, "erase": 0.5}
 
 Step = Callable[[Tensor], Tensor]
 
 
-def affine_grid_r0() -> Step:
-    """R0's augmentation with torch's ``affine_grid`` in place of our own grid of two planes."""
-    augmentation = Augmentation(**R0)
+def torch_affine_grid() -> Step:
+    """The keras_like augmentation with torch's ``affine_grid`` in place of our own grid of two planes."""
+    augmentation = Augmentation(**KERAS_LIKE)
 
     def step(images: Tensor) -> Tensor:
         matrix = inverse_matrix(augmentation.draw_affine(images), images.shape[-2], images.shape[-1])
@@ -37,8 +44,8 @@ def affine_grid_r0() -> Step:
     return step
 
 
-def kornia_r0() -> Step | None:
-    """R0's ranges with kornia's RandomAffine and RandomHorizontalFlip; None where kornia is not installed."""
+def kornia_affine() -> Step | None:
+    """keras_like with kornia's RandomAffine and RandomHorizontalFlip; None where kornia is not installed."""
     try:
         from kornia import augmentation as kornia_augmentation
     except ImportError:
@@ -57,17 +64,17 @@ def kornia_r0() -> Step | None:
 def candidates() -> dict[str, Step]:
     """Every row of the table by its name."""
     found: dict[str, Step] = {
-        "r0": Augmentation(**R0),
-        "r0, torch's affine_grid": affine_grid_r0(),
+        "keras_like": Augmentation(**KERAS_LIKE),
+        "keras_like, torch's affine_grid": torch_affine_grid(),
         "flip": Augmentation(flip=True),
-        "r2": Augmentation(**R2),
+        "keras_like_unshifted": Augmentation(**UNSHIFTED),
         "strong": Augmentation(**STRONG),
     }
-    kornia = kornia_r0()
+    kornia = kornia_affine()
     if kornia is None:
         print("kornia is not installed: its row is left out (pip install kornia)")
     else:
-        found["r0, kornia"] = kornia
+        found["keras_like, kornia"] = kornia
     return found
 
 

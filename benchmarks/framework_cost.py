@@ -8,7 +8,7 @@ command     python -m fer_lightning, seconds/train of its metrics.csv, the first
 bare loop   the same model and optimizer over the same cached bytes on the device, nothing else
 DataLoader  the same model over PIL pictures, each transformed by itself (torch.utils.data.DataLoader)
 
-The first two train without augmentation; the third is set beside the command with R0's augmentation in both.
+The first two train without augmentation; the third is set beside the command with augmentation in both.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ def bare_seconds(model: str) -> float:
 
 
 class Pictures(torch.utils.data.Dataset):
-    """PIL pictures with R0's augmentation, one at a time, as tutorials do it."""
+    """PIL pictures with augmentation, one at a time, as tutorials do it."""
 
     def __init__(self, images: np.ndarray, labels: np.ndarray) -> None:
         self.images = [Image.fromarray(image) for image in images]
@@ -152,8 +152,8 @@ def main() -> None:
         }
         if model in arguments.loaders:
             ways |= {
-                "command, R0's augmentation": partial(command_seconds, model, "r0", arguments.threads),
-                "DataLoader, R0's augmentation": partial(loader_seconds, model, 0),
+                "command, augmentation": partial(command_seconds, model, "keras_like", arguments.threads),
+                "DataLoader, augmentation": partial(loader_seconds, model, 0),
                 "… with 2 worker processes": partial(loader_seconds, model, 2),
             }
         for _ in range(arguments.repeats):
@@ -170,10 +170,10 @@ def _print(model: str, speeds: dict[str, list[float]]) -> None:
     print(f"{model}  the command takes {extra:+.1f} % more time than the bare loop")
     if "… with 2 worker processes" not in middle:
         return
-    best = max(middle["DataLoader, R0's augmentation"], middle["… with 2 worker processes"])
-    ratio = middle["command, R0's augmentation"] / best
+    best = max(middle["DataLoader, augmentation"], middle["… with 2 worker processes"])
+    ratio = middle["command, augmentation"] / best
     print(
-        f"{model}  the command is {ratio:.2f} times as fast as the better DataLoader, both with R0's augmentation"
+        f"{model}  the command is {ratio:.2f} times as fast as the better DataLoader, both with augmentation"
     )
 
 

@@ -56,7 +56,7 @@ def test_stored_logits_are_those_of_the_best_checkpoint(tmp_path, tiny):
 
 
 def test_the_same_seed_gives_the_same_numbers_and_another_seed_others(tmp_path, tiny):
-    options = ["trainer.max_epochs=2", "augmentation=r0", "model.dropout=0.3"]
+    options = ["trainer.max_epochs=2", "augmentation=keras_like", "model.dropout=0.3"]
     run(tmp_path / "a", tiny, *options)
     run(tmp_path / "b", tiny, *options)
     run(tmp_path / "c", tiny, *options, "seed=1")
@@ -80,7 +80,7 @@ def test_the_same_seed_gives_the_same_numbers_and_another_seed_others(tmp_path, 
     ids=["plain", "ema", "fast"],
 )
 def test_a_resumed_run_gives_the_numbers_of_an_uninterrupted_one(tmp_path, tiny, within, extra):
-    options = ["trainer.max_epochs=4", "augmentation=r0", "optimizer.lr=0.01", *extra]
+    options = ["trainer.max_epochs=4", "augmentation=keras_like", "optimizer.lr=0.01", *extra]
     run(tmp_path / "whole", tiny, *options)
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path / "parts", tiny, *options, callbacks=[StopAfter(2, within=within)])
@@ -186,9 +186,9 @@ def test_own_code_must_be_the_same_to_go_on_unless_a_change_is_accepted(tmp_path
 
 
 def test_callbacks_do_not_change_what_is_trained(tmp_path, tiny):
-    run(tmp_path / "with", tiny, "trainer.max_epochs=2", "augmentation=r0")
+    run(tmp_path / "with", tiny, "trainer.max_epochs=2", "augmentation=keras_like")
     only_checkpoints = [f"~callbacks.{name}" for name in ("predictions", "seconds", "history", "progress")]
-    run(tmp_path / "without", tiny, "trainer.max_epochs=2", "augmentation=r0", *only_checkpoints)
+    run(tmp_path / "without", tiny, "trainer.max_epochs=2", "augmentation=keras_like", *only_checkpoints)
     first, second = weights(tmp_path / "with"), weights(tmp_path / "without")
     assert all(torch.equal(first[key], second[key]) for key in first)
 
