@@ -1,4 +1,4 @@
-"""A WSGI wrapper that lets visitors look and nothing else, and only those who came to this machine by its name."""
+"""A WSGI wrapper that lets visitors look and nothing else."""
 
 from __future__ import annotations
 
@@ -23,17 +23,19 @@ class ReadOnly:
     ----------
     application
         What answers the requests that are let through.
+    any_host
+        Take any Host header, for visitors show a token.
     """
 
-    def __init__(self, application: WsgiApplication) -> None:
+    def __init__(self, application: WsgiApplication, any_host: bool = False) -> None:
         self.application = application
+        self.any_host = any_host
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
-        if host_name(environ.get("HTTP_HOST", "")) not in LOOPBACK:
-            return refuse(
-                start_response, "403 Forbidden", "this dashboard answers to 127.0.0.1 and localhost only"
-            )
+        if not self.any_host and host_name(environ.get("HTTP_HOST", "")) not in LOOPBACK:
+            reason = "this dashboard answers to 127.0.0.1 and localhost only; one started with token=true, to any name"
+            return refuse(start_response, "403 Forbidden", reason)
         if environ.get("REQUEST_METHOD", "") not in METHODS:
             allowed = [("Allow", ", ".join(METHODS))]
             return refuse(start_response, "405 Method Not Allowed", "this dashboard is read-only", allowed)

@@ -1,7 +1,8 @@
-"""The dashboard's server on loopback: Optuna's pages over a study that is only read."""
+"""The dashboard's server: Optuna's pages over a study that is only read."""
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 from socketserver import ThreadingMixIn
 from typing import Any
@@ -12,7 +13,9 @@ from optuna.storages import BaseStorage
 
 from fer_lightning.dashboard.read_only import ReadOnly, WsgiApplication
 from fer_lightning.dashboard.storage_view import ReadOnlyStorage
+from fer_lightning.dashboard.token import TokenGate
 from fer_lightning.dashboard.trial_pictures import Pictures
+from fer_lightning.dashboard.under_path import UnderPath
 
 HOST = "127.0.0.1"
 
@@ -23,6 +26,10 @@ class _Server(ThreadingMixIn, WSGIServer):
     daemon_threads = True
 
 
+class _Server6(_Server):
+    address_family = socket.AF_INET6
+
+
 class _Quiet(WSGIRequestHandler):
     """Leaves no line for each request."""
 
@@ -30,7 +37,9 @@ class _Quiet(WSGIRequestHandler):
         """Say nothing."""
 
 
-def application(storage: BaseStorage, study_name: str, folder: Path) -> WsgiApplication:
+def application(
+    storage: BaseStorage, study_name: str, folder: Path, root_path: str = "", token: str | None = None
+) -> WsgiApplication:
     """Return the dashboard of a storage.
 
     Parameters
@@ -41,6 +50,15 @@ def application(storage: BaseStorage, study_name: str, folder: Path) -> WsgiAppl
         The study whose trials have notes; a storage may hold others.
     folder
         Where the study's trials are kept; pictures are served from below it and from nowhere else.
+    root_path
+        The path below which a browser sees the pages, without a slash at its end.
+    token
+        What visitors must bring; without one, those who come to loopback by its name are answered.
+
+    Raises
+    ------
+    ConfigError
+        The installed dashboard cannot be served under a path.
     """
     from optuna_dashboard import wsgi
 
@@ -50,15 +68,18 @@ def application(storage: BaseStorage, study_name: str, folder: Path) -> WsgiAppl
         return folder if name == study_name else None
 
     pages: Any = wsgi(ReadOnlyStorage(storage, find_folder))
-    return ReadOnly(Pictures(folder, pages))
+    pages = Pictures(folder, pages)
+    pages = ReadOnly(UnderPath(pages, root_path) if root_path else pages, any_host=token is not None)
+    return TokenGate(pages, token, root_path) if token is not None else pages
 
 
-def open_server(app: WsgiApplication, port: int) -> WSGIServer:
-    """Bind a port of loopback, 0 being any free one.
+def open_server(app: WsgiApplication, port: int, host: str = HOST) -> WSGIServer:
+    """Bind a port of a host, 0 being any free one.
 
     Raises
     ------
     OSError
-        The port is in use, or is not the user's to open.
+        The port is in use or is not the user's to open, or the host is not this machine's.
     """
-    return make_server(HOST, port, app, server_class=_Server, handler_class=_Quiet)
+    server = _Server6 if ":" in host else _Server
+    return make_server(host, port, app, server_class=server, handler_class=_Quiet)

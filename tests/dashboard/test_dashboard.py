@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import re
 import signal
@@ -11,90 +10,20 @@ import sys
 import threading
 import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
 
-import numpy as np
-import optuna
 import pytest
 from optuna.trial import TrialState, create_trial
-from PIL import Image
 
-from browser import CHROMIUM, FLAGS
 from fer_lightning.commands import dashboard
 from fer_lightning.dashboard.notes import note_attributes, note_of
 from fer_lightning.dashboard.read_only import host_name
-from fer_lightning.dashboard.server import application, open_server
+from fer_lightning.dashboard.server import open_server
 from fer_lightning.dashboard.storage_view import ReadOnlyStorage
 from fer_lightning.dashboard.trial_pictures import Pictures, address_of
 from fer_lightning.errors import ConfigError
 from fer_lightning.runs.run import Run
-from fer_lightning.sweeps.study.results import load_study, study_folder
-from fer_lightning.sweeps.study.storage import open_storage
-
-
-def add_trial(study: optuna.Study, folder: Path, number: int, state: TrialState, **attrs: object) -> None:
-    """A trial as a job leaves it, its pictures in grey levels that tell the trials apart."""
-    place = folder / f"trial_{number:04d}"
-    place.mkdir()
-    for name in ("saliency", "confusion", "history"):
-        grey = np.full((40, 60), 40 * number + 20, np.uint8)
-        Image.fromarray(grey).save(place / f"{name}.png")
-    known = {"directory": place.name, "seed": number, "seconds": 12.4, "arm": "activation=relu", **attrs}
-    study.add_trial(
-        create_trial(
-            state=state,
-            value=0.5 + number / 10 if state == TrialState.COMPLETE else None,
-            params={"activation": "relu"},
-            distributions={"activation": optuna.distributions.CategoricalDistribution(["relu", "selu"])},
-            user_attrs=known,
-        )
-    )
-
-
-def make_study(folder: Path, kind: str = "sqlite") -> optuna.Study:
-    folder.mkdir(parents=True, exist_ok=True)
-    url = f"sqlite:///{folder / 'study.db'}" if kind == "sqlite" else f"journal:{folder / 'study.journal'}"
-    study = optuna.create_study(study_name="faces", storage=open_storage(url), direction="maximize")
-    study.set_user_attr("directory", str(folder))
-    add_trial(study, folder, 0, TrialState.COMPLETE)
-    add_trial(study, folder, 1, TrialState.COMPLETE)
-    add_trial(study, folder, 2, TrialState.FAIL, reason="<b>no</b> [space](left)")
-    return study
-
-
-class Served:
-    """A running dashboard."""
-
-    def __init__(self, place: Path | str, study_name: str | None = None) -> None:
-        study = load_study(place, study_name)
-        self.study, self.folder = study, study_folder(study, place)
-        self.server = open_server(application(study._storage, study.study_name, self.folder), 0)
-        self.port = self.server.server_port
-        threading.Thread(
-            target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
-        ).start()
-
-    def close(self) -> None:
-        self.server.shutdown()
-        self.server.server_close()
-
-    def ask(self, method: str, path: str, host: str | None = None) -> tuple[int, dict[str, str], bytes]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
-        try:
-            connection.putrequest(method, path, skip_host=host is not None)
-            if host is not None:
-                connection.putheader("Host", host)
-            connection.endheaders()
-            answer = connection.getresponse()
-            return answer.status, dict(answer.getheaders()), answer.read()
-        finally:
-            connection.close()
-
-    def detail(self) -> dict:
-        status, _, body = self.ask("GET", f"/api/studies/{self.study._study_id}")
-        assert status == 200
-        found: dict = json.loads(body)
-        return found
+from fer_lightning.sweeps.study.results import load_study
+from served_study import Served, add_trial, make_study
 
 
 @pytest.fixture(scope="module", params=["sqlite", "journal"])
@@ -327,34 +256,3 @@ def test_ctrl_c_and_a_termination_end_it(tmp_path, number):
     finally:
         process.kill()
     assert (process.returncode, left[0].strip(), left[1]) == (0, "", "")
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(not CHROMIUM.exists(), reason="needs Chromium (apt install chromium)")
-def test_trials_are_compared_in_a_browser(tmp_path):
-    sync = pytest.importorskip("playwright.sync_api", reason="needs playwright")
-    make_study(tmp_path / "study")
-    served = Served(tmp_path / "study")
-    errors: list[str] = []
-    try:
-        with sync.sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(FLAGS))
-            page = browser.new_page(viewport={"width": 2400, "height": 1200})
-            page.on("pageerror", lambda error: errors.append(str(error)))
-            address = f"http://127.0.0.1:{served.port}/dashboard/studies/{served.study._study_id}"
-            page.goto(f"{address}/trials?numbers=0,1,2", wait_until="commit", timeout=600_000)
-            for number in (0, 1, 2):
-                for name in ("confusion", "saliency"):
-                    picture = page.locator(f"img[src*='/files/trial_000{number}/{name}.png']").first
-                    picture.wait_for(timeout=600_000)
-                    page.wait_for_function(
-                        "picture => picture.complete && picture.naturalWidth === 60",
-                        arg=picture.element_handle(),
-                        timeout=600_000,
-                    )
-            assert page.locator("img[src*='/files/']").count() == 9
-            page.screenshot(path=str(tmp_path / "compare.png"))
-            browser.close()
-    finally:
-        served.close()
-    assert errors == []
