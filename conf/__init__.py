@@ -7,4 +7,6 @@ from omegaconf import OmegaConf
 _ANY_KEYS = OmegaConf.create({}, flags={"struct": False})
 ConfigStore.instance().store("any_keys", _ANY_KEYS)
 # One file for these groups of every run: each file that Hydra merges costs every trial of a study time.
-ConfigStore.instance().store("open_groups", OmegaConf.create(dict.fromkeys(("loss", "metrics", "module"), _ANY_KEYS)))
+ConfigStore.instance().store(
+    "open_groups", OmegaConf.create(dict.fromkeys(("loss", "metrics", "module"), _ANY_KEYS))
+)

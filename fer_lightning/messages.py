@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import sys
+import warnings
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any, TypeVar
 
@@ -32,7 +33,10 @@ def shows_bars() -> bool:
 def new_bar(*args: Any, **options: Any) -> tqdm[Any]:
     """Return a bar of tqdm, in a notebook the one that notebooks draw."""
     if in_notebook():
-        from tqdm.auto import tqdm as notebook_bar
+        with warnings.catch_warnings():
+            # Without ipywidgets its bar is one of text; a call of this package is no place to hear of that.
+            warnings.filterwarnings("ignore", message="IProgress not found")
+            from tqdm.auto import tqdm as notebook_bar
 
         return notebook_bar(*args, **options)
     return tqdm(*args, **options)

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from fer_lightning.errors import DataError
+from fer_lightning.messages import counted
 from fer_lightning.runs.files import write_arrays
 
 # The predictions of a run on its validation faces at the best epoch.
@@ -68,6 +69,9 @@ class Predictions:
             raise DataError(
                 f"{self.ids.shape} ids for labels of shape {self.labels.shape}: expected one each"
             )
+
+    def __repr__(self) -> str:
+        return f"Predictions({counted(len(self.labels), 'face')}, {self.logits.shape[1]} classes)"
 
     @property
     def correct(self) -> np.ndarray:
