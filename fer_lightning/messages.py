@@ -57,10 +57,13 @@ def progress(items: Iterable[T], what: str, total: int | None = None) -> Iterabl
 
 
 def say_once(text: str, about: str | None = None) -> None:
-    """Log ``text``, redacted, the first time only; once for all texts of the same ``about``."""
+    """Log ``text``, redacted, the first time only; once for all texts of the same ``about``.
+
+    A program that has not configured its logging, which would drop it, gets it as a warning.
+    """
     if (about or text) not in _logged:
         _logged.add(about or text)
-        log.info(redact_text(text))
+        log.log(logging.INFO if log.isEnabledFor(logging.INFO) else logging.WARNING, redact_text(text))
 
 
 def counted(count: int, one: str, many: str | None = None) -> str:

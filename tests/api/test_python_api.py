@@ -84,7 +84,7 @@ def test_the_page_runs_as_it_stands_and_leaves_nothing_behind(tmp_path, monkeypa
     page = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
     names: dict[str, object] = {}
     blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
-    assert len(blocks) == 9
+    assert len(blocks) == 10
     with hydra.initialize(version_base=None, config_path=None):  # a Hydra of the user's own
         before = state()
         for block in blocks:

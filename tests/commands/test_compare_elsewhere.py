@@ -86,6 +86,7 @@ def test_values_are_judged_as_scipys_paired_t_and_holm_judge_them(tmp_path, caps
     assert "top1 %" in said
     assert "Data: results.csv" in said
     assert "Cost: 16 runs. Left out" in said
+    assert "s/run" not in said  # no run has a time
     written = {path.name for path in (tmp_path / "out").iterdir()}
     assert written == {"report.txt", "report.md", "report.csv", "report.json", "effects.png"}
     assert (tmp_path / "out" / "report.txt").read_text() == said.rsplit("\nwritten to", 1)[0]
