@@ -187,8 +187,8 @@ def _refuse_repeats(arm: str, found: Mapping[int, Result]) -> None:
     for seed, item in found.items():
         if isinstance(item, (float, np.ndarray)):
             continue
-        place = item.folder if isinstance(item, Run) else item
-        place = typed_path(place).resolve() if isinstance(place, (str, Path)) else id(place)
+        folder = item.folder if isinstance(item, Run) else item
+        place: Any = typed_path(folder).resolve() if isinstance(folder, (str, Path)) else id(item)
         if (first := seen.setdefault(place, seed)) != seed:
             named = item if isinstance(item, str) else type(item).__name__
             raise ConfigError(

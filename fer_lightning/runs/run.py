@@ -190,7 +190,7 @@ class Run:
             for name, value in self.best.items()
             if name != "epoch"
         ]
-        if is_number(epoch := self.best.get("epoch")):
+        if (epoch := self.best.get("epoch")) is not None:
             rows.insert(0, ("epoch (from 1)", str(int(epoch) + 1)))
         shown = [path for path in self.pictures if path.parent == self.folder]
         return lines_html([said]) + table_html(["best epoch", ""], rows) + "".join(map(picture_html, shown))

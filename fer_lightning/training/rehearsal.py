@@ -52,10 +52,10 @@ def few_steps(trainer: Mapping[str, Any], data: FaceDataModule) -> str:
     """
     meant = data.steps_per_epoch or any(trainer.get(key) for key in _SHORTENED)
     steps, epochs = _train_batches(data), trainer.get("max_epochs")
-    known = isinstance(epochs, int) and epochs > 0
-    if meant or steps > 2 or data.batch_size <= 8 or (known and steps * epochs >= 100):
+    total = steps * epochs if isinstance(epochs, int) and epochs > 0 else None
+    if meant or steps > 2 or data.batch_size <= 8 or (total or 0) >= 100:
         return ""
-    in_all = f", {steps * epochs} in all" if known else ""
+    in_all = "" if total is None else f", {total} in all"
     return (
         f"{counted(steps, 'step')} an epoch{in_all}: data.batch_size={data.batch_size} of "
         f"{counted(len(data.train_indices), 'training face')}; a smaller data.batch_size trains in more steps"
