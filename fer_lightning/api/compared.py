@@ -162,7 +162,9 @@ def _read(results: Any, faces: str) -> tuple[ResultsTable, dict[str, Any]]:
 
 def _of_arms(results: Mapping[Any, Any], faces: str) -> tuple[ResultsTable, dict[str, Any]]:
     by_arm = results_by_arm(results)
-    entries = [(arm, seed, item) for arm, found in by_arm.items() for seed, item in found.items()]
+    entries: list[tuple[str, int, Any]] = [
+        (arm, seed, item) for arm, found in by_arm.items() for seed, item in found.items()
+    ]
     about = {"metric": "acc", "data": "", "synthetic": False, "title": "Results"}
     if isinstance(entries[0][2], float):
         runs = [ArmRun(arm, seed, value=value) for arm, seed, value in entries]
