@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import sys
+import warnings
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any, TypeVar
 
@@ -32,7 +33,10 @@ def shows_bars() -> bool:
 def new_bar(*args: Any, **options: Any) -> tqdm[Any]:
     """Return a bar of tqdm, in a notebook the one that notebooks draw."""
     if in_notebook():
-        from tqdm.auto import tqdm as notebook_bar
+        with warnings.catch_warnings():
+            # Without ipywidgets its bar is one of text; a call of this package is no place to hear of that.
+            warnings.filterwarnings("ignore", message="IProgress not found")
+            from tqdm.auto import tqdm as notebook_bar
 
         return notebook_bar(*args, **options)
     return tqdm(*args, **options)
@@ -53,10 +57,13 @@ def progress(items: Iterable[T], what: str, total: int | None = None) -> Iterabl
 
 
 def say_once(text: str, about: str | None = None) -> None:
-    """Log ``text``, redacted, the first time only; once for all texts of the same ``about``."""
+    """Log ``text``, redacted, the first time only; once for all texts of the same ``about``.
+
+    A program that has not configured its logging, which would drop it, gets it as a warning.
+    """
     if (about or text) not in _logged:
         _logged.add(about or text)
-        log.info(redact_text(text))
+        log.log(logging.INFO if log.isEnabledFor(logging.INFO) else logging.WARNING, redact_text(text))
 
 
 def counted(count: int, one: str, many: str | None = None) -> str:

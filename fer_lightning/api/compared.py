@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import numpy as np
 import pandas as pd
+from pydantic import SkipValidation
 
+from fer_lightning.api.arm_results import Result, results_by_arm
 from fer_lightning.api.comparison import Comparison
 from fer_lightning.config.objective import SHARE, Objective, known_direction
 from fer_lightning.config.typed import typed_path
@@ -23,7 +25,6 @@ from fer_lightning.evaluation.stored_evaluation import (
 )
 from fer_lightning.runs.leakage import WITHOUT, Judged
 from fer_lightning.runs.predictions import Predictions
-from fer_lightning.runs.run import Run
 from fer_lightning.stats.ablation import ablation_report
 from fer_lightning.stats.records import ArmRun
 from fer_lightning.stats.results_file import (
@@ -36,10 +37,14 @@ from fer_lightning.stats.results_file import (
 )
 from fer_lightning.stats.rules import MinSeeds, Rules
 
-# What an arm has with one seed: a value; a folder of `evaluate` or an .npz file; a run's folder, read; logits; or
-# bool [N], which images are right.
-Result: TypeAlias = float | str | Path | Run | Predictions | np.ndarray
-Results: TypeAlias = str | Path | pd.DataFrame | Mapping[str, Sequence[Result] | Mapping[int, Result]]
+# The messages about what is in a mapping are those of `results_by_arm`.
+Results: TypeAlias = Annotated[
+    str
+    | Path
+    | pd.DataFrame
+    | Mapping[str, Sequence[Result] | Mapping[int, Result] | np.ndarray | pd.Series],
+    SkipValidation,
+]
 
 
 @checked()
@@ -148,48 +153,36 @@ def _read(results: Any, faces: str) -> tuple[ResultsTable, dict[str, Any]]:
         table, name = results_of_rows([str(c) for c in results.columns], results.to_dict("records")), "table"
     else:
         raise ConfigError(
-            f"results: {type(results).__name__}; expected a CSV file, a pandas table or results by arm"
+            f"results: {type(results).__name__}; expected a CSV file, a pandas table with the columns "
+            "arm,seed,value, or a mapping from arms to their results"
         )
     metric = "acc" if table.by_image else "value"
     return table, {"metric": metric, "data": name, "synthetic": False, "title": "Results"}
 
 
-def _of_arms(results: Mapping[str, Any], faces: str) -> tuple[ResultsTable, dict[str, Any]]:
-    by_seed = {
-        str(arm): dict(found) if isinstance(found, Mapping) else dict(enumerate(found))
-        for arm, found in results.items()
-    }
-    if not by_seed or not all(by_seed.values()):
-        raise DataError("results: expected at least one result for each arm")
-    _refuse_repeats(by_seed)
-    items = [item for found in by_seed.values() for item in found.values()]
+def _of_arms(results: Mapping[Any, Any], faces: str) -> tuple[ResultsTable, dict[str, Any]]:
+    by_arm = results_by_arm(results)
+    entries: list[tuple[str, int, Any]] = [
+        (arm, seed, item) for arm, found in by_arm.items() for seed, item in found.items()
+    ]
     about = {"metric": "acc", "data": "", "synthetic": False, "title": "Results"}
-    if all(isinstance(item, (int, float, np.number)) for item in items):
-        rows = [
-            {"arm": arm, "seed": seed, "value": value}
-            for arm, found in by_seed.items()
-            for seed, value in found.items()
-        ]
-        return results_of_rows(["arm", "seed", "value"], rows, "results"), about | {"metric": "value"}
-    if all(isinstance(item, np.ndarray) and item.dtype == bool and item.ndim == 1 for item in items):
-        runs = [
-            ArmRun(arm, int(seed), value=float(right.mean()), correct=right)
-            for arm, found in by_seed.items()
-            for seed, right in found.items()
-        ]
+    if isinstance(entries[0][2], float):
+        runs = [ArmRun(arm, seed, value=value) for arm, seed, value in entries]
+        return ResultsTable(tuple(runs), False, ()), about | {"metric": "value"}
+    if isinstance(entries[0][2], np.ndarray):
+        runs = [ArmRun(arm, seed, value=float(right.mean()), correct=right) for arm, seed, right in entries]
         return ResultsTable(tuple(runs), True, ()), about
     stored = {
-        arm: {int(seed): _stored(item, faces) for seed, item in found.items()}
-        for arm, found in by_seed.items()
+        arm: {seed: _stored(f"arm {arm}, seed {seed}", item, faces) for seed, item in found.items()}
+        for arm, found in by_arm.items()
     }
     parts = [part for group in stored.values() for part in group.values()]
     require_one_split(parts)
     if faces != "all":
         stored = without_unjudged(stored)
     runs = [
-        run_of_logits(arm, seed, part.predictions, _named(arm, seed, by_seed[arm]))
-        for arm, group in stored.items()
-        for seed, part in group.items()
+        run_of_logits(arm, seed, stored[arm][seed].predictions, _named(arm, seed, item))
+        for arm, seed, item in entries
     ]
     first = parts[0]
     if first.split:
@@ -199,43 +192,31 @@ def _of_arms(results: Mapping[str, Any], faces: str) -> tuple[ResultsTable, dict
     return ResultsTable(tuple(runs), True, ()), about
 
 
-def _named(arm: str, seed: int, found: Mapping[int, Any]) -> str:
+def _named(arm: str, seed: int, item: Any) -> str:
     """Return what a message calls a result: its place, where it has one."""
-    item = found[seed]
-    return str(item) if isinstance(item, (str, Path)) else f"arm {arm}, seed {seed}"
+    return f"arm {arm}, seed {seed}" + (f": {item}" if isinstance(item, str) else "")
 
 
-def _refuse_repeats(by_seed: Mapping[str, Mapping[int, Any]]) -> None:
-    for arm, found in by_seed.items():
-        paths = [item for item in found.values() if isinstance(item, (str, Path))]
-        places = [typed_path(path).resolve() for path in paths]
-        again = next((path for path, at in zip(paths, places, strict=True) if places.count(at) > 1), None)
-        if again is not None:
-            raise ConfigError(
-                f"{arm}: {again} is given more than once; expected a folder of its own for each seed"
-            )
-
-
-def _stored(item: Any, faces: str) -> StoredEvaluation:
-    if isinstance(item, (str, Path)):
-        return read_evaluation(typed_path(item), faces)
-    if isinstance(item, (Run, Predictions)) and faces != "all":
+def _stored(place: str, item: Any, faces: str) -> StoredEvaluation:
+    if isinstance(item, str):
+        try:
+            return read_evaluation(typed_path(item), faces)
+        except DataError as error:
+            raise DataError(f"{place}: {error}") from None
+    if faces != "all":
         raise ConfigError(f"faces={faces}: is for folders written by evaluate … output=DIR")
-    if isinstance(item, Run):
-        found, data = item.predictions, item.record.get("data") or {}
-        if found is None:
-            raise DataError(f"{item.folder}: no val_logits.npz; expected the folder of a run that has ended")
-        return StoredEvaluation(
-            "val",
-            str(data.get("name", "")),
-            bool(data.get("synthetic")),
-            False,
-            found,
-            np.ones(len(found.labels), bool),
-        )
     if isinstance(item, Predictions):
         return StoredEvaluation("", "", False, False, item, np.ones(len(item.labels), bool))
-    raise ConfigError(
-        f"results: {type(item).__name__} among them; expected for all a number, a folder or file of logits, a Run, "
-        "Predictions, or bool [N]"
+    found, data = item.predictions, item.record.get("data") or {}
+    if found is None:
+        raise DataError(
+            f"{place}: {item.folder} has no val_logits.npz; expected the folder of a run that has ended"
+        )
+    return StoredEvaluation(
+        "val",
+        str(data.get("name", "")),
+        bool(data.get("synthetic")),
+        False,
+        found,
+        np.ones(len(found.labels), bool),
     )

@@ -69,6 +69,9 @@ class Comparison:
         """Write ``report.txt``, ``.md``, ``.csv``, ``.json`` and ``effects.png``; return their paths by ending."""
         return write_report(self.report, typed_path(folder))
 
+    def __repr__(self) -> str:
+        return f"Comparison({self.report.objective.name}, {self.verdicts})"
+
     def __str__(self) -> str:
         return to_text(self.report)
 

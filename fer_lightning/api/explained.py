@@ -65,6 +65,9 @@ class Explanations:
         """Return a part by its name, such as ``found["saliency"]``; KeyError where it was not made."""
         return {section.key: section for section in self.sections}[key]
 
+    def __repr__(self) -> str:
+        return f"Explanations({self.page}: {', '.join(section.key for section in self.sections)})"
+
     def _repr_html_(self) -> str:
         parts = []
         for section in self.sections:

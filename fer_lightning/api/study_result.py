@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from fer_lightning.api.comparison import Comparison
 from fer_lightning.config.objective import Objective
+from fer_lightning.messages import counted
 from fer_lightning.runs.notebook_html import lines_html, picture_html, table_html
 from fer_lightning.runs.run import Run
 from fer_lightning.study.study_report import StudyFindings
@@ -86,6 +87,9 @@ class Study:
             for trial in self.trials
         ]
         return pd.DataFrame(rows).set_index("trial")
+
+    def __repr__(self) -> str:
+        return f"Study({self.name}, {counted(len(self.trials), 'trial')}, in {self.folder})"
 
     def __str__(self) -> str:
         return self.findings.text

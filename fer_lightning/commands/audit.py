@@ -33,7 +33,7 @@ def main(arguments: list[str]) -> int:
     check_config(config)
     data = build_data(config)
     report = audit(data.faces)
-    print(to_text(report))
+    print(to_text(report), end="")
     if values["output"]:
         folder = Path(values["output"])
         paths = [*write_audit(report, folder).values(), write_faces(data.faces, folder / "faces.png")]

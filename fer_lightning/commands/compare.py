@@ -66,6 +66,15 @@ def _is_arm(word: str) -> bool:
     return key == "baseline" and (value.startswith("[") or typed_path(value).exists())
 
 
+def _is_number(text: str) -> bool:
+    """Whether a place is a value instead, for there is no such file or folder."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return not typed_path(text).exists()
+
+
 def _groups(words: list[str]) -> dict[str, list[str]]:
     """Read ``NAME=DIR`` and ``NAME=[DIR,DIR]``; raise ConfigError where a word is neither, or there is one only."""
     groups: dict[str, list[str]] = {}
@@ -76,6 +85,11 @@ def _groups(words: list[str]) -> dict[str, list[str]]:
         unread = folders[:1] and folders[0].startswith("[") and not Path(folders[0]).exists()
         if not equals or not name or not all(folders or [""]) or unread:
             raise ConfigError(f"{word}: expected NAME=DIR, or NAME=[DIR,DIR,…] with a folder for each seed")
+        number = next((text for text in folders if _is_number(text)), None)
+        if number is not None:
+            raise ConfigError(
+                f"{word}: {number} is a number; expected NAME=[DIR,DIR,…], or a CSV file of arm,seed,value"
+            )
         if name in groups:
             raise ConfigError(f"{name}: is given twice; expected one list of folders for each name")
         groups[name] = folders

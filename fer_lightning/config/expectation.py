@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 
 _WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text", type(None): "null"}
 _WORDS |= {list: "a list", dict: "a mapping"}
+_LONG = 300  # characters of a value that a message repeats
 _UNLIKE_TEXT = re.compile(r"\s*|[-+.]?\d.*|true|false|null|none", re.IGNORECASE)
 
 
@@ -21,7 +22,10 @@ def shown_value(value: Any) -> Any:
     """Return a value as a message shows it: a text that looks like another value in quotes."""
     if isinstance(value, str):
         return repr(value) if _UNLIKE_TEXT.fullmatch(value) else value
-    return f"an array of shape {value.shape}" if hasattr(value, "shape") else value
+    if hasattr(value, "shape"):
+        return f"an array of shape {value.shape}"
+    text = " ".join(str(value).split())
+    return text if len(text) <= _LONG else f"{text[:_LONG]}…"
 
 
 def kinds_of(expected: Any) -> Iterator[Any]:

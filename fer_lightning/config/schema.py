@@ -92,8 +92,8 @@ _NARROWER = {
 }
 
 
-def check_config(config: DictConfig) -> None:
-    """Check a composed configuration without building anything.
+def check_config(config: DictConfig) -> dict[str, Any]:
+    """Check a composed configuration without building anything; return its resolved values.
 
     Raises
     ------
@@ -120,6 +120,7 @@ def check_config(config: DictConfig) -> None:
     for key, node in values.items():
         _check_targets(node, key)
     check_combinations(values)
+    return values
 
 
 def _check_targets(node: Any, path: str) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 
 from fer_lightning.config.metric_table import METRICS, shares_first, single_values
 from fer_lightning.data.label import data_label
+from fer_lightning.messages import counted
 from fer_lightning.redact import redact_text
 from fer_lightning.runs.files import write_json
 from fer_lightning.runs.leakage import write_copies
@@ -62,6 +63,10 @@ class Evaluation:
     synthetic: bool = False
     trained_on: bool = False
     models: int = 1
+
+    def __repr__(self) -> str:
+        measured = f"acc {self.metrics['acc']:.4f}"
+        return f"Evaluation({self.split}, {counted(len(self.predictions.labels), 'face')}, {measured})"
 
     def __str__(self) -> str:
         return evaluation_text(self)

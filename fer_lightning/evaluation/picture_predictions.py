@@ -15,7 +15,7 @@ import torch
 from fer_lightning.data.label import SYNTHETIC
 from fer_lightning.data.picture_arrays import as_tensor
 from fer_lightning.errors import ConfigError
-from fer_lightning.messages import aligned
+from fer_lightning.messages import aligned, counted
 from fer_lightning.redact import redact, redact_text
 from fer_lightning.runs.files import json_text
 from fer_lightning.runs.notebook_html import lines_html, table_html
@@ -96,6 +96,9 @@ class PicturePredictions:
             "skipped": redact(list(self.skipped)),
         }
         return json_text(found)
+
+    def __repr__(self) -> str:
+        return f"PicturePredictions({counted(len(self.names), 'picture')}, classes {', '.join(self.class_names)})"
 
     def __str__(self) -> str:
         return "\n".join([*aligned(self._cells(decimals=3), left=(0, 1)), *self._origin()]) + "\n"

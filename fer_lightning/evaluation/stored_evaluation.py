@@ -12,6 +12,7 @@ import numpy as np
 from fer_lightning.errors import ConfigError, DataError
 from fer_lightning.runs.leakage import read_kept
 from fer_lightning.runs.predictions import Predictions, read_predictions, same_faces
+from fer_lightning.runs.run import RECORD_FILE
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,13 @@ def read_evaluation(place: Path, faces: str = "all") -> StoredEvaluation:
         found = json.loads(path.read_text(encoding="utf-8"))
         split, data, synthetic = str(found["split"]), str(found["data"]), bool(found["synthetic"])
         trained_on = bool(found.get("trained_on", False))
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file; expected a folder written by evaluate … output=DIR") from None
+    except (FileNotFoundError, NotADirectoryError):
+        hint = ""
+        if (place / RECORD_FILE).is_file():
+            hint = f": {place} is a run's folder, of which evaluate checkpoint=… output=DIR makes one"
+        raise DataError(
+            f"{path}: no such file; expected a folder written by evaluate … output=DIR, or an .npz file of logits{hint}"
+        ) from None
     except (ValueError, KeyError, TypeError, OSError) as error:
         raise DataError(f"{path}: cannot be read ({error})") from None
     predictions = read_predictions(place / f"{split}_logits.npz")

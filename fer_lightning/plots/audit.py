@@ -72,7 +72,11 @@ def plot_bars(data: BarsData, ax: Axes | None = None, *, numbers: bool = False) 
         ax.set_title(data.title)
         ax.set_xlabel(data.x_label)
         ax.set_ylabel(data.y_label)
-        ax.legend()
+        top = max((height for heights in data.bars.values() for height in heights), default=0.0)
+        ax.set_ylim(
+            0, 1.25 * top or 1.0
+        )  # room for the legend; without any findings an empty count, not a negative one
+        ax.legend(loc="upper right", ncols=len(data.bars))
     return ax
 
 

@@ -52,8 +52,9 @@ def to_text(report: AuditReport) -> str:
     within = sum(split.conflicting_groups for split in report.splits)
     lines += [
         "",
-        "blank: one grey level only",
-        "copy in …: another face with exactly the same pixels is in that split",
+        "A column counts faces of its split.",
+        "blank: faces of one grey level only",
+        "copy in …: faces of which another face with exactly the same pixels is in the split that the row names",
         "conflicting groups: copies under more than one label within the split; under 'all', in any splits",
         f"Copies in all: {counted(report.copy_groups, 'group')}, {counted(report.copied_faces, 'face')}. "
         f"Conflicting: {counted(report.conflicting_groups, 'group')}; counted within single splits, {within:,}.",

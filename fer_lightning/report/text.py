@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import textwrap
 from collections.abc import Sequence
@@ -40,7 +41,6 @@ def table_cells(report: AblationReport) -> tuple[list[str], list[list[str]]]:
         f"difference [{level}]",
         "p (Holm)",
         "verdict",
-        "s/run",
     ]
     rows = [
         [
@@ -50,10 +50,13 @@ def table_cells(report: AblationReport) -> tuple[list[str], list[list[str]]]:
             cells.difference(report, row),
             cells.p_value(row.p_holm),
             row.verdict,
-            cells.seconds(row.seconds),
         ]
         for row in report.arms
     ]
+    if not all(math.isnan(row.seconds) for row in report.arms):  # results of another program have none
+        header.append("s/run")
+        for line, row in zip(rows, report.arms, strict=True):
+            line.append(cells.seconds(row.seconds))
     if any(cells.left_out(row) != cells.NONE for row in report.arms):
         header.append("left out")
         for line, row in zip(rows, report.arms, strict=True):

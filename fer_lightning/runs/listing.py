@@ -20,6 +20,9 @@ from fer_lightning.runs.table import Row, columns
 Format = Literal["table", "csv", "json"]
 FORMATS: tuple[Format, ...] = get_args(Format)
 WIDEST = 44
+_OF_BEST = "values are of each run's best epoch; epochs count from 1"
+# What the table calls the column, for it counts from 1 as every text does; CSV and JSON have it as metrics.csv, from 0.
+_HEADS = {"best/epoch": "best epoch"}
 
 
 def render(rows: Sequence[Row], form: str, names: Sequence[str] | None = None) -> str:
@@ -54,17 +57,22 @@ def render_groups(groups: Sequence[Row], form: str, by: str, names: Sequence[str
         row = {name: group.get(name) for name in (*first, "runs")}
         for name in names:
             if name in group:
-                mean, deviation = group[name], group.get(DEVIATION.format(name))
+                mean, deviation = _counted_from_1(group[name], name), group.get(DEVIATION.format(name))
                 text = f"{mean:.4g}" if abs(mean) < 1e4 else f"{mean:.0f}"
                 row[name] = text + (f" ± {deviation:.2g}" if deviation else "")
         shown.append(row)
     lines = _layout(shown, [*first, "runs", *names])
     note = "mean ± standard deviation over a group's complete runs"
     if any(name.startswith("best/") for name in names):
-        note += "; values are of each run's best epoch"
+        note += f"; {_OF_BEST}"
     if any(group["synthetic"] for group in groups):
         note += f"; on {SYNTHETIC}"
     return "\n".join([*lines, "", note])
+
+
+def _counted_from_1(value: Any, name: str) -> Any:
+    """Return the number of an epoch as a text has it; a cell that is a text, and any other column, as it is."""
+    return value + 1 if name in _HEADS and isinstance(value, (int, float)) else value
 
 
 def _finite(value: Any) -> Any:
@@ -74,8 +82,8 @@ def _finite(value: Any) -> Any:
 
 def _layout(rows: Sequence[Row], names: Sequence[str]) -> list[str]:
     """Return a line of heads and a line a row, columns aligned; numbers to the right."""
-    cells = [[_cell(row.get(name), name) for name in names] for row in rows]
-    heads = [name.removeprefix("best/") for name in names]
+    cells = [[_cell(_counted_from_1(row.get(name), name), name) for name in names] for row in rows]
+    heads = [_HEADS.get(name, name.removeprefix("best/")) for name in names]
     words = [
         column for column, name in enumerate(names) if not all(_is_number(row.get(name)) for row in rows)
     ]
@@ -88,9 +96,7 @@ def _summary(rows: Sequence[Row]) -> str:
     synthetic = sum(bool(row.get("synthetic")) for row in rows)
     kind = f"; {synthetic} on {SYNTHETIC}" if synthetic else ""
     ours = any(key.startswith("best/") for row in rows for key in row)
-    return f"{counted(len(rows), 'run')}: {by_state}{kind}" + (
-        "; values are of each run's best epoch" if ours else ""
-    )
+    return f"{counted(len(rows), 'run')}: {by_state}{kind}" + (f"; {_OF_BEST}" if ours else "")
 
 
 def _in_order(rows: Sequence[Row]) -> list[str]:

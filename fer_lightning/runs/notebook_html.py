@@ -14,8 +14,8 @@ _TYPES: Final = {".png": "png", ".jpg": "jpeg", ".svg": "svg+xml", ".webp": "web
 
 
 def lines_html(lines: Iterable[str]) -> str:
-    """Return a paragraph for each line; text is escaped and redacted, as everywhere here."""
-    return "".join(f"<p>{_escaped(line)}</p>" for line in lines)
+    """Return a paragraph for each line that is not empty; text is escaped and redacted, as everywhere here."""
+    return "".join(f"<p>{_escaped(line)}</p>" for line in lines if line)
 
 
 def table_html(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

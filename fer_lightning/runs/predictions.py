@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from fer_lightning.errors import DataError
+from fer_lightning.messages import counted
 from fer_lightning.runs.files import write_arrays
 
 # The predictions of a run on its validation faces at the best epoch.
@@ -43,11 +44,23 @@ class Predictions:
     class_names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        """Refuse arrays that do not belong together."""
+        """Take lists and tensors as arrays, and refuse arrays that do not belong together."""
+        for name in ("logits", "labels", "ids"):
+            if (given := getattr(self, name)) is not None and not isinstance(given, np.ndarray):
+                try:
+                    object.__setattr__(self, name, np.asarray(given))
+                except (
+                    TypeError,
+                    ValueError,
+                    RuntimeError,
+                ) as error:  # ragged lists, tensors that need a gradient
+                    raise DataError(f"{name}: {str(error).splitlines()[0]}; expected an array") from None
         if self.logits.ndim != 2 or self.labels.shape != self.logits.shape[:1]:
             raise DataError(
                 f"logits of shape {self.logits.shape} with labels of shape {self.labels.shape}: expected [N, C] and [N]"
             )
+        if self.logits.dtype.kind not in "fiu":
+            raise DataError(f"logits of type {self.logits.dtype}: expected numbers")
         if self.labels.dtype.kind not in "iu" or len(self.labels) == 0:
             raise DataError(
                 f"{len(self.labels)} labels of type {self.labels.dtype}: expected whole numbers, at least one"
@@ -56,6 +69,9 @@ class Predictions:
             raise DataError(
                 f"{self.ids.shape} ids for labels of shape {self.labels.shape}: expected one each"
             )
+
+    def __repr__(self) -> str:
+        return f"Predictions({counted(len(self.labels), 'face')}, {self.logits.shape[1]} classes)"
 
     @property
     def correct(self) -> np.ndarray:
@@ -101,7 +117,7 @@ def read_predictions(path: str | Path) -> Predictions:
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
     except FileNotFoundError:
-        raise DataError(f"{path}: no such file; expected the logits of a finished run") from None
+        raise DataError(f"{path}: no such file; expected an .npz file of logits") from None
     except KeyError as error:
         raise DataError(f"{path}: {error.args[0]}; expected the arrays logits and labels") from None
     except (ValueError, EOFError, zipfile.BadZipFile, TypeError, AttributeError):

@@ -101,7 +101,7 @@ class Run:
 
     @cached_property
     def metrics(self) -> list[dict[str, float]]:
-        """``metrics.csv``: one row an epoch, without the cells that are empty."""
+        """``metrics.csv``: one row an epoch, without the cells that are empty; ``epoch`` counts from 0."""
         from fer_lightning.runs.metrics_csv import read_metrics  # it loads Lightning
 
         if self.folder is None:
@@ -113,7 +113,7 @@ class Run:
 
     @property
     def best(self) -> dict[str, Any]:
-        """Metrics of the best epoch; of a run that is running, or was killed, the best so far."""
+        """Metrics of the best epoch, so far if the run has not ended; its number ``epoch`` counts from 0."""
         metric, mode = self.record.get("metric", "val/acc"), self.record.get("mode", "max")
         return self.record.get("best") or best_numbers(self.metrics, metric, mode)
 
@@ -188,7 +188,10 @@ class Run:
         rows = [
             (name, f"{value:.4f}" if isinstance(value, float) else str(value))
             for name, value in self.best.items()
+            if name != "epoch"
         ]
+        if (epoch := self.best.get("epoch")) is not None:
+            rows.insert(0, ("epoch (from 1)", str(int(epoch) + 1)))
         shown = [path for path in self.pictures if path.parent == self.folder]
         return lines_html([said]) + table_html(["best epoch", ""], rows) + "".join(map(picture_html, shown))
 

@@ -38,6 +38,9 @@ def aligned_correctness(runs: list[ArmRun]) -> tuple[np.ndarray | None, str | No
             key, correct = key[order], correct[order]
         if reference is None:
             reference = key
+        if len(reference) != len(key):
+            numbers = f"{len(key)} images, arm {runs[0].arm!r}, seed {runs[0].seed} on {len(reference)}"
+            return None, f"arm {run.arm!r}, seed {run.seed} was validated on {numbers}"
         if not np.array_equal(reference, key):
             return None, f"arm {run.arm!r}, seed {run.seed} was validated on other images"
         rows.append(correct)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 import numpy as np
+import pandas as pd
 
 from fer_lightning.config.typed import typed_path
 from fer_lightning.errors import DataError, nearest
@@ -23,7 +24,8 @@ FORMS: Final = {
     "logits": ("arm", "seed", "logits"),
 }
 _EXPECTED: Final = ", ".join(",".join(columns) for columns in FORMS.values()).replace(", arm", " or arm")
-_RIGHT: Final = {"1": True, "true": True, "0": False, "false": False}
+# A pandas column of whole numbers is one of decimals where a cell is, or was, empty.
+_RIGHT: Final = {"1": True, "1.0": True, "true": True, "0": False, "0.0": False, "false": False}
 _Rows: TypeAlias = Iterable[tuple[int, Mapping[str, Any]]]
 
 
@@ -126,13 +128,19 @@ def _by_run(name: str, form: str, rows: _Rows, folder: Path) -> list[ArmRun]:
         if form == "value":
             runs.append(ArmRun(arm, seed, value=_finite(name, number, row["value"])))
             continue
-        if not str(row["logits"]):
-            raise DataError(
-                f"{name}: row {number}, column logits: is empty; expected the name of an .npz file"
-            )
-        path = folder / typed_path(str(row["logits"]))
-        runs.append(run_of_logits(arm, seed, read_predictions(path), str(path)))
+        runs.append(_run_of_file(f"{name}: row {number}, column logits", arm, seed, row, folder))
     return runs
+
+
+def _run_of_file(cell: str, arm: str, seed: int, row: Mapping[str, Any], folder: Path) -> ArmRun:
+    written = _text(row, "logits")
+    if not written:
+        raise DataError(f"{cell}: is empty; expected the name of an .npz file")
+    path = folder / typed_path(written)
+    try:
+        return run_of_logits(arm, seed, read_predictions(path), str(path))
+    except DataError as error:
+        raise DataError(f"{cell}: {error}") from None
 
 
 def run_of_logits(arm: str, seed: int, found: Predictions, name: str) -> ArmRun:
@@ -161,7 +169,7 @@ def _by_image(name: str, rows: _Rows) -> list[ArmRun]:
     found: dict[tuple[str, int], dict[str, tuple[bool, int]]] = {}
     for number, row in rows:
         images = found.setdefault(_arm_and_seed(name, number, row), {})
-        image, said = str(row["id"]), str(row["correct"]).lower()
+        image, said = _text(row, "id"), _text(row, "correct").lower()
         if not image:
             raise DataError(f"{name}: row {number}, column id: is empty; expected the name of an image")
         if said not in _RIGHT:
@@ -181,13 +189,19 @@ def _by_image(name: str, rows: _Rows) -> list[ArmRun]:
 
 
 def _arm_and_seed(name: str, number: int, row: Mapping[str, Any]) -> tuple[str, int]:
-    arm, seed = str(row["arm"]), str(row["seed"])
+    arm, seed = _text(row, "arm"), _text(row, "seed")
     if not arm:
         raise DataError(f"{name}: row {number}, column arm: is empty; expected the name of an arm")
     try:
-        return arm, int(seed)
+        return arm, int(seed.removesuffix(".0"))
     except ValueError:
         raise DataError(f"{name}: row {number}, column seed: {seed!r}; expected a whole number") from None
+
+
+def _text(row: Mapping[str, Any], column: str) -> str:
+    """Return what a cell says; nothing where pandas has a missing value."""
+    cell = row[column]
+    return "" if cell is None or cell is pd.NA or cell != cell else str(cell).strip()
 
 
 def _finite(name: str, number: int, text: Any) -> float:
@@ -195,7 +209,7 @@ def _finite(name: str, number: int, text: Any) -> float:
         value = float(text)
     except (TypeError, ValueError):
         value = math.nan
-    if not math.isfinite(value):
+    if not math.isfinite(value) or isinstance(text, (bool, np.bool_)):
         raise DataError(
             f"{name}: row {number}, column value: {str(text)!r}; expected a finite number, and no row for a run that "
             "has none"

@@ -203,7 +203,7 @@ def build_module(
         "seed": config.seed,
         "record": record,
         "initial_weights": said,
-        "metrics": own_metrics(OmegaConf.to_container(config, resolve=True), data.faces.class_names),  # type: ignore[arg-type]
+        "metrics": own_metrics(config, data.faces.class_names),
     }
     return assemble(config, parts, image_size=data.image_size, in_channels=data.channels)
 

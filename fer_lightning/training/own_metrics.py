@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import torch
 import torchmetrics
+from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
 from fer_lightning.config.combinations import check_direction, monitored
@@ -63,8 +64,8 @@ class OwnMetrics:
         return found
 
 
-def own_metrics(config: Mapping[str, Any], class_names: Sequence[str]) -> OwnMetrics:
-    """Build the metrics of a configuration, nested plain values, and try them on made-up logits.
+def own_metrics(config: Mapping[str, Any] | DictConfig, class_names: Sequence[str]) -> OwnMetrics:
+    """Build the metrics of a configuration and try them on made-up logits.
 
     Raises
     ------
@@ -73,6 +74,8 @@ def own_metrics(config: Mapping[str, Any], class_names: Sequence[str]) -> OwnMet
     """
     if not config.get("metrics"):
         return OwnMetrics()
+    if isinstance(config, DictConfig):
+        config = cast("dict[str, Any]", OmegaConf.to_container(config, resolve=True))
     classes = len(class_names)
     functions = {
         name: build_callable(node, f"metrics.{name}", {"num_classes": classes})

@@ -13,10 +13,13 @@ from fer_lightning.data.augmentation import Augmentation
 from fer_lightning.data.datamodule import FaceDataModule
 from fer_lightning.data.picture_arrays import as_tensor
 from fer_lightning.errors import ConfigError, lacks_memory
-from fer_lightning.messages import one_line
+from fer_lightning.messages import counted, one_line
 from fer_lightning.training.contract import TrainedModule
 from fer_lightning.training.module import ExpressionClassifier
 from fer_lightning.training.rehearsal_own import rehearse_own
+
+# What makes epochs shorter on purpose.
+_SHORTENED = ("overfit_batches", "limit_train_batches", "fast_dev_run", "max_steps")
 
 
 def check_shares(trainer: Mapping[str, Any], data: FaceDataModule) -> None:
@@ -27,8 +30,7 @@ def check_shares(trainer: Mapping[str, Any], data: FaceDataModule) -> None:
     ConfigError
         With the number of batches.
     """
-    of_train = data.steps_per_epoch or max(1, len(data.train_indices) // data.batch_size)
-    batches = {"train": of_train, "val": -(-len(data.val_indices) // data.eval_batch_size)}
+    batches = {"train": _train_batches(data), "val": -(-len(data.val_indices) // data.eval_batch_size)}
     for name, count in batches.items():
         # Lightning takes the first of these that is set.
         for key in ("overfit_batches", f"limit_{name}_batches"):
@@ -41,6 +43,27 @@ def check_shares(trainer: Mapping[str, Any], data: FaceDataModule) -> None:
                     f"or a share of at least {1 / count:.3g}"
                 )
             break
+
+
+def few_steps(trainer: Mapping[str, Any], data: FaceDataModule) -> str:
+    """Return a hint where the batch is so large that a run has hardly any steps; empty elsewhere, or where it is meant.
+
+    Few are one or two an epoch, and under a hundred in all.
+    """
+    meant = data.steps_per_epoch or any(trainer.get(key) for key in _SHORTENED)
+    steps, epochs = _train_batches(data), trainer.get("max_epochs")
+    total = steps * epochs if isinstance(epochs, int) and epochs > 0 else None
+    if meant or steps > 2 or data.batch_size <= 8 or (total or 0) >= 100:
+        return ""
+    in_all = "" if total is None else f", {total} in all"
+    return (
+        f"{counted(steps, 'step')} an epoch{in_all}: data.batch_size={data.batch_size} of "
+        f"{counted(len(data.train_indices), 'training face')}; a smaller data.batch_size trains in more steps"
+    )
+
+
+def _train_batches(data: FaceDataModule) -> int:
+    return data.steps_per_epoch or max(1, len(data.train_indices) // data.batch_size)
 
 
 def rehearse(module: TrainedModule, data: FaceDataModule) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from pytorch_lightning.loggers.logger import Logger
 from pytorch_lightning.profilers import PassThroughProfiler
 
@@ -94,7 +94,7 @@ class RunSetup:
         UserError
             Something in the configuration or the data is not as expected.
         """
-        check_config(config)
+        values = check_config(config)
         threads = config.get("threads") or given_threads()
         if threads:
             torch.set_num_threads(threads)
@@ -110,7 +110,7 @@ class RunSetup:
         teachers = read_teachers(config.loss.teacher)
         stored["teacher"] = fingerprint(teachers)
         module = build_module(config, data, stored, build_loss(config.loss, data, teachers))
-        check_measured(OmegaConf.to_container(config, resolve=True), data.faces.class_names)  # type: ignore[arg-type]
+        check_measured(values, data.faces.class_names)
         check_shares(config.trainer, data)
         rehearse(module, data)
         epochs_done = check_continuation(checkpoint, stored) if checkpoint else 0
@@ -198,7 +198,7 @@ def _keeper(config: DictConfig, data: FaceDataModule) -> list[pl.Callback]:
     target = None if name is None else find_target(name, "module._target_")
     if name is None or (isinstance(target, type) and issubclass(target, ExpressionClassifier)):
         return []
-    metrics = own_metrics(OmegaConf.to_container(config, resolve=True), data.faces.class_names)  # type: ignore[arg-type]
+    metrics = own_metrics(config, data.faces.class_names)
     return [ModuleKeeper(name, config.seed, config.metric, metrics)]
 
 

@@ -30,6 +30,7 @@ from fer_lightning.training.library_warnings import quiet_libraries
 from fer_lightning.training.module import network_of
 from fer_lightning.training.own_module import unused_parts
 from fer_lightning.training.ranks import RankLostError, Ranks, count_ranks
+from fer_lightning.training.rehearsal import few_steps
 from fer_lightning.training.run_folder import own_folder
 from fer_lightning.training.setup import RunSetup
 
@@ -150,7 +151,8 @@ def _announce(setup: RunSetup) -> None:
         if not all(parameter.requires_grad for parameter in net.parameters()):
             model += f" of which {count.trainable:,} are trained"
         log.info("%s, on %s of %s", model, counted(len(data.train_indices), "face"), label)
-    for line in (getattr(setup.module, "initial_weights", ""), unused_parts(setup.config)):
+    hint = few_steps(setup.config.trainer, setup.data)
+    for line in (getattr(setup.module, "initial_weights", ""), unused_parts(setup.config), hint):
         if line:
             say_once(line)
     data = setup.data

@@ -84,7 +84,7 @@ def test_the_page_runs_as_it_stands_and_leaves_nothing_behind(tmp_path, monkeypa
     page = (ROOT / "docs" / "python.md").read_text(encoding="utf-8")
     names: dict[str, object] = {}
     blocks = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
-    assert len(blocks) == 9
+    assert len(blocks) == 10
     with hydra.initialize(version_base=None, config_path=None):  # a Hydra of the user's own
         before = state()
         for block in blocks:
@@ -117,6 +117,9 @@ def test_the_page_runs_as_it_stands_and_leaves_nothing_behind(tmp_path, monkeypa
     for shown in (run, study, tried, names["found"], names["seen"], names["shown"], names["judged"]):
         html = shown._repr_html_()
         assert "<table>" in html
+        assert "<p></p>" not in html
+        assert "\n" not in repr(shown)  # a list of them, or IPython in a terminal
+        assert len(repr(shown)) < 200
         if shown is not names["found"] and shown is not names["seen"]:
             assert "data:image/png;base64," in html
     (tmp_path / "runs" / "one" / "checkpoints" / "best.ckpt").unlink()
@@ -209,15 +212,15 @@ def test_arrays_that_are_no_faces_are_refused(tmp_path, tiny):
 
 
 def test_a_bar_is_a_notebooks_in_a_notebook(monkeypatch):
-    shell = type("ZMQInteractiveShell", (), {})()
+    shell = type("ZMQInteractiveShell", (), {"config": {"IPKernelApp": {}}})()
     monkeypatch.setattr(sys.stderr, "isatty", lambda: False, raising=False)
     assert not messages.shows_bars()
     monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
     assert messages.shows_bars()
+    for name in ("tqdm.auto", "tqdm.autonotebook"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from tqdm.auto import tqdm
-
+        warnings.simplefilter("error")  # tqdm warns where ipywidgets is missing
         with messages.new_bar(range(2), disable=True) as bar:
-            assert isinstance(bar, tqdm)
+            assert isinstance(bar, sys.modules["tqdm.auto"].tqdm)
             assert list(bar) == [0, 1]

@@ -89,8 +89,9 @@ def test_the_text(faces: Faces) -> None:
         "copy in test              3        1        0        4\n"
         "conflicting groups        1        0        0        2\n"
         "\n"
-        "blank: one grey level only\n"
-        "copy in …: another face with exactly the same pixels is in that split\n"
+        "A column counts faces of its split.\n"
+        "blank: faces of one grey level only\n"
+        "copy in …: faces of which another face with exactly the same pixels is in the split that the row names\n"
         "conflicting groups: copies under more than one label within the split; under 'all', in any splits\n"
         "Copies in all: 3 groups, 8 faces. Conflicting: 2 groups; counted within single splits, 1.\n"
     )
@@ -153,3 +154,7 @@ def test_figures_draw_the_data_on_the_given_axes(faces: Faces) -> None:
     assert {text.get_text() for text in ax.texts} == {"0", "1", "3"}
     assert len(plot_bars(class_counts_data(audit(faces))).containers) == 3
     assert len(audit_figure(audit(faces)).axes) == 2
+    # The legend is above the bars, and where nothing is found the axis does not go below nothing.
+    assert ax.get_ylim() == (0, 1.25 * 3)
+    none = replace(data, bars=dict.fromkeys(data.bars, (0.0,) * len(data.groups)))
+    assert plot_bars(none).get_ylim() == (0, 1)

@@ -132,6 +132,10 @@ def test_what_comparing_without_copies_needs_is_said(tmp_path, capsys):
         (["a=x", "b"], "b: expected NAME=DIR"),
         (["a=x", "b=[x,,y]"], "b=[x,,y]: expected NAME=DIR"),
         (["a=x", "a=y"], "a: is given twice"),
+        (
+            ["a=[0.6,0.7]", "b=y"],
+            "0.6 is a number; expected NAME=[DIR,DIR,…], or a CSV file with the columns arm,",
+        ),
         (["a=x", "b=y", "confidence=abc"], "confidence=abc: expected a number"),
         (["a=x", "b=y", "min_seeds=2.5"], "min_seeds=2.5: expected a whole number"),
         (["a=x", "power=[y,z]"], "power is a setting, not a name for evaluations"),

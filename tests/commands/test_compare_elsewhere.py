@@ -17,7 +17,7 @@ from statsmodels.stats.multitest import multipletests
 
 from fer_lightning.api.compared import compare
 from fer_lightning.cli import main
-from fer_lightning.errors import ConfigError, DataError
+from fer_lightning.errors import ConfigError, DataError, UserError
 from fer_lightning.plots.forest import plot_effects
 from fer_lightning.report.effects import effects_data
 from fer_lightning.report.page.sentences import verdict_sentences
@@ -86,6 +86,7 @@ def test_values_are_judged_as_scipys_paired_t_and_holm_judge_them(tmp_path, caps
     assert "top1 %" in said
     assert "Data: results.csv" in said
     assert "Cost: 16 runs. Left out" in said
+    assert "s/run" not in said  # no run has a time
     written = {path.name for path in (tmp_path / "out").iterdir()}
     assert written == {"report.txt", "report.md", "report.csv", "report.json", "effects.png"}
     assert (tmp_path / "out" / "report.txt").read_text() == said.rsplit("\nwritten to", 1)[0]
@@ -226,7 +227,8 @@ VALUE, IMAGE = "arm,seed,value\n", "arm,seed,id,correct\n"
         (IMAGE + "a,0,,1\n", "row 2, column id: is empty"),
         (IMAGE + "a,0,x,1\na,0,x,1\n", "row 3: id x of arm a, seed 0 stands in row 2 already"),
         ("arm,seed,logits\na,0,\n", "row 2, column logits: is empty"),
-        ("arm,seed,logits\na,0,none.npz\n", "none.npz: no such file"),
+        ("arm,seed,logits\na,0,none.npz\n", "r.csv: row 2, column logits: "),
+        ("arm,seed,logits\na,0,none.npz\n", "none.npz: no such file; expected an .npz file of logits"),
     ],
 )  # fmt: skip
 def test_a_bad_row_is_one_line_with_file_row_and_column(text, message, tmp_path, capsys):
@@ -270,7 +272,9 @@ def test_damaged_logits_and_other_mistakes_name_their_place(tmp_path, capsys):
         assert f"{name}.npz" in str(error.value)
     with pytest.raises(ConfigError, match=r"unit=share: 61.2 of arm a, seed 0 is none"):
         compare({"a": [61.2], "b": [0.5]}, unit="share")
-    with pytest.raises(ConfigError, match="among them; expected for all"):
+    with pytest.raises(
+        ConfigError, match="arm a, seed 0 has a number, but arm b, seed 0 logits; expected one kind"
+    ):
         compare({"a": [0.5], "b": [tmp_path / "a.npz"]})
     with pytest.raises(ConfigError, match="direction=min with acc: higher is better"):
         compare({"a": [np.ones(3, bool)], "b": [np.zeros(3, bool)]}, direction="min")
@@ -296,3 +300,80 @@ def test_baseline_may_be_the_name_of_an_arm(tmp_path, capsys):
         np.savez(tmp_path / f"{name}.npz", logits=logits, labels=labels)
     assert main(["compare", f"baseline=[{tmp_path}/b.npz]", f"selu={tmp_path}/s.npz"]) == 0
     assert "+37.50" in capsys.readouterr().out  # 7 of 8 against 4 of 8
+
+
+RIGHT = np.array([True, False, True, True])
+
+
+@pytest.mark.parametrize(
+    ("results", "message"),
+    [
+        ({"a": 0.5, "b": 0.6}, "arm a: 0.5 (float); expected a list with one result for each seed, or a mapping"),
+        ({"a": [0.5], "b": {0.6}}, "arm b: set; expected a list with one result for each seed"),
+        ({"a": [0.5], "b": []}, "arm b: has no results"),
+        ({}, "results: no arms; expected at least two"),
+        ({"a": [0.5], None: [0.6]}, "results: an arm is called None; expected a text or a number"),
+        ({1: [0.5], "1": [0.6]}, "results: two arms are called 1"),
+        ({"a": {"x": 0.5}, "b": {0: 0.6}}, "arm a: 'x' is no seed; expected whole numbers"),
+        ({"a": {0: 0.5}, "b": {1.5: 0.6}}, "arm b: 1.5 is no seed"),
+        ({"a": {1: 0.5, "1": 0.5}, "b": {0: 0.6}}, "arm a, seed 1: is there twice"),
+        ({"a": [0.5, None], "b": [0.6]}, "arm a, seed 1: None; expected a finite number, and no entry for a run"),
+        ({"a": [0.5], "b": np.array([0.6, np.nan])}, "arm b, seed 1: nan; expected a finite number"),
+        ({"a": ["0.61"], "b": ["0.62"]}, "arm a, seed 0: '0.61' is a text; expected a number"),
+        ({"a": [True], "b": [False]}, "arm a, seed 0: True (bool); expected a number"),
+        ({"a": np.ones((3, 5)), "b": [0.5]}, "arm a: ndarray of float64 with shape [3, 5]; expected numbers [S]"),
+        ({"a": RIGHT, "b": RIGHT}, "arm a: bool of shape [4] is the result of one seed"),
+        ({"a": [RIGHT.astype(int)], "b": [RIGHT]}, "arm a, seed 0: ndarray of int64 with shape [4]; expected bool [N]"),
+        ({"a": [np.ones((4, 3))], "b": [RIGHT]}, "expected logits with their labels, fl.Predictions(logits, labels)"),
+        ({"a": [[[1], [1, 2]]], "b": [RIGHT]}, "arm a, seed 0: list is no array"),
+        ({"a": [0.5], "b": [RIGHT]}, "arm a, seed 0 has a number, but arm b, seed 0 bool [N]; expected one kind"),
+        ({"a": ["none.npz"], "b": ["none.npz"]}, "arm a, seed 0: none.npz: no such file"),
+        ({"a": ["none"], "b": ["none"]}, "arm a, seed 0: none/evaluation.json: no such file"),
+        ([0.5, 0.6], "results: list; expected a CSV file, a pandas table with the columns arm,seed,value, or a map"),
+    ],
+)  # fmt: skip
+def test_a_wrong_mapping_is_one_line_with_arm_and_seed(results, message):
+    with pytest.raises(UserError) as error:
+        compare(results)
+    assert message in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_arrays_series_and_generators_give_what_lists_give():
+    expected = compare(VALUES).report.arm("selu").effect
+    for results in (
+        {arm: np.array(found) for arm, found in VALUES.items()},
+        {arm: (value for value in found) for arm, found in VALUES.items()},
+        {arm: [np.array(value) for value in found] for arm, found in VALUES.items()},
+        # The index of a series is its seeds, in whatever order.
+        {arm: pd.Series(found, range(4)).iloc[::-1] for arm, found in VALUES.items()},
+    ):
+        assert compare(results).report.arm("selu").effect == expected
+    right = correctness()
+    lists = {arm: [list(map(bool, row)) for row in rows] for arm, rows in right.items()}
+    assert compare(right).report.arm("arm").effect == compare(lists).report.arm("arm").effect
+
+
+def test_pandas_columns_that_an_empty_cell_made_decimal_are_read():
+    frame = pd.DataFrame({"arm": ["a", "b"], "seed": [3.0, 3.0], "id": ["x", "x"], "correct": [1.0, 0.0]})
+    assert [row.seeds for row in compare(frame).report.arms] == [(3,), (3,)]
+    frame.loc[1, "seed"] = np.nan
+    with pytest.raises(DataError, match="table: row 2, column seed: ''; expected a whole number"):
+        compare(frame)
+
+
+def test_runs_judged_on_other_numbers_of_images_are_named():
+    found = compare({"a": [RIGHT, ~RIGHT, RIGHT], "b": [np.append(RIGHT, True)] * 3})
+    assert (
+        "b: the interval counts seeds only (arm 'a', seed 0 was validated on 4 images, arm 'b', seed 0 on 5)"
+        in found.notes
+    )
+
+
+def test_logits_may_be_lists():
+    found = Predictions([[0.1, 0.9], [0.8, 0.2]], [1, 1])
+    assert found.correct.tolist() == [True, False]
+    with pytest.raises(DataError, match="logits: setting an array element with a sequence"):
+        Predictions([[0.1], [0.8, 0.2]], [1, 1])
+    with pytest.raises(DataError, match="logits of type <U3: expected numbers"):
+        Predictions([["0.1"]], [1])

@@ -129,6 +129,12 @@ def test_the_table_says_what_differs_and_what_is_synthetic(tree, capsys):
     assert lines[1].startswith("runs/one")
     assert "0.7000" in lines[1]
     assert "4 runs: 2 complete, 2 failed; 3 on SYNTHETIC DATA" in lines[-1]
+    # As everywhere in words the second epoch is 2; CSV and JSON have the 1 of metrics.csv.
+    assert "best epoch" in lines[0]
+    killed = next(line for line in lines if line.startswith("study/trial_0001"))
+    assert killed[lines[0].index("best epoch") :].split()[:2] == ["2", "3"]
+    assert lines[-1].endswith("values are of each run's best epoch; epochs count from 1")
+    assert main([str(tree), "by=run", "columns=best/epoch"]) == 0
 
 
 def test_a_log_is_not_read_where_the_run_has_its_own_record(tmp_path, capsys):

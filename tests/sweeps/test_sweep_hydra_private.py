@@ -6,11 +6,14 @@ import copy
 import pickle
 from pathlib import Path
 
+from hydra import compose, initialize_config_dir
 from hydra._internal.sources_registry import SourcesRegistry
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.plugins import Plugins
 from hydra.plugins.config_source import ConfigSource
+from omegaconf import OmegaConf
 
-from fer_lightning.sweeps.hydra_private import ReadOnce
+from fer_lightning.sweeps.hydra_private import ReadOnce, read_files_once
 
 
 def source_of(folder: Path) -> ConfigSource:
@@ -41,3 +44,24 @@ def test_a_file_is_read_once_also_by_copies(tmp_path: Path) -> None:
     (tmp_path / "model.yaml").unlink()
     assert copy.deepcopy(read)("model").config.model.width == 8
     assert pickle.loads(pickle.dumps(read))("model").config.model.names == ["a", "b"]
+
+
+def test_compositions_share_sources_and_are_those_of_hydra_alone(tmp_path: Path) -> None:
+    source_of(tmp_path)
+    (tmp_path / "main.yaml").write_text("defaults: [model, _self_]\nvalue: 1\n")
+    with initialize_config_dir(str(tmp_path), version_base=None):
+        plain = OmegaConf.to_yaml(compose("main", ["value=2"], return_hydra_config=True))
+        loader = GlobalHydra.instance().config_loader()
+        read_files_once(loader)
+        sources = loader.repository.get_sources()
+        twin = copy.deepcopy(loader.repository)
+        assert all(one is other for one, other in zip(sources, twin.get_sources(), strict=True))
+        assert twin.get_sources() is not sources  # Hydra gives a copy other sources
+        assert len({type(pickle.loads(pickle.dumps(source))) for source in sources}) > 1
+        for _ in range(2):
+            assert OmegaConf.to_yaml(compose("main", ["value=2"], return_hydra_config=True)) == plain
+        assert compose("main", ["value=3"]) == {
+            "model": {"width": 8, "names": ["a", "b"]},
+            "last": 8,
+            "value": 3,
+        }

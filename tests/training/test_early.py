@@ -14,6 +14,7 @@ from fer_lightning.config.combinations import check_combinations
 from fer_lightning.config.compose import compose_config
 from fer_lightning.data.datamodule import FaceDataModule
 from fer_lightning.errors import ConfigError
+from fer_lightning.training.rehearsal import few_steps
 from fer_lightning.training.schedules import one_cycle
 from fer_lightning.training.train import train
 from training_runs import measured, run
@@ -238,3 +239,22 @@ def test_a_share_of_no_batch_is_one_line(tmp_path, tiny):
         match=r"trainer\.limit_train_batches=0\.01: is less than one of the 3 batches of train faces",
     ):
         run(tmp_path, tiny, "trainer.limit_train_batches=0.01")
+
+
+def test_a_batch_that_leaves_hardly_any_steps_is_named():
+    faces = torch.arange(70 * 256).reshape(70, 16, 16).to(torch.uint8).numpy()
+    split = ["train"] * 60 + ["val"] * 10
+
+    def hint(batch_size: int, **trainer: object) -> str:
+        data = FaceDataModule.from_arrays(
+            faces, torch.arange(70).numpy() % 2, split=split, batch_size=batch_size
+        )
+        return few_steps(trainer, data)
+
+    assert hint(128, max_epochs=6) == (
+        "1 step an epoch, 6 in all: data.batch_size=128 of 60 training faces; a smaller data.batch_size trains in more "
+        "steps"
+    )
+    assert hint(30, max_epochs=None).startswith("2 steps an epoch: data.batch_size=30 of 60")
+    for other in (hint(20, max_epochs=6), hint(128, max_epochs=100), hint(128, limit_train_batches=1)):
+        assert other == ""
