@@ -58,12 +58,16 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """Return the hint that ends a message about an unknown name: the nearest known one, or all of them.
 
     A dotted name that ends in the unknown one is nearer than any that is only spelt alike: ``lr`` is ``optimizer.lr``.
-    Next are the same letters in another order: ``modle`` is ``model``, not ``module``.
+    Next are the same letters in another order: ``modle`` is ``model``, not ``module``. A name that is like no whole one
+    may be like the end of one: ``lrr`` is ``optimizer.lr``.
     """
     names = sorted(map(str, known))
     close = [item for item in names if item.endswith(f".{name}")][:1]
     close = close or [item for item in names if sorted(item) == sorted(name)][:1]
     close = close or difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    if not close and "." not in name:
+        ends = {item.rpartition(".")[2]: item for item in reversed(names)}
+        close = [ends[end] for end in difflib.get_close_matches(name, ends, n=1, cutoff=0.7)]
     if close:
         return f"did you mean {close[0]}?"
     # Of very many, those at the top lead to the others.

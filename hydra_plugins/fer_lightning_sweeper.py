@@ -41,7 +41,13 @@ class FerOptunaSweeper(Sweeper):
 
 # What each option means: fer_lightning/sweeps/options.py and docs/sweeper.md.
 SWEEPER: dict[str, Any] = {
-    "defaults": [{"sampler": "tpe"}, {"pruner": "none"}, {"/hydra/study": "default"}, "_self_"],
+    # Optional, so that the sweeper can say which option a wrong one is nearest to.
+    "defaults": [
+        {"optional sampler": "tpe"},
+        {"optional pruner": "none"},
+        {"/hydra/study": "default"},
+        "_self_",
+    ],
     "_target_": f"{__name__}.FerOptunaSweeper",
     "_recursive_": False,
     "study_name": "auto",
@@ -155,13 +161,14 @@ STUDY = {
 REPORT = {"study_report": {"_target_": "fer_lightning.study.study_report.StudyReport"}}
 
 
-def _store(group: str, name: str, node: dict[str, Any], package: str | None = None) -> None:
+def _store(group: str, name: str, node: dict[str, Any] | DictConfig, package: str | None = None) -> None:
     ConfigStore.instance().store(
         name=name, node=node, group=f"hydra/{group}", package=package, provider="fer_lightning"
     )
 
 
-_store("sweeper", "fer_optuna", SWEEPER)
+# Any key is taken, so that the sweeper can say which one a wrong one is nearest to.
+_store("sweeper", "fer_optuna", DictConfig(SWEEPER, flags={"struct": False}))
 for _name, _sampler in SAMPLERS.items():
     _store("sweeper/sampler", _name, {**_sampler, "seed": None})
 for _name, _pruner in PRUNERS.items():

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from hydra.core.config_loader import ConfigLoader
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
 from fer_lightning.config.flatten import flatten
-from fer_lightning.errors import ConfigError
+from fer_lightning.errors import ConfigError, nearest
 from fer_lightning.sweeps.space.command_line import split_overrides
 from fer_lightning.sweeps.space.override import element, key_of
 from fer_lightning.sweeps.space.search_space import SearchSpace
@@ -37,6 +38,25 @@ class Command:
     fixed: list[str]
     swept: SearchSpace
     notes: tuple[str, ...] = ()
+
+
+def require_known_options(config: DictConfig, loader: ConfigLoader) -> None:
+    """Refuse an option of the sampler or the pruner that does not exist.
+
+    Hydra leaves such an option out, because the sweeper's defaults list calls both groups optional: its own message has
+    twenty lines.
+
+    Raises
+    ------
+    ConfigError
+        Naming the option and the nearest one.
+    """
+    for name in ("sampler", "pruner"):
+        group = f"hydra/sweeper/{name}"
+        chosen = config.hydra.runtime.choices.get(group)
+        options = loader.get_group_options(group)
+        if isinstance(chosen, str) and chosen not in options:
+            raise ConfigError(f"{group}={chosen}: no such option; {nearest(chosen, options)}")
 
 
 def read_command(config: DictConfig, parser: OverridesParser) -> Command:

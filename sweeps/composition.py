@@ -11,7 +11,7 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
-from fer_lightning.errors import ConfigError
+from fer_lightning.errors import ConfigError, nearest
 from fer_lightning.sweeps.hydra_private import load_option
 from fer_lightning.sweeps.space.override import key_of
 from fer_lightning.sweeps.space.search_space import SearchSpace
@@ -76,7 +76,13 @@ class Composition:
         except (HydraException, OmegaConfBaseException) as error:
             cause = error.__cause__ or error
             text = " ".join(line.strip() for line in str(cause).splitlines()[:2])
-            raise ConfigError(f"{what} cannot be composed: {text}") from error
+            key = getattr(cause, "full_key", None)
+            if not key or "is not in struct" not in text:
+                raise ConfigError(f"{what} cannot be composed: {text}") from error
+            # Of a parameter of the command line, the key is all that there is to name.
+            begun = "" if what == f"search_space.{key}" else f"{what} cannot be composed: "
+            said = f"no such key; {nearest(str(key), _values(self._master))} (+{key} would add it)"
+            raise ConfigError(f"{begun}{key}: {said}") from error
 
     def trial(self, words: list[str]) -> DictConfig:
         """Return what Hydra composes from all overrides of a trial, or raise what Hydra raises."""

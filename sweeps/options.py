@@ -19,6 +19,7 @@ from fer_lightning.config.values import (
     check_fields,
     check_keys,
     check_value,
+    short_direction,
 )
 from fer_lightning.errors import ConfigError
 
@@ -28,7 +29,7 @@ SeedKey = Annotated[str, Field(pattern=r"^[+~]*[^+~=]", description="the key of 
 Directions = Annotated[
     Sequence[Literal["maximize", "minimize"]], Field(description="max or min, or a list of them")
 ]
-_SHORT = {"max": "maximize", "min": "minimize"}  # as Lightning's callbacks say it
+_OPTUNAS = {"max": "maximize", "min": "minimize"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,7 +124,9 @@ class SweepOptions:
         for name in ("objective", "direction"):
             value = getattr(self, name)
             values = (value,) if isinstance(value, str) else tuple(value)
-            object.__setattr__(self, name, tuple(_SHORT.get(word, word) for word in values))
+            if name == "direction":
+                values = tuple(_OPTUNAS.get(short_direction(word), word) for word in values)
+            object.__setattr__(self, name, values)
         check_fields(self, "hydra.sweeper.")
         if len(self.direction) != len(self.objective):
             raise ConfigError(

@@ -18,7 +18,7 @@ from fer_lightning.redact import redact_text
 from fer_lightning.runs.code_fingerprint import code_fingerprint, find_targets, task_target
 from fer_lightning.runs.files import write_text
 from fer_lightning.signals import stoppable
-from fer_lightning.sweeps.command import read_command
+from fer_lightning.sweeps.command import read_command, require_known_options
 from fer_lightning.sweeps.composition import Composition
 from fer_lightning.sweeps.controller import Controller
 from fer_lightning.sweeps.hydra_private import read_files_once
@@ -39,6 +39,7 @@ from fer_lightning.sweeps.study.code import searched_targets
 from fer_lightning.sweeps.study.identity import fixed_part, study_name
 from fer_lightning.sweeps.study.judgement import settle_judgement
 from fer_lightning.sweeps.study.open import StudySpec, numbered_directory, open_study
+from fer_lightning.sweeps.study.origin import origin_of
 from fer_lightning.sweeps.study.outcome import failure_of
 from fer_lightning.sweeps.study.place import leave_place
 
@@ -54,6 +55,7 @@ class StudySweep:
         self._task_function = task_function
         read_files_once(hydra_context.config_loader)
         parser = OverridesParser.create(config_loader=hydra_context.config_loader)
+        require_known_options(config, hydra_context.config_loader)
         command = read_command(config, parser)
         self._notes = command.notes
         self._composition = Composition(hydra_context, config, command.fixed, command.swept)
@@ -127,8 +129,9 @@ class StudySweep:
             lookup=self._composition.lookup,
             custom=self._custom,
             subdirectory=self._subdirectory,
-            notes=(*self._notes, *self._replaced()),
+            notes=(*self._notes, *self._repeated(), *self._replaced()),
             code=self._read_code(),
+            origin=origin_of(self._task_function),
         )
 
     def _replaced(self) -> list[str]:
@@ -136,6 +139,12 @@ class StudySweep:
         if self._plan is not None:
             return replaced_levels(self._plan, self._composition)
         return replaced_values(self._space, self._composition)
+
+    def _repeated(self) -> list[str]:
+        """What a reader would take for a search."""
+        if self._plan is not None or len(self._space) or self._custom is not None:
+            return []
+        return [f"nothing is searched: the same run {self._options.n_trials} times"]
 
     def _varied(self) -> set[str]:
         """Where the configuration has what the study varies."""
@@ -195,7 +204,7 @@ class StudySweep:
             self._context.callbacks.callbacks.clear()  # Hydra 1.4 calls them after an error
             raise failure
         if given_place() is None and spec.plan is None:
-            write_best(study, spec.sweep_dir)
+            write_best(study, spec.sweep_dir, self._space.keys)
 
     def _run_batch(self, queue: TrialQueue, batch: list[Claim]) -> None:
         fixed = self._composition.fixed

@@ -15,7 +15,7 @@ from fer_lightning.api.arm_results import Result, results_by_arm
 from fer_lightning.api.comparison import Comparison
 from fer_lightning.config.objective import SHARE, Objective, known_direction
 from fer_lightning.config.typed import typed_path
-from fer_lightning.config.values import Direction, Name, OpenShare, Positive, checked
+from fer_lightning.config.values import Name, OpenShare, Positive, SpeltDirection, checked, short_direction
 from fer_lightning.errors import ConfigError, DataError
 from fer_lightning.evaluation.stored_evaluation import (
     StoredEvaluation,
@@ -53,7 +53,7 @@ def compare(
     *,
     baseline: Name | None = None,
     metric: Name | None = None,
-    direction: Direction | None = None,
+    direction: SpeltDirection | None = None,
     unit: Name | None = None,
     faces: Judged = "all",
     confidence: OpenShare = 0.95,
@@ -74,8 +74,8 @@ def compare(
     baseline
         The arm that the others are compared with; without it the first.
     metric, direction, unit
-        Of values: their name; "max" or "min", without it as the metric is known, else "max"; and "share" for a
-        fraction, shown in per cent, or any text.
+        Of values: their name; "max" or "min" (also spelt "maximize" or "minimize"), without it as the metric is known,
+        else "max"; and "share" for a fraction, shown in per cent, or any text.
     faces
         "no_copy" or "no_near_copy" leaves out the faces of which any of the models has seen a copy in training; for
         folders of `evaluate`.
@@ -99,7 +99,9 @@ def compare(
     table, about = _read(results, faces)
     runs = list(table.runs)
     name = require_arms(runs, baseline)
-    objective = _objective(runs, metric or about["metric"], direction, unit, by_image=table.by_image)
+    objective = _objective(
+        runs, metric or about["metric"], short_direction(direction), unit, by_image=table.by_image
+    )
     report = ablation_report(
         runs,
         name,

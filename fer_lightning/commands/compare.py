@@ -8,7 +8,7 @@ from pathlib import Path
 from fer_lightning.api.compared import compare
 from fer_lightning.commands.arguments import has_key, parse_arguments
 from fer_lightning.config.typed import key_and_value, shown, typed_path
-from fer_lightning.config.values import Direction, Name, OpenShare, Positive
+from fer_lightning.config.values import Name, OpenShare, Positive, SpeltDirection
 from fer_lightning.errors import ConfigError
 from fer_lightning.runs.leakage import Judged
 from fer_lightning.stats.rules import MinSeeds
@@ -22,7 +22,7 @@ class Keys:
 
     baseline: Name | None = None
     metric: Name | None = None
-    direction: Direction | None = None
+    direction: SpeltDirection | None = None
     unit: Name | None = None
     faces: Judged = "all"
     confidence: OpenShare = 0.95

@@ -46,9 +46,19 @@ Seed = Annotated[int, Field(ge=0, le=2**31 - 1)]
 Seeds = Annotated[Sequence[Seed], Field(min_length=1)]
 Name = Annotated[str, Field(min_length=1)]
 Direction = Literal["max", "min"]
+# As Optuna and others spell it; `short_direction` is what to make of it.
+SpeltDirection = Annotated[
+    Literal["max", "min", "maximize", "minimize", "maximise", "minimise"],
+    Field(description="one of max, min"),
+]
 ChangedCode = Literal["refuse", "accept"]
 
 _UNJUDGED = (PydanticUserError, SchemaError, TypeError, NameError)
+
+
+def short_direction(spelt: Any) -> Any:
+    """Return "max" or "min" for any spelling of either, and anything else as it is."""
+    return spelt[:3] if isinstance(spelt, str) and spelt in get_args(get_args(SpeltDirection)[0]) else spelt
 
 
 def check_value(value: Any, expected: Any, where: str) -> None:

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from fer_lightning.plots.search import is_drawn, last_value, log_parameters
-from fer_lightning.plots.style import GREY, SEQUENTIAL, figure_style, new_axes
+from fer_lightning.plots.style import GREY, SEQUENTIAL, VERMILION, figure_style, new_axes
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -107,25 +107,37 @@ def space_data(
 def _colors(data: SpaceData) -> ScalarMappable:
     # A pruned trial's last value comes from an early step: it says nothing beside a finished one.
     done = [v for v, state in zip(data.values, data.states, strict=True) if state == "COMPLETE"] or [0.0]
-    low, high = min(done), max(done)
-    # The best has the same colour whichever end it is at.
-    map_name = SEQUENTIAL if data.maximize else f"{SEQUENTIAL}_r"
+    # One that has diverged must not make all others alike: it has the colour of the worst of them.
+    quarter, three = np.quantile(done, (0.25, 0.75))
+    reach = 3 * (three - quarter)
+    low, high = max(min(done), quarter - reach), min(max(done), three + reach)
+    # The better the darker, whichever end that is at: light lines recede on white.
+    map_name = f"{SEQUENTIAL}_r" if data.maximize else SEQUENTIAL
     return ScalarMappable(Normalize(low, high if high > low else low + 1e-9), colormaps[map_name])
 
 
 def plot_parallel(data: SpaceData, ax: Axes | None = None) -> Axes:
-    """Draw one line for each trial through its parameters; a parameter that does not apply lies below the axes."""
+    """Draw one line for each trial through its parameters; a parameter that does not apply lies below the axes.
+
+    The better a trial, the darker its line; the best one is drawn broad, in a colour of its own.
+    """
     with figure_style():
         ax = ax or new_axes(2.6 + 1.5 * max(len(data.scales), 2), 4.2)
         colors = _colors(data)
         below = any(math.isnan(p) for scale in data.scales for p in scale.positions)
+        best = max((i for i, state in enumerate(data.states) if state == "COMPLETE"), default=None)
+        marker = "o" if len(data.scales) == 1 else ""  # a line through one axis is a point
         for i, value in enumerate(data.values):
             places = [scale.positions[i] for scale in data.scales]
             y = [-0.12 if math.isnan(place) else place for place in places]
             if data.states[i] == "PRUNED":
-                ax.plot(range(len(y)), y, color="#BDBDBD", alpha=0.5, linewidth=0.7, zorder=1.5)
+                ax.plot(range(len(y)), y, marker=marker, color="#BDBDBD", alpha=0.5, lw=0.7, zorder=1.5)
+            elif i == best:
+                label = f"best: {value:.4g}"
+                ax.plot(range(len(y)), y, marker=marker, color=VERMILION, lw=2.4, zorder=3, label=label)
             else:
-                ax.plot(range(len(y)), y, color=colors.to_rgba(np.array(value)), alpha=0.85, linewidth=1.2)
+                color = colors.to_rgba(np.array(value))
+                ax.plot(range(len(y)), y, marker=marker, color=color, alpha=0.85, lw=1.2)
         for x, scale in enumerate(data.scales):
             ax.axvline(x, ymin=0, color=GREY, linewidth=0.8, zorder=1)
             for place, label in zip(scale.ticks, scale.labels, strict=True):
@@ -140,7 +152,9 @@ def plot_parallel(data: SpaceData, ax: Axes | None = None) -> Axes:
         ax.set_title(data.title or "Parameters of each trial (grey: pruned)")
         figure = ax.get_figure(root=True)
         assert figure is not None
-        figure.colorbar(colors, ax=ax, label=data.metric, pad=0.02)
+        figure.colorbar(colors, ax=ax, label=f"{data.metric} (darker is better)", pad=0.02)
+        if best is not None and data.scales:
+            ax.legend(loc="upper left", bbox_to_anchor=(0, -0.14))
     return ax
 
 

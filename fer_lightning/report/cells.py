@@ -132,7 +132,9 @@ def cost_line(report: AblationReport) -> str:
     left = ", ".join(f"{n} {word}" for word, n in lost.items() if n) or "none"
     total = complete + sum(lost.values())
     took = "" if math.isnan(report.total_seconds) else f", {duration(report.total_seconds)}"
-    return f"Cost: {counted(total, 'run')}{took}. Left out of every other number: {left}."
+    ended = total - lost["unfinished"]
+    runs = f"{ended} of {total} runs so far" if lost["unfinished"] else counted(total, "run")
+    return f"Cost: {runs}{took}. Left out of every other number: {left}."
 
 
 def failure_lines(report: AblationReport) -> list[str]:

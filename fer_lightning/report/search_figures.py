@@ -40,7 +40,7 @@ def write_search_figures(
     Returns
     -------
     The paths by "history", "parallel", "slices", "importance"; the last is missing where the
-    importance cannot be told.
+    importance cannot be told, or only one parameter's: it has all of what is explained.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -65,7 +65,7 @@ def write_search_figures(
         "slices": save_figure(plot_slices(slices), folder / "slices.png"),
     }
     shares = objective_importance(study, place) if importance is None else importance
-    if not shares:
+    if len(shares) < 2:
         return paths
     figure = plot_importance(shares, title=f"Parameter importance{ending}")
     return paths | {"importance": save_figure(figure, folder / "importance.png")}

@@ -18,16 +18,18 @@ def read_space(options: SweepOptions, composition: Composition, swept: SearchSpa
     Raises
     ------
     ConfigError
-        The space is empty; an override sets what is searched; a key, an option or a condition does not exist.
+        The space is empty and no number of trials is given; an override sets what is searched; a key, an option or a
+        condition does not exist.
     """
     configured = parse_space(options.search_space)
     _refuse_set_keys(configured, composition)
     left = configured.without(set(swept.keys))
     # What the conditions name comes first, be it from the configuration or from the command line.
     space = SearchSpace(in_order([*swept.parameters, *left.parameters]))
-    if not len(space) and options.custom_search_space is None:
+    if not len(space) and options.custom_search_space is None and options.n_trials is None:
         raise ConfigError(
-            "nothing to search: give a search_space, an ablation plan, or overrides such as key=a,b"
+            "nothing to search: give a search_space, an ablation plan, or overrides such as key=a,b; "
+            "hydra.sweeper.n_trials=8 runs the same 8 times"
         )
     for parameter in space.parameters:
         _try(parameter, space, composition)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from typing import Any
 
+from hydra.utils import get_class
 from optuna.exceptions import ExperimentalWarning
 from optuna.pruners import BasePruner, NopPruner
 from optuna.samplers import BaseSampler
 
 from fer_lightning.config.instantiation import instantiate
-from fer_lightning.errors import ConfigError
+from fer_lightning.errors import ConfigError, nearest
 from fer_lightning.sweeps.space.search_space import SearchSpace
 
 
@@ -57,6 +59,18 @@ def build_sampler(
     return _build({**extra, **config}, "sampler")
 
 
+def _unknown_argument(config: dict[str, Any]) -> str | None:
+    """Say which argument the class does not have, and the nearest one that it has."""
+    try:
+        known = inspect.signature(get_class(str(config["_target_"]))).parameters
+    except Exception:  # building it says what is wrong
+        return None
+    if any(item.kind is item.VAR_KEYWORD for item in known.values()):
+        return None
+    unknown = next((name for name in config if name not in known and not name.startswith("_")), None)
+    return None if unknown is None else f"has no argument {unknown}; {nearest(unknown, known)}"
+
+
 def _build(config: dict[str, Any], what: str) -> Any:
     try:
         with warnings.catch_warnings():
@@ -68,7 +82,7 @@ def _build(config: dict[str, Any], what: str) -> Any:
         ) from error
     except Exception as error:
         cause = error.__cause__ or error
-        text = str(cause).splitlines()[0]
+        text = _unknown_argument(config) or str(cause).splitlines()[0]
         raise ConfigError(
             f"hydra.sweeper.{what}: {config.get('_target_')} cannot be built: {text}"
         ) from error

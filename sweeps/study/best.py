@@ -3,31 +3,70 @@
 from __future__ import annotations
 
 import logging
+import shlex
+import sys
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 import optuna
 import yaml
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
+from fer_lightning.config.typed import shown
 from fer_lightning.redact import redact, redact_text
 from fer_lightning.runs.files import write_text
+from fer_lightning.runs.run import Run
+from fer_lightning.sweeps.space.override import key_of
+from fer_lightning.sweeps.study.origin import typed_command
 
 log = logging.getLogger(__name__)
 
 BEST_FILE = "optimization_results.yaml"
 
 
-def write_best(study: optuna.Study, folder: Path) -> None:
+# What makes a command a sweep, and where its trials go.
+_OF_A_SWEEP = ("hydra.sweep", "hydra/sweeper", "hydra.launcher", "hydra/launcher", "hydra.mode", "study.")
+
+
+def _say_where(best: FrozenTrial, folder: Path, searched: Collection[str]) -> None:
+    """Name the folder of the best trial, and the commands that look at it and run it once more."""
+    trial = folder / best.user_attrs["directory"]
+    flags = {"-m", "--multirun"} & set(sys.argv)
+    kept = [
+        word
+        for word in sys.argv[1:]
+        if word not in flags
+        and not ("=" in word and key_of(word) in searched)
+        and not word.lstrip("+").startswith(_OF_A_SWEEP)
+    ]
+    again = [*kept, *best.user_attrs["overrides"], *([] if flags else ["hydra.mode=RUN"])]
+    log.info("best: trial %d, in %s", best.number, redact_text(shown(trial)))
+    run = Run(trial)
+    if run.record and run.checkpoint is not None:  # one of this package's own
+        place = shlex.quote(redact_text(shown(run.checkpoint)))
+        log.info("to measure it: python -m fer_lightning evaluate checkpoint=%s", place)
+    log.info("to run it once more: %s", typed_command(again))
+
+
+def write_best(study: optuna.Study, folder: Path, searched: Collection[str]) -> None:
     """Log a search's best trial, or of several objectives those that no other surpasses, and write them.
 
-    The file and the lines are those of hydra-optuna-sweeper, which scripts read.
+    The file and the last lines are those of hydra-optuna-sweeper, which scripts read.
+
+    Parameters
+    ----------
+    folder
+        Of the study.
+    searched
+        The keys that it searches.
     """
     if not study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
         return
     found: dict[str, Any] = {"name": "optuna"}
     if len(study.directions) == 1:
         best = study.best_trial
+        _say_where(best, folder, searched)
         found |= {"best_params": redact(best.params), "best_value": best.value}
         log.info("Best parameters: %s", found["best_params"])
         log.info("Best value: %s", best.value)

@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from fer_lightning.config.objective import UNNAMED, known_direction
+from fer_lightning.config.values import short_direction
 from fer_lightning.errors import ConfigError
 
 # The study's user attribute by which one that was always judged by its own objective is told.
 JUDGED_BY = "judged_by"
 
 _MODES = {True: "max", False: "min"}
-_HIGHER = {"max": True, "maximize": True, "min": False, "minimize": False}
+_HIGHER = {"max": True, "min": False}
 
 
 def settle_judgement(options: Mapping[str, Any], lookup: Callable[[str], Any]) -> dict[str, Any]:
@@ -74,13 +75,13 @@ def _require_agreement(names: list[str], directions: list[str], metric: str, mod
     given = dict(zip(names, directions, strict=False))
     if metric not in names:
         first = names[0]
-        wanted = _MODES[_HIGHER.get(given.get(first, ""), True)]
+        wanted = _MODES[_HIGHER.get(short_direction(given.get(first, "")), True)]
         raise ConfigError(
             f"hydra.sweeper.objective={_shown(names)} with metric={metric}: the study would compare one metric, "
             f"and each run choose its best epoch by another; give metric={first} mode={wanted}, or both as objectives"
         )
     direction = given.get(metric, mode)
-    if _HIGHER.get(direction, mode == "max") != (mode == "max"):
+    if _HIGHER.get(short_direction(direction), mode == "max") != (mode == "max"):
         raise ConfigError(
             f"hydra.sweeper.direction={_shown(directions)} with mode={mode}: {metric} cannot be both; leave "
             f"hydra.sweeper.direction out, or give a mode={_MODES[mode != 'max']} that suits the metric"

@@ -29,6 +29,7 @@ from fer_lightning.sweeps.study.code import check_code, keep_code
 from fer_lightning.sweeps.study.identity import require_same
 from fer_lightning.sweeps.study.judgement import JUDGED_BY
 from fer_lightning.sweeps.study.lock import claim_lock
+from fer_lightning.sweeps.study.origin import keep_origin
 from fer_lightning.sweeps.study.place import read_place
 from fer_lightning.sweeps.study.storage import open_storage
 
@@ -45,7 +46,7 @@ class StudySpec:
     """What a study is: its place, what is fixed in it, what is varied, and the own code that it runs.
 
     `subdirectory` gives a trial's folder within `sweep_dir` from its number and overrides, `custom` suggests parameters
-    beyond `space`, and `notes` are lines that a reader of the study must know.
+    beyond `space`, `notes` are lines that a reader of the study must know, and `origin` is what the command comes from.
     """
 
     name: str
@@ -60,6 +61,7 @@ class StudySpec:
     subdirectory: Callable[[int, Sequence[str]], str] = numbered_directory
     notes: tuple[str, ...] = ()
     code: Mapping[str, str] = field(default_factory=dict)
+    origin: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def maximize(self) -> bool:
@@ -180,6 +182,8 @@ def _create_or_load(spec: StudySpec, storage: BaseStorage) -> optuna.Study:
             _name_metrics(study, list(options.objective))
         # Last, because it says that everything above is there.
         study.set_user_attr("fixed", dict(spec.fixed))
+    if spec.origin:
+        keep_origin(study, dict(spec.origin))
     if options.unit is not None and study.user_attrs.get("unit") != options.unit:
         study.set_user_attr("unit", options.unit)
     _settle_tuning(spec, study)

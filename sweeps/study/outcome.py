@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 from optuna.trial import FrozenTrial, TrialState
 
+from fer_lightning.config.typed import shown
 from fer_lightning.errors import RunsFailedError
+from fer_lightning.sweeps.jobs.error_file import ERROR_FILE
 from fer_lightning.sweeps.plan.enqueue import key_of_trial
 from fer_lightning.sweeps.plan.planned_trial import Stage
 from fer_lightning.sweeps.study.open import StudySpec
@@ -28,11 +30,16 @@ def failure_of(trials: Sequence[FrozenTrial], spec: StudySpec) -> RunsFailedErro
     failed = {name: runs for name, runs in groups.items() if runs and all(map(_has_failed, runs))}
     if not failed:
         return None
-    reason = next(iter(failed.values()))[-1].user_attrs.get("reason", "no reason is known")
+    last = next(iter(failed.values()))[-1]
+    reason = last.user_attrs.get("reason", "no reason is known")
     if len(failed) < len(groups) and spec.options.max_failure_rate == 1.0:
         return None  # an arm may fail, as the command says
     if len(failed) == len(groups):
         which = f"all of its {len(ended)} trials" if len(ended) > 1 else "its only trial"
+        traced = spec.sweep_dir / last.user_attrs.get("directory", "") / ERROR_FILE
+        if spec.options.max_failure_rate == 1.0 and traced.is_file():
+            # As with hydra-optuna-sweeper, whose users say so that no failure is worth an error at the end.
+            return RunsFailedError(f"study {spec.name}: {which} failed; the last left {shown(traced)}")
         return RunsFailedError(f"study {spec.name}: {which} failed; the last: {reason}")
     named = ", ".join(list(failed)[:_SHOWN]) + (
         f" and {len(failed) - _SHOWN} more" if len(failed) > _SHOWN else ""

@@ -17,7 +17,13 @@ from fer_lightning.plots.search import (
     plot_history,
     plot_importance,
 )
-from fer_lightning.plots.search_parameters import parameter_scale, plot_parallel, plot_slices, space_data
+from fer_lightning.plots.search_parameters import (
+    _colors,
+    parameter_scale,
+    plot_parallel,
+    plot_slices,
+    space_data,
+)
 from fer_lightning.report.search_figures import write_search_figures
 from frozen_trials import frozen_trial
 
@@ -130,6 +136,9 @@ def test_drawing_shows_every_trial_and_changes_no_setting():
     assert len(through) == 4
     # The best trial has a slope; the others go below the axis there.
     assert [y[2] for y in through] == [-0.12, -0.12, -0.12, 0.5]
+    assert [text.get_text() for text in parallel.get_legend().get_texts()] == ["best: 0.7"]
+    widths = [line.get_linewidth() for line in parallel.lines if len(line.get_xdata()) == 3]
+    assert max(widths) == widths[-1] > max(widths[:-1])
     figure = plot_slices(data)
     assert [ax.get_xlabel() for ax in figure.axes if ax.get_visible()] == ["lr", "act", "slope"]
     assert figure.axes[0].get_xscale() == "log"
@@ -147,6 +156,20 @@ def test_few_or_no_trials_still_make_a_figure(tmp_path, trials):
     plot_history(history_data(trials)).get_figure().savefig(tmp_path / "a.png")
     plot_parallel(space_data(trials)).get_figure().savefig(tmp_path / "b.png")
     plot_slices(space_data(trials)).savefig(tmp_path / "c.png")
+
+
+@pytest.mark.parametrize("maximize", [True, False])
+def test_the_better_a_trial_the_darker_its_line(maximize):
+    values = (0.1, 0.2, 0.3, 0.4, 0.5)
+    trials = [frozen_trial(i, "COMPLETE", v, {"a": i, "b": i}) for i, v in enumerate(values)]
+    colors = _colors(space_data(trials, maximize=maximize))
+    ordered = sorted(values, reverse=not maximize)
+    light = [sum(colors.to_rgba(np.array(value))[:3]) for value in ordered]
+    assert light == sorted(light, reverse=True)
+    # One that has diverged leaves the others apart.
+    diverged = frozen_trial(9, "COMPLETE", -1e9 if maximize else 1e9, {"a": 1, "b": 1})
+    colors = _colors(space_data([*trials, diverged], maximize=maximize))
+    assert len({colors.to_rgba(np.array(value)) for value in values}) == 5
 
 
 def test_all_figures_of_a_search(tmp_path, study):

@@ -291,5 +291,5 @@ def test_numbers_that_differ_are_shown_to_four_digits_unless_they_would_look_ali
 
 def test_of_several_commands_the_latest_is_the_one_to_run_again():
     records = [{"command": "run n_trials=9"}, {"command": "run n_trials=18"}, {}]
-    assert latest_command(records) == "run n_trials=18"
-    assert latest_command([{}]) is None
+    assert latest_command(records, {"command": "another"}) == "run n_trials=18"
+    assert latest_command([{}], {}) is None

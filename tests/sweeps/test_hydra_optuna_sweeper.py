@@ -23,7 +23,7 @@ from optuna.distributions import (
 from fer_lightning.errors import ConfigError, RunsFailedError
 from fer_lightning.sweeps.options import SweepOptions
 from fer_lightning.sweeps.space.command_line import split_overrides
-from fer_lightning.sweeps.study.results import load_study
+from fer_lightning.sweeps.study.results import load_study, load_trials
 from foreign_program import Program
 
 SPHERE = "params: {x: 'range(-5.5, 5.5, step=0.5)', y: 'choice(-5 ,0 ,5)'}"
@@ -97,6 +97,29 @@ def test_a_fixed_value_among_its_params_is_set(program: Program) -> None:
         (1, 3, [1, "a"]),
         (2, 3, [1, "a"]),
     ]
+
+
+def test_without_a_search_the_same_run_is_made_n_trials_times(
+    program: Program, caplog: pytest.LogCaptureFixture
+) -> None:
+    write(program, "n_trials: 3")
+    with caplog.at_level("INFO"):
+        trials = program.run(sphere, "hydra/sweeper/sampler=tpe", "hydra.sweeper.n_jobs=2")
+    assert [(trial.state, trial.value, trial.params) for trial in trials] == [("COMPLETE", 2.0, {})] * 3
+    assert "note: nothing is searched: the same run 3 times" in caplog.messages
+
+
+def test_the_end_names_the_best_trial_and_the_command_of_its_run(
+    program: Program, caplog: pytest.LogCaptureFixture
+) -> None:
+    write(program, "params: {x: '3,2', y: '1'}")
+    with caplog.at_level("INFO"):
+        program.run(sphere, "-m", "hydra.sweeper.n_trials=9", "x=4,0,2", "z=8", "hydra.sweep.dir=sweep")
+    best = found(program)["best_params"]
+    assert best == {"x": 0}
+    (number,) = (trial.number for trial in load_trials(program.folder / "sweep") if trial.params == best)
+    assert f"best: trial {number}, in sweep/trial_{number:04d}" in caplog.messages
+    assert "to run it once more: python program.py z=8 x=0" in caplog.messages
 
 
 @pytest.mark.parametrize(("n_trials", "number"), [(10, 8), (1, 1)])
@@ -203,10 +226,13 @@ def test_its_failure_rate(program: Program, rate: float, number: int) -> None:
         raise RuntimeError("error is True")
 
     write(program, SPHERE)
-    said = "max_failure_rate=" if rate < 1 else "all of its 5 trials failed"
-    with pytest.raises(RunsFailedError, match=f"{said}.*RuntimeError: error is True"):
+    kept = r"all of its 5 trials failed; the last left sweep/trial_0004/error\.txt$"
+    said = "max_failure_rate=.*RuntimeError: error is True" if rate < 1 else kept
+    with pytest.raises(RunsFailedError, match=said):
         program.run(fail, *FIVE, f"hydra.sweeper.max_failure_rate={rate}")
     assert len(program.seen) == number
+    left = program.folder / f"sweep/trial_{number - 1:04d}/error.txt"
+    assert "RuntimeError: error is True" in left.read_text()
     assert not (program.folder / "sweep/optimization_results.yaml").exists()
 
 

@@ -12,6 +12,7 @@ from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig
 
+from fer_lightning.errors import ConfigError
 from fer_lightning.sweeps import attach
 from fer_lightning.sweeps.study.results import load_trials
 from foreign_program import Program
@@ -48,6 +49,38 @@ def test_nothing_else_of_the_package_is_found(tmp_path: Path) -> None:
             assert loader.get_group_options(group) == []
         assert "slurm" not in loader.get_group_options("hydra/launcher")
         assert {"tpe", "nsgaii"} <= set(loader.get_group_options("hydra/sweeper/sampler"))
+
+
+@pytest.mark.parametrize(
+    ("word", "message"),
+    [
+        (
+            "hydra.sweeper.n_trails=5",
+            "hydra.sweeper.n_trails: no such key; did you mean hydra.sweeper.n_trials?",
+        ),
+        (
+            "hydra.sweeper.smapler=tpe",
+            "hydra.sweeper.smapler: no such key; did you mean hydra.sweeper.sampler?",
+        ),
+        ("hydra/sweeper/sampler=tpee", "hydra/sweeper/sampler=tpee: no such option; did you mean tpe?"),
+        ("hydra/sweeper/pruner=medain", "hydra/sweeper/pruner=medain: no such option; did you mean median?"),
+        (
+            "hydra.sweeper.sampler={_target_:optuna.samplers.TPESampler,n_startup_trails:3}",
+            "hydra.sweeper.sampler: optuna.samplers.TPESampler cannot be built: has no argument n_startup_trails; "
+            "did you mean n_startup_trials?",
+        ),
+        ("lrr=interval(0.1,1)", "lrr: no such key; did you mean optimizer.lr? (+lrr would add it)"),
+        ("bath=1,2", "bath: no such key; did you mean data.batch? (+bath would add it)"),
+    ],
+)
+def test_what_is_misspelt_is_named_in_one_line_with_the_nearest(
+    program: Program, word: str, message: str
+) -> None:
+    program.write("x: 0\noptimizer: {lr: 1}\ndata: {batch: 8}")
+    with pytest.raises(ConfigError) as caught:
+        program.run(lambda config: config.x, "x=1,2", word)
+    assert str(caught.value) == message
+    assert program.seen == []
 
 
 def test_the_programs_own_keys_mean_what_it_means(program: Program) -> None:

@@ -101,6 +101,10 @@ def test_options_are_read() -> None:
     )
     assert options.objective == ("val/acc",)
     assert options.direction == ("minimize",)
+    spelt = ["max", "maximize", "maximise", "min", "minimize", "minimise"]
+    names = [str(number) for number in range(6)]
+    several = SweepOptions.from_config({"sampler": SAMPLER, "objective": names, "direction": spelt})
+    assert several.direction == ("maximize",) * 3 + ("minimize",) * 3
     assert options.pruner is None
 
 

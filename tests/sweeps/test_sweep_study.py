@@ -245,7 +245,7 @@ def test_a_study_of_another_program_is_refused(sweep, tmp_path: Path) -> None:  
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [
-        ([], r"nothing to search: give a search_space, an ablation plan, or overrides such as key=a,b"),
+        (["hydra.sweeper.n_trials=null"], r"nothing to search: give a search_space, .* as key=a,b; .*n_trials=8"),
         (["optimizer.lr=1,2", PLAN, "seeds=[0]"], r"search_space has optimizer\.lr, but there is an ablation plan"),
         (["flavour=plain,sour"], r"search_space\.flavour: 'sour' is none of plain, rich"),
         ([PLAN.replace("[rich]", "[sour]"), "seeds=[0]"], r"factors\.flavour, level sour, cannot be composed: .*sour"),

@@ -52,6 +52,13 @@ def test_a_plan_with_verdicts_and_the_commands_that_read_it(
     assert all(values["rule=sign", seed] < values["baseline", seed] for seed in range(3))
     assert main(["report", str(tmp_path / "s"), "output=again"]) == 0
     told = capsys.readouterr().out
+    page = (tmp_path / "again/report.html").read_text()
+    assert "python program.py -m" in page
+    assert "<dt>program</dt><dd>program.py: main</dd>" in page
+    assert "<dt>hydra-core</dt><dd>" in page
+    assert not any(
+        word in page for word in ("not recorded", "<dt>data</dt>", "<dt>processor</dt>", "<dd></dd>")
+    )
     assert [line.split()[0] for line in told.splitlines() if " better " in line] == ["rule=sign"]
     assert main(["runs", str(tmp_path / "s"), "by=arm", "format=json"]) == 0
     assert '"loss"' in capsys.readouterr().out

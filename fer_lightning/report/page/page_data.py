@@ -28,6 +28,7 @@ from fer_lightning.report.page.run_entries import Pictures, embedded_sheets, run
 from fer_lightning.report.search_text import search_notes
 from fer_lightning.report.tuning_cells import tuning_lines, tuning_table
 from fer_lightning.stats.ablation import AblationReport
+from fer_lightning.sweeps.study.origin import ORIGIN
 
 if TYPE_CHECKING:
     import optuna
@@ -141,6 +142,8 @@ def _head(
 ) -> dict[str, Any]:
     data = [record["data"] for record in records if record.get("data")]
     states = Counter(words.state_of(trial) for trial in trials)
+    origin = study.user_attrs.get(ORIGIN, {})
+    times = [time for trial in trials if (time := trial.frozen.datetime_start) is not None]
     return {
         "study": study.study_name,
         "synthetic": any(row.get("synthetic") for row in data),
@@ -153,14 +156,15 @@ def _head(
         "metric": objective.name,
         "direction": objective.direction,
         "notes": study_provenance.notes(records),
-        "started": study_provenance.started(records),
-        "command": study_provenance.latest_command(records),
+        "started": study_provenance.started(records, times),
+        "command": study_provenance.latest_command(records, origin),
         "facts": [
+            *study_provenance.program_facts(records, origin),
             *study_provenance.data_facts(records),
             *([] if report else [(*note.split(": ", 1),) for note in search_notes(trials, objective)]),
             *study_provenance.machine_facts(records),
         ],
-        "versions": study_provenance.version_facts(records),
+        "versions": study_provenance.version_facts(records, origin),
         "parts": _parts(report),
         **_findings(trials, report, drawings, objective),
     }
