@@ -250,6 +250,6 @@ def dead_alert(layers: Sequence[LayerUnits], threshold: Share = ALERT) -> str:
     others = f", and more than {100 * threshold:g} % in {more} other layer{'s' * (more > 1)}" if more else ""
     return (
         f"dead units: in {worst.layer} {worst.dead_units:,} of {worst.units:,} never activate and "
-        f"{worst.constant_units:,} give the same output for every face{others}; "
+        f"{worst.constant_units:,} give the same output for every image{others}; "
         "the input may be unscaled or the learning rate too high"
     )

@@ -39,7 +39,7 @@ def to_text(report: AuditReport) -> str:
     size = "×".join(map(str, report.image_size))
     name_width = max(len(name) for name, _ in rows)
     lines = [
-        f"{report.title}: {report.faces:,} faces of {size} pixels in {len(report.class_names)} classes",
+        f"{report.title}: {report.faces:,} images of {size} pixels in {len(report.class_names)} classes",
         f"fingerprint {report.fingerprint}",
         "",
         f"{'':{name_width}}" + "".join(f"{column:>9}" for column in columns),
@@ -53,9 +53,9 @@ def to_text(report: AuditReport) -> str:
     lines += [
         "",
         "blank: one grey level only",
-        "copy in …: another face with exactly the same pixels is in that split",
+        "copy in …: another image with exactly the same pixels is in that split",
         "conflicting groups: copies under more than one label within the split; under 'all', in any splits",
-        f"Copies in all: {counted(report.copy_groups, 'group')}, {counted(report.copied_faces, 'face')}. "
+        f"Copies in all: {counted(report.copy_groups, 'group')}, {counted(report.copied_faces, 'image')}. "
         f"Conflicting: {counted(report.conflicting_groups, 'group')}; counted within single splits, {within:,}.",
     ]
     return "\n".join(lines) + "\n"
