@@ -123,7 +123,7 @@ def test_a_panel_shows_each_check_with_its_threshold_and_who_passes():
         low, high = panel.limits()
         assert low < min(0, *(each.low for each in panel.estimates if each))
         assert high > max(panel.threshold, *(each.high for each in panel.estimates if each))
-    assert "faces of SYNTHETIC DATA (drawn)" in data.caption
+    assert "images of SYNTHETIC DATA (drawn)" in data.caption
 
 
 def test_the_figure_names_methods_and_verdicts():
