@@ -110,9 +110,9 @@ class _Centred:
         if not (self.grey.any() or other.grey.any()):
             return in_colour
         either = self.grey[:, None] | other.grey[None, :]
-        return torch.where(either, self._luma @ other._luma.T, in_colour)
+        return torch.where(either, self.luma() @ other.luma().T, in_colour)
 
-    @property
-    def _luma(self) -> Tensor:
+    def luma(self) -> Tensor:
+        """Return the luma of each image, of mean 0 and length 1: float32 [N, H·W]."""
         luma = torch.einsum("ncp,c->np", self.levels, torch.tensor(LUMA))
         return F.normalize(luma - luma.mean(1, keepdim=True), dim=1, eps=_LEAST)
