@@ -24,9 +24,9 @@ from fer_lightning.runs.predictions import Predictions
 
 Which = Literal["correct", "mistakes", "same"]
 _KINDS: Final = {
-    "correct": "Correctly classified faces, one of each class",
+    "correct": "Correctly classified images, one of each class",
     "mistakes": "Sure mistakes",
-    "same": "One face of each class, the same in every run",
+    "same": "One image of each class, the same in every run",
 }
 
 

@@ -188,7 +188,7 @@ def _of_arms(results: Mapping[Any, Any], faces: str) -> tuple[ResultsTable, dict
     ]
     first = parts[0]
     if first.split:
-        seen = ", TRAINED ON these faces" if first.trained_on else ""
+        seen = ", TRAINED ON these images" if first.trained_on else ""
         about["title"] = f"Evaluations on {first.split}{seen}{WITHOUT[faces]}"
         about |= {"metric": f"{first.split}/acc", "data": first.data, "synthetic": first.synthetic}
     return ResultsTable(tuple(runs), True, ()), about

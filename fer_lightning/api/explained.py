@@ -97,6 +97,7 @@ def explain(
     faces: Count = 49,
     region_faces: RegionFaces = 210,
     filters: Count = 128,
+    own_pictures: Count = 28,
     seed: CountOrZero = 0,
     threads: Processors | None = None,
     say: Callable[[str], None] | None = None,
@@ -126,6 +127,8 @@ def explain(
         Whether saliency is checked, and on how many faces.
     region_faces, filters
         Faces on which regions are covered; and filters of a layer that are shown at most.
+    own_pictures
+        Own pictures that are explained at most; all of them get their probabilities.
     say
         Is called with a line for each part, when it is made.
 
@@ -148,7 +151,8 @@ def explain(
         methods=as_list(methods),
         ids=as_list(ids),
         faces=faces,
-        **{"trust": trust, "region_faces": region_faces, "filters": filters, "seed": seed},
+        **{"trust": trust, "region_faces": region_faces, "filters": filters},
+        **{"own_pictures": own_pictures, "seed": seed},
     )
     if threads:
         torch.set_num_threads(threads)

@@ -37,6 +37,7 @@ class Keys:
     faces: Count = 49
     region_faces: RegionFaces = 210
     filters: Count = 128
+    own_pictures: Count = 28
     seed: CountOrZero = 0
     threads: Processors | None = None
 

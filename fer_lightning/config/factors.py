@@ -58,6 +58,32 @@ def factors(config: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def own_settings(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of a run that no factor names, by dotted key.
+
+    They are the arguments of parts of one's own (``model.width``), and what differs from the nearest option of the
+    augmentation or normalization where a key was changed (``augmentation.hue``).
+    """
+    found: dict[str, Any] = {}
+    for group in ("model", "loss", "module", "augmentation", "normalization"):
+        node = config.get(group) or {}
+        package = str(node.get("_target_") or "fer_lightning").partition(".")[0]
+        if package not in ("fer_lightning", "torch"):
+            found |= {f"{group}.{key}": value for key, value in node.items() if key != "_target_"}
+        elif group in ("augmentation", "normalization") and option_name(group, node) == "custom":
+            found |= {f"{group}.{key}": value for key, value in _changed(group, node).items()}
+    return {key: value for key, value in found.items() if not isinstance(value, Mapping)}
+
+
+def _changed(group: str, node: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the keys of a node in which it differs from the option of its group that is nearest to it."""
+    same = [
+        content for content in _options(group).values() if content.get("_target_") == node.get("_target_")
+    ]
+    differing = [{key: value for key, value in node.items() if content.get(key) != value} for content in same]
+    return min(differing, key=len, default={})
+
+
 def top_level(config: Mapping[str, Any], study: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Return a run's configuration for W&B: factors at the top level, everything else under ``settings``.
 

@@ -135,9 +135,11 @@ class ChosenFaces:
         return load_faces(self.form, self.path, **(self.source | wanted))
 
     def _compared_images(self) -> np.ndarray:
-        """All faces in grey at the size at which near copies are told, whatever a model sees: uint8 ``[N, H, W]``."""
-        told = self.image_size == NEAR_SIZE and self.channels == 1
-        return (self.faces if told else self._load(NEAR_SIZE, channels=1)).images
+        """All images at the size at which near copies are told, in the channels that a model sees.
+
+        uint8 ``[N, H, W]`` or ``[N, H, W, 3]``.
+        """
+        return (self.faces if self.image_size == NEAR_SIZE else self._load(NEAR_SIZE, self.channels)).images
 
     @property
     def train_indices(self) -> np.ndarray:

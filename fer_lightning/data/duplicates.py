@@ -103,8 +103,8 @@ def exclusion_mask(
     training_splits
         The splits that are trained on.
     compared
-        uint8 [N, H, W]: the faces at the size at which near copies are told (`near_copies.NEAR_SIZE`); None takes
-        them as they are.
+        uint8 [N, H, W] or [N, H, W, 3]: the faces at the size at which near copies are told
+        (`near_copies.NEAR_SIZE`); None takes them as they are.
     """
     excluded = np.zeros(len(faces), bool)
     if not exclude:

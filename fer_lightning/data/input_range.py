@@ -59,7 +59,8 @@ class Scale:
 
     def __post_init__(self) -> None:
         """Check that there is a range."""
-        if not bool((self.white > self.black).all()):
+        fits = len(self.black) == len(self.white) or 1 in (len(self.black), len(self.white))
+        if not fits or not bool((self.white > self.black).all()):
             raise ConfigError(
                 f"input_range=({self.black.tolist()}, {self.white.tolist()}): expected numbers for black and white, "
                 "the second above the first, or as many of each as there are channels"
@@ -68,7 +69,12 @@ class Scale:
     @classmethod
     def of(cls, input_range: InputRange) -> Scale:
         """Return the scale of a range as a person writes it: two numbers, or two sequences of one a channel."""
-        black, white = (torch.as_tensor(bound, dtype=torch.float32).reshape(-1) for bound in input_range)
+        try:
+            black, white = (torch.as_tensor(bound, dtype=torch.float32).reshape(-1) for bound in input_range)
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise ConfigError(
+                f"input_range={input_range!r}: expected (black, white), two numbers or two sequences of one a channel"
+            ) from error
         return cls(black, white)
 
     @property

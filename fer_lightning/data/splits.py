@@ -114,8 +114,8 @@ class Splitting:
         if groups is not None:
             how = f"drawn by {of}, {len(np.unique(groups[dealt]))} of them ({', '.join((*keys, 'data.split_seed'))})"
         if len(fractions) > 1:
-            return f"the data have no splits: {counts} faces, {how}"
-        return f"the data have no validation split: {(splits == VAL).sum():,} of {len(dealt):,} training faces, {how}"
+            return f"the data have no splits: {counts} images, {how}"
+        return f"the data have no validation split: {(splits == VAL).sum():,} of {len(dealt):,} training images, {how}"
 
 
 def grouped_parts(

@@ -79,7 +79,7 @@ class Evaluation:
 def evaluation_text(found: Evaluation) -> str:
     """Return the evaluation as text."""
     what = "1 model" if found.models == 1 else f"average of {found.models} models"
-    note = "; TRAINED ON these faces" if found.trained_on else ""
+    note = "; TRAINED ON these images" if found.trained_on else ""
     header, *rows = evaluation_cells(found)
     lines = [
         f"{found.split}: {what} on {data_label(found.data, found.synthetic)}{note}",
@@ -92,8 +92,8 @@ def evaluation_text(found: Evaluation) -> str:
 def evaluation_cells(found: Evaluation) -> list[list[str]]:
     """Return the header and the rows of the table: each metric on all faces, and without those that leak."""
     columns = (found.metrics, found.unleaked, found.unrelated)
-    rows = [["", "all faces", "no copy in training", "nor a near copy"]]
-    rows.append(["faces", *(str(column["faces"]) for column in columns)])
+    rows = [["", "all images", "no copy in training", "nor a near copy"]]
+    rows.append(["images", *(str(column["faces"]) for column in columns)])
     names = {name: METRICS[name].title or name for name in shares_first(single_values())}
     names |= {key: key.replace("/", " ") for key in found.metrics if key not in names and key != "faces"}
     return rows + [
@@ -105,7 +105,7 @@ def evaluation_notes(found: Evaluation) -> list[str]:
     """Return the levels of guessing, and whether the model is worth no more."""
     notes = [f"guessing: {guessing_levels(found.predictions)}"]
     if (word := class_of_all(found.predictions)) is not None:
-        notes.append(f"collapsed: {word} is predicted for every face")
+        notes.append(f"collapsed: {word} is predicted for every image")
     return notes
 
 

@@ -74,7 +74,7 @@ def class_table(matrix: Confusion, threshold: Share = WEAK) -> list[ClassRow]:
 
 def class_cells(rows: Sequence[ClassRow]) -> tuple[list[str], list[list[str]]]:
     """Return header and rows of the class table as text, rates in per cent."""
-    header = ["class", "faces", "recall % [95 %]", "most often taken for", "faces taken", "% taken", "weak"]
+    header = ["class", "images", "recall % [95 %]", "most often taken for", "images taken", "% taken", "weak"]
     cells = []
     for row in rows:
         recall = f"{100 * row.recall:.1f} [{100 * row.low:.1f}, {100 * row.high:.1f}]" if row.faces else "–"

@@ -26,7 +26,7 @@ def fill_words(fill: Fill) -> str:
     """Return ``fill`` as words for a caption."""
     if isinstance(fill, np.ndarray):
         return "a given image"
-    return {"mean": "each face's mean", "blur": "the blurred face", "black": "black"}.get(
+    return {"mean": "each image's mean", "blur": "the blurred image", "black": "black"}.get(
         str(fill), f"grey level {fill}"
     )
 

@@ -5,7 +5,8 @@ tensors ``[N, C, H, W]``, as the network takes them but for the layout. Maps are
 channels. ``input_range`` says what is black and what is white: two numbers, or two sequences of one a channel, such as
 `standardized_range` returns; by default what `range_of` makes of the pictures. Within, everything is in levels 0–255,
 and so are the settings of methods (``sigma``, ``fill``) and the pictures that are returned. Networks are left as they
-were: mode, weights, buffers, gradients and random states.
+were: mode, weights, buffers, gradients and random states. What does not fit is a `UserError` of one line, which names
+the argument and what was expected (`fer_lightning.explain.examined`).
 """
 
 from __future__ import annotations
@@ -14,48 +15,29 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor, nn
 
-from fer_lightning.data.input_range import InputRange, Scale, range_of, taking_levels
-from fer_lightning.data.picture_arrays import as_tensor
-from fer_lightning.errors import ConfigError, DataError
+from fer_lightning.config.values import Count, CountOrZero, check_value
+from fer_lightning.data.input_range import InputRange
+from fer_lightning.errors import ConfigError
 from fer_lightning.explain import activation_maximization, class_image_ascent, layer_outputs
 from fer_lightning.explain.activation_maximization import Ascent
 from fer_lightning.explain.class_image_ascent import ClassImages
+from fer_lightning.explain.examined import (
+    Pictures,
+    check_settings,
+    class_indices,
+    examine,
+    examine_size,
+    names_of,
+)
 from fer_lightning.explain.image_parameters import Channels
 from fer_lightning.explain.lime_explanation import Lime, LimeExplanation
 from fer_lightning.explain.region_effects import RegionEffects
 from fer_lightning.explain.region_occlusion import RegionOcclusion
 from fer_lightning.explain.saliency_methods import Attribution, Method, attributions, make_method
-from fer_lightning.explain.trust_checks import TrustReport, TrustRules, check_trust, count_classes
+from fer_lightning.explain.trust_checks import TrustReport, TrustRules, check_trust
 from fer_lightning.explain.undisturbed import device_of
-
-Pictures = np.ndarray | Tensor
-
-
-def in_levels(
-    model: nn.Module, pictures: Pictures, input_range: InputRange | None = None
-) -> tuple[nn.Module, Tensor]:
-    """Return the network as one that takes levels, and the pictures as levels ``[N, C, H, W]``.
-
-    Raises
-    ------
-    DataError
-        The pictures are no pictures.
-    """
-    shape = tuple(pictures.shape)
-    array = isinstance(pictures, np.ndarray)
-    if array and (len(shape) == 3 or (len(shape) == 4 and shape[3] == 3)):
-        images = as_tensor(np.ascontiguousarray(pictures))
-    else:
-        images = torch.as_tensor(pictures)
-    if images.ndim != 4 or 0 in images.shape or (array and len(shape) == 4 and shape[3] != 3):
-        expected = "[N, H, W] or [N, H, W, 3]" if array else "[N, C, H, W]"
-        raise DataError(f"pictures of shape {shape}: expected {expected} with at least one")
-    images = images.detach()
-    scale = Scale.of(range_of(images) if input_range is None else input_range)
-    return taking_levels(model, scale), scale.levels(images)
 
 
 def saliency(
@@ -93,16 +75,19 @@ def saliency(
     >>> saliency(net, torch.rand(5, 3, 8, 8), method="occlusion", window=4).maps.shape
     (5, 8, 8)
     """
-    network, levels = in_levels(model, images, input_range)
+    check_value(batch_size, Count, "batch_size")
+    check_value(seed, CountOrZero, "seed")
+    found = examine(model, images, input_range)
+    asked = None if targets is None else class_indices(targets, "targets", found)
     chosen = make_method(method, **settings)
-    return attributions(network, levels, targets, chosen, batch_size=batch_size, seed=seed)
+    return attributions(found.network, found.levels, asked, chosen, batch_size=batch_size, seed=seed)
 
 
 def trust(
     model: nn.Module,
     images: Pictures,
-    targets: Tensor | np.ndarray,
-    methods: Sequence[str | Method] | None = None,
+    targets: Tensor | np.ndarray | Sequence[int],
+    methods: str | Sequence[str | Method] | None = None,
     rules: TrustRules | None = None,
     *,
     input_range: InputRange | None = None,
@@ -119,8 +104,11 @@ def trust(
     rules
         Settings and thresholds.
     """
-    network, levels = in_levels(model, images, input_range)
-    return check_trust(network, levels, np.asarray(targets), methods, rules, batch_size=batch_size)
+    check_value(batch_size, Count, "batch_size")
+    found = examine(model, images, input_range)
+    known = class_indices(targets, "targets", found)
+    methods = [methods] if isinstance(methods, str) else methods
+    return check_trust(found.network, found.levels, known, methods, rules, batch_size=batch_size)
 
 
 def lime(
@@ -135,9 +123,10 @@ def lime(
     >>> found.map(label=0).shape
     (24, 24)
     """
-    network, levels = in_levels(model, images, input_range)
-    explain = Lime(**settings)
-    return [explain(network, image.to(device_of(network))) for image in levels]
+    found = examine(model, images, input_range)
+    explain = Lime(**check_settings(Lime.__init__, settings, "lime."))
+    device = device_of(model)
+    return [explain(found.network, image.to(device)) for image in found.levels]
 
 
 def regions(
@@ -154,12 +143,10 @@ def regions(
     ``boxes={"left": [[0, 0, 48, 24]]}, size=48`` names the regions as boxes ``[top, bottom, left, right]`` in pixels of
     a square of ``size``; by default they are those of a face.
     """
-    network, levels = in_levels(model, images, input_range)
-    known = np.asarray(labels)
-    names = (
-        tuple(map(str, range(count_classes(network, levels)))) if class_names is None else tuple(class_names)
-    )
-    return RegionOcclusion(**settings)(network, levels, known, names)
+    found = examine(model, images, input_range)
+    known, names = class_indices(labels, "labels", found), names_of(class_names, found.classes)
+    cover = RegionOcclusion(**check_settings(RegionOcclusion.__init__, settings, "regions."))
+    return cover(found.network, found.levels, known, names)
 
 
 def class_images(
@@ -174,7 +161,8 @@ def class_images(
 
     ``settings`` are those of `class_image_ascent.class_images`: ``seeds``, ``regularised``, ``steps`` and others.
     """
-    network = taking_levels(model, Scale.of(input_range))
+    check_settings(class_image_ascent.class_images, settings, "")
+    network = examine_size(model, image_size, channels, input_range)
     return class_image_ascent.class_images(network, image_size, channels=channels, **settings)
 
 
@@ -188,7 +176,8 @@ def filters(
     **settings: Any,
 ) -> Ascent:
     """Find the image that drives each filter of a layer most; ``settings`` are those of `gradient_ascent`."""
-    network = taking_levels(model, Scale.of(input_range))
+    check_settings(activation_maximization.gradient_ascent, settings, "")
+    network = examine_size(model, image_size, channels, input_range)
     return activation_maximization.gradient_ascent(network, layer, image_size, channels=channels, **settings)
 
 
@@ -206,8 +195,9 @@ def feature_maps(
     ConfigError
         There is more than one picture, or a layer puts out no maps.
     """
-    network, levels = in_levels(model, images, input_range)
-    if len(levels) != 1:
-        raise ConfigError(f"{len(levels)} pictures: expected one")
-    found = layer_outputs.feature_maps(network, levels, layers)
-    return {name if network is model else name.removeprefix("model."): maps for name, maps in found.items()}
+    found = examine(model, images, input_range)
+    if len(found.levels) != 1:
+        raise ConfigError(f"images: {len(found.levels)} pictures; expected one, such as images[:1]")
+    maps = layer_outputs.feature_maps(found.network, found.levels, layers)
+    own = found.network is model
+    return {name if own else name.removeprefix("model."): each for name, each in maps.items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import torch
@@ -43,6 +43,11 @@ def block_layers(model: nn.Module, image: Tensor) -> list[str]:
     while len(inner := below(prefix)) == 1 and inner[0] not in names:
         prefix = f"{inner[0]}."
     return blocks(prefix)
+
+
+def kinds_of_layers(model: nn.Module, names: Iterable[str]) -> dict[str, str]:
+    """Return the class of each of a network's layers by its dotted name, such as ``Conv2d``."""
+    return {name: type(find_layer(model, name)).__name__ for name in names}
 
 
 def feature_maps(

@@ -168,12 +168,12 @@ def effect_sentence(effects: RegionEffects, row: str, region: str) -> str:
     """Say what covering one region costs one class (or ``all``), with interval and control."""
     i, j = effects.rows.index(row), effects.regions.index(region)
     kind = "of the true class's probability" if effects.measure == "probability" else "of accuracy"
-    who = "all faces" if row == ALL else row
+    who = "all images" if row == ALL else row
     if np.isnan(effects.lost.low[i, j]):
-        return f"covering the {region}: too few faces of {who} ({effects.faces[i]}) to say"
+        return f"covering the {region}: too few images of {who} ({effects.faces[i]}) to say"
     mean, low, high = (100 * each[i, j] for each in (effects.lost.mean, effects.lost.low, effects.lost.high))
     control = 100 * effects.elsewhere.mean[i, j]
-    told = "more than" if effects.decided[i, j] else "not told apart from"
+    told = "more than" if effects.decided[i, j] else "with no difference found from"
     return (
         f"covering the {region} costs {who} {mean:.1f} points [{low:.1f}, {high:.1f}] {kind}, "
         f"{told} boxes of the same size elsewhere ({control:.1f})"

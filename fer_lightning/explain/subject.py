@@ -118,7 +118,7 @@ class Subject:
             There are none.
         """
         if self.known_pictures is None:
-            raise DataError("needs the faces that the model was trained on, and they are not there")
+            raise DataError("needs the images that the model was trained on, and they are not there")
         return self.known_pictures
 
     @property

@@ -11,7 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from fer_lightning.config.values import NotNegative, Share, checked
-from fer_lightning.errors import ConfigError
+from fer_lightning.errors import ConfigError, DataError
+from fer_lightning.explain.examined import check_module, failed
 from fer_lightning.explain.undisturbed import device_of, undisturbed
 
 # For each of these the output is positive exactly where the input is.
@@ -208,13 +209,29 @@ def dead_units(
     ------
     ConfigError
         The model has no activation layer.
+    DataError
+        There is no batch, or the model does not take one.
     """
+    check_module(model)
     device = device_of(model)
     with undisturbed(model), UnitWatch(model, tolerance) as watch:
-        for batch in batches.split(_BATCH) if isinstance(batches, Tensor) else batches:
-            images = batch if isinstance(batch, Tensor) else batch[0]
-            model(images.to(device))
-    return watch.layers()
+        for number, batch in enumerate(batches.split(_BATCH) if isinstance(batches, Tensor) else batches):
+            images = batch[0] if isinstance(batch, (tuple, list)) and batch else batch
+            if not isinstance(images, Tensor) or 0 in images.shape:
+                raise DataError(
+                    f"batches: the one at {number} is a {type(batch).__name__} without a tensor of inputs at its head; "
+                    "expected tensors [B, …], or (inputs, …)"
+                )
+            try:
+                model(images.to(device))
+            except Exception as error:
+                raise DataError(f"batches: {failed(model, images, error)}") from error
+    layers = watch.layers()
+    if not layers:
+        raise DataError(
+            "batches: none goes through an activation layer; expected at least one batch that does"
+        )
+    return layers
 
 
 def dead_share(layers: Sequence[LayerUnits]) -> float:
@@ -233,6 +250,6 @@ def dead_alert(layers: Sequence[LayerUnits], threshold: Share = ALERT) -> str:
     others = f", and more than {100 * threshold:g} % in {more} other layer{'s' * (more > 1)}" if more else ""
     return (
         f"dead units: in {worst.layer} {worst.dead_units:,} of {worst.units:,} never activate and "
-        f"{worst.constant_units:,} give the same output for every face{others}; "
+        f"{worst.constant_units:,} give the same output for every image{others}; "
         "the input may be unscaled or the learning rate too high"
     )

@@ -36,10 +36,10 @@ class BarsData:
 def class_counts_data(report: AuditReport) -> BarsData:
     """Shares of the classes in each split, in per cent: the splits' sizes differ too much for counts."""
     bars = {
-        f"{split.split} ({split.faces:,} faces)": tuple(100 * n / split.faces for n in split.class_counts)
+        f"{split.split} ({split.faces:,} images)": tuple(100 * n / split.faces for n in split.class_counts)
         for split in report.splits
     }
-    title = f"{report.title}: classes of {report.faces:,} faces"
+    title = f"{report.title}: classes of {report.faces:,} images"
     return BarsData(title, "class", "share of the split, %", report.class_names, bars)
 
 
@@ -51,7 +51,7 @@ def copies_data(report: AuditReport) -> BarsData:
         for split in report.splits
     }
     title = f"{report.title}: exact copies and blank images"
-    return BarsData(title, "", "faces of the split", (*groups, "blank"), bars)
+    return BarsData(title, "", "images of the split", (*groups, "blank"), bars)
 
 
 def plot_bars(data: BarsData, ax: Axes | None = None, *, numbers: bool = False) -> Axes:

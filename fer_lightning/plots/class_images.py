@@ -26,11 +26,11 @@ def row_labels(found: ClassImages) -> list[str]:
 def logit_texts(found: ClassImages, face_logits: np.ndarray | None = None) -> list[str]:
     """Return what stands above each image, seed by seed: the logit it reaches and its probability.
 
-    One that reaches less than the largest logit of a face, float ``[C]``, is marked.
+    One that reaches less than the largest logit of an image, float ``[C]``, is marked.
     """
     least = np.full(found.logits.shape[1], -np.inf) if face_logits is None else face_logits
     return [
-        f"{logit:.1f} ({_percent(probability)})" + (" < faces" if logit < least[column] else "")
+        f"{logit:.1f} ({_percent(probability)})" + (" < images" if logit < least[column] else "")
         for row in range(len(found.logits))
         for column, (logit, probability) in enumerate(
             zip(found.logits[row], found.probabilities[row], strict=True)
@@ -92,11 +92,11 @@ def class_image_sheet(
         kind = " (a model of synthetic faces)" if synthetic else ""
         ax.set_title(
             f"Images made to maximise each class{kind}\n"
-            "above each: the logit it reaches and its probability; above a column: the largest logit of a face",
+            "above each: the logit it reaches and its probability; above a column: the largest logit of an image",
             fontsize=10,
         )
         for column, name in enumerate(class_names):
-            text = name if face_logits is None else f"{name}\nfaces up to {face_logits[column]:.1f}"
+            text = name if face_logits is None else f"{name}\nimages up to {face_logits[column]:.1f}"
             ax.text(column * (width + 2) + width / 2, -2, text, ha="center", va="bottom", fontsize=7.5)
         for text, (top, left) in zip(
             [text for each in kinds for text in logit_texts(each, face_logits)], corners, strict=True

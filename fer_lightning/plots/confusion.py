@@ -24,7 +24,7 @@ DIVERGING = "PuOr_r"
 _CELL_INCHES = 0.62
 _NAME_LENGTH = 24
 _NAME_UPRIGHT = 9  # letters of a name that fit under a cell
-_ROWS = "true class (faces)"
+_ROWS = "true class (images)"
 _EMPTY = "#DDDDDD"  # a class without faces has no rates
 
 
@@ -115,7 +115,7 @@ def plot_confusion(matrix: Confusion, ax: Axes | None = None, *, title: str = "C
     title
         What the matrix is of; it should say "synthetic" for drawn faces.
     """
-    note = f"accuracy {100 * matrix.accuracy:.1f} % of {counted(int(matrix.counts.sum()), 'face')}"
+    note = f"accuracy {100 * matrix.accuracy:.1f} % of {counted(int(matrix.counts.sum()), 'image')}"
     if matrix.undecided:
         note += f"; {matrix.undecided:,} without a prediction left out"
     data = confusion_data(matrix)
@@ -130,9 +130,9 @@ def plot_confusion_difference(
 ) -> Axes:
     """Draw the difference of two confusion matrices on a scale that is symmetric about zero."""
     level, cells = f"{100 * difference.confidence:g}\N{NO-BREAK SPACE}%", difference.difference.size
-    kind = "the same faces" if difference.paired else "different faces"
+    kind = "the same images" if difference.paired else "different images"
     note = (
-        f"{kind}; * the interval over faces leaves out zero ({level} for all {cells} cells together); "
+        f"{kind}; * the interval over images leaves out zero ({level} for all {cells} cells together); "
         "another seed would move the cells too"
     )
     data = difference_data(difference)

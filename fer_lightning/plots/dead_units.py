@@ -90,7 +90,7 @@ def _legend(ax: Axes) -> None:
         marker="o",
         markerfacecolor="white",
         linestyle="",
-        label="hollow: same output for every face",
+        label="hollow: same output for every image",
     )
     figure = ax.get_figure(root=True)
     assert figure is not None

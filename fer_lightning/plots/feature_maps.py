@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from matplotlib.axes import Axes
 
+from fer_lightning.plots.confusion import shortened
 from fer_lightning.plots.contact_sheet import tile
 from fer_lightning.plots.show_pictures import show_picture
 from fer_lightning.plots.style import SEQUENTIAL, figure_style, new_axes
@@ -42,6 +43,7 @@ def feature_map_sheet(
     ax: Axes | None = None,
     *,
     synthetic: bool = False,
+    kinds: Mapping[str, str] | None = None,
 ) -> Axes:
     """Draw a row of maps for each layer, the same scale across the row, below the face itself.
 
@@ -59,6 +61,8 @@ def feature_map_sheet(
         Where to draw; by default a new figure that fits the sheet.
     synthetic
         Say that the face was drawn by a program.
+    kinds
+        The class of each layer, such as ``Conv2d``: it stands beside the name, which may say little.
     """
     pictures, numbers, labels = [], [], []
     for name, layer in maps.items():
@@ -69,7 +73,9 @@ def feature_map_sheet(
         pictures.append(np.concatenate([scaled, blank]))
         numbers += [str(number) for number in chosen] + [""] * len(blank)
         size = f"{len(layer)} maps of {layer.shape[1]}×{layer.shape[2]}"
-        labels.append(f"{name.removeprefix('model.')}\n{size}\n{low:.2g} to {high:.2g}")
+        kind = f" ({kinds[name]})" if kinds and name in kinds else ""
+        heading = shortened(f"{name.removeprefix('model.')}{kind}", 26)
+        labels.append(f"{heading}\n{size}\n{low:.2g} to {high:.2g}")
     title_rows = 11
     sheet, corners = tile(np.concatenate(pictures), columns, title_rows)
     sheet, corners = sheet.astype(float), corners + np.array([SIDE + title_rows + 2, 0])
@@ -87,8 +93,8 @@ def feature_map_sheet(
         ax.set_ylim(above + sheet.shape[0] + 1, 0)
         ax.set_axis_off()
         ax.set_anchor("W")
-        kind = " (synthetic face)" if synthetic else ""
-        ax.set_title(f"Feature maps of one face, first block to last{kind}", fontsize=10)
+        drawn = " (synthetic)" if synthetic else ""
+        ax.set_title(f"Feature maps of one image{drawn}, first layer to last", fontsize=10)
         note = f"{title}\nbrighter is larger; one scale a row; the {columns} maps that vary most"
         ax.text(SIDE + 4, title_rows + SIDE / 2, note.strip(), va="center", fontsize=8)
         for text, (top, left) in zip(numbers, corners, strict=True):

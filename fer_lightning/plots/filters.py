@@ -52,7 +52,7 @@ def filter_note(ascent: Ascent, groups: Sequence[Sequence[int]] = (), *, synthet
             ratio = float(np.median(ascent.activation[driven] / ascent.faces[driven]))
             parts.append(f"activation reached: {ratio:.1f} × the strongest {kind}'s (median)")
         if not driven.all():
-            parts.append(f"{counted(int((~driven).sum()), 'filter')} that no face drives")
+            parts.append(f"{counted(int((~driven).sum()), 'filter')} that no image drives")
     repeated = sum(map(len, groups))
     if groups:
         parts.append(f"{repeated} filters repeat one another (groups by letter: {len(groups)})")

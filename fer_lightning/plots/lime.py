@@ -153,7 +153,7 @@ def _titles(figure: Figure, example: LimeExplanation, title: str, width: float, 
     figure.text(0.15 / width, 1 - 0.1 / height, title, va="top", fontsize=11)
     note = (
         f"superpixels covered with {example.fill}; {example.target} explained; two draws of about "
-        f"{example.samples:,} coverings a face · ρ: rank correlation of the two, R²: fit of the linear model "
+        f"{example.samples:,} coverings an image · ρ: rank correlation of the two, R²: fit of the linear model "
         "(medians over classes) · framed: the predicted class"
     )
     lines = textwrap.wrap(note, int(14 * width))
@@ -168,7 +168,7 @@ def _color_bar(figure: Figure, width: float, height: float) -> None:
     figure.text(
         (_LEFT + 4.3 * _CELL) / width,
         0.48 / height,
-        "same scale within a row; its end (±) stands beside the face",
+        "same scale within a row; its end (±) stands beside the image",
         va="center",
         fontsize=7.5,
     )

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure, SubFigure
 
 from fer_lightning.explain.confusion import ConfusedPair
 from fer_lightning.explain.mistakes import Mistake, mistakes
+from fer_lightning.messages import counted
 from fer_lightning.plots.confusion import shortened
 from fer_lightning.plots.show_pictures import show_picture
 from fer_lightning.plots.style import BLUE, GREY, ORANGE, VERMILION, figure_style
@@ -86,7 +87,7 @@ def plot_mistakes(
     class_names: Sequence[str],
     *,
     columns: int = 3,
-    title: str = "Misclassified faces",
+    title: str = "Misclassified images",
 ) -> Figure:
     """Draw misclassified faces, each beside its probabilities in per cent.
 
@@ -152,8 +153,8 @@ def plot_confused_pairs(
         for part, (label, predicted, count, rate) in zip(parts, directions, strict=False):
             found = mistakes(predictions, examples, label=label, predicted=predicted, order=order)
             _draw_faces(part, found, images, names, 1, examples)
-            faces = "face" if count == 1 else "faces"
-            text = f"{label} taken for {predicted}: {count:,} {faces}, {100 * rate:.1f} % of {label}"
+            how_many = counted(count, "image")
+            text = f"{label} taken for {predicted}: {how_many}, {100 * rate:.1f} % of {label}"
             part.suptitle(text, x=0.01, ha="left", fontsize=9, fontweight="bold")
     return figure
 
@@ -187,4 +188,4 @@ def _draw_faces(
 def _caption(mistake: Mistake) -> str:
     """The face's name in its source; of a long one, the end, where names differ."""
     name = mistake.id if len(mistake.id) <= 24 else f"…{mistake.id[-23:]}"
-    return name or f"face {mistake.position}"
+    return name or f"image {mistake.position}"

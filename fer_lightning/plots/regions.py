@@ -86,13 +86,13 @@ def plot_regions(
         what = "the true class's probability" if effects.measure == "probability" else "accuracy"
         level = f"{100 * effects.confidence:g}\N{NO-BREAK SPACE}%"
         figure.suptitle(
-            f"{title}\npoints of {what} lost, covered with {effects.fill}; intervals over faces, {level} for all "
+            f"{title}\npoints of {what} lost, covered with {effects.fill}; intervals over images, {level} for all "
             "cells together\n×: how far the logits move, against boxes of the same size elsewhere",
             x=0.01,
             ha="left",
             fontsize=10,
         )
-        figure.legend(handles=_legend(), loc="outside lower center", ncols=4)
+        figure.legend(handles=_legend(), loc="outside lower center", ncols=2)
     return figure
 
 
@@ -114,9 +114,24 @@ def _draw_panel(ax: Axes, panel: RegionPanel) -> None:
 def _legend() -> list[Line2D]:
     return [
         Line2D([], [], color=VERMILION, marker="o", linewidth=2, label="costs more than elsewhere"),
-        Line2D([], [], color=GREY, marker="o", markerfacecolor="white", linewidth=2, label="not told apart"),
         Line2D(
-            [], [], color=BLUE, marker="|", markersize=11, markeredgewidth=2, linestyle="", label="elsewhere"
+            [],
+            [],
+            color=GREY,
+            marker="o",
+            markerfacecolor="white",
+            linewidth=2,
+            label="no difference from elsewhere found",
+        ),
+        Line2D(
+            [],
+            [],
+            color=BLUE,
+            marker="|",
+            markersize=11,
+            markeredgewidth=2,
+            linestyle="",
+            label="elsewhere: boxes of the same size",
         ),
         Line2D([], [], color=ORANGE, marker="x", linestyle="", label="untrained network, less its elsewhere"),
     ]

@@ -119,7 +119,7 @@ def plot_saliency(
     """
     if not len(images) == len(maps) == len(titles) or len(images) == 0:
         raise ValueError(
-            f"{len(images)} images, {len(maps)} maps, {len(titles)} titles: expected one of each face"
+            f"{len(images)} images, {len(maps)} maps, {len(titles)} titles: expected one of each image"
         )
     grid = np.stack([pictures(images, maps, part, share) for part in parts])
     above, beside = list(titles), [_part_name(part, share) for part in parts]
@@ -149,7 +149,7 @@ def _lines(texts: Sequence[str]) -> int:
 
 
 def _part_name(part: str, share: float) -> str:
-    return {"face": "face", "map": "map", "overlay": "map on face"}.get(part, f"top {100 * share:g} %")
+    return {"face": "image", "map": "map", "overlay": "map on image"}.get(part, f"top {100 * share:g} %")
 
 
 def _caption(verdict: str | None, note: str, width: float) -> str:

@@ -27,7 +27,7 @@ def most_selective(found: TopFaces, count: int) -> list[int]:
 def filter_text(found: TopFaces, number: int) -> str:
     """Return a row's lines: the filter, the class it stands for, and how clearly it tells that class."""
     if not found.values[number].any():
-        return f"filter {number}: no face drives it"
+        return f"filter {number}: no image drives it"
     preferred = found.class_names[found.preferred[number]]
     name = found.name(number)
     shown = int((found.labels[number] == found.preferred[number]).sum())
@@ -95,7 +95,7 @@ def top_faces_sheet(
         ax.set_anchor("W")
         ax.set_xlim(-label_width, sheet.shape[1])
         ax.set_ylim(sheet.shape[0] + 1, -1)
-        kind = "synthetic faces" if synthetic else "faces"
+        kind = "synthetic images" if synthetic else "images"
         layer = found.layer.removeprefix("model.")
         ax.set_title(
             f"{layer}: the {kind} of {int(found.counts.sum()):,} that drive a filter most, with their activation\n"

@@ -75,7 +75,7 @@ def trust_data(report: TrustReport) -> TrustData:
         panels=tuple(panels),
         caption=(
             f"{report.settings()}. Dashed: what has to be passed by the whole interval; for insertion − deletion that "
-            "is the edges' gain, compared face by face."
+            "is the edges' gain, compared image by image."
         ),
     )
 

@@ -39,7 +39,7 @@ def to_text(report: AuditReport) -> str:
     size = "×".join(map(str, report.image_size))
     name_width = max(len(name) for name, _ in rows)
     lines = [
-        f"{report.title}: {report.faces:,} faces of {size} pixels in {len(report.class_names)} classes",
+        f"{report.title}: {report.faces:,} images of {size} pixels in {len(report.class_names)} classes",
         f"fingerprint {report.fingerprint}",
         "",
         f"{'':{name_width}}" + "".join(f"{column:>9}" for column in columns),
@@ -52,11 +52,11 @@ def to_text(report: AuditReport) -> str:
     within = sum(split.conflicting_groups for split in report.splits)
     lines += [
         "",
-        "A column counts faces of its split.",
-        "blank: faces of one grey level only",
-        "copy in …: faces of which another face with exactly the same pixels is in the split that the row names",
+        "A column counts images of its split.",
+        "blank: images of one grey level only",
+        "copy in …: images of which another one with exactly the same pixels is in the split that the row names",
         "conflicting groups: copies under more than one label within the split; under 'all', in any splits",
-        f"Copies in all: {counted(report.copy_groups, 'group')}, {counted(report.copied_faces, 'face')}. "
+        f"Copies in all: {counted(report.copy_groups, 'group')}, {counted(report.copied_faces, 'image')}. "
         f"Conflicting: {counted(report.conflicting_groups, 'group')}; counted within single splits, {within:,}.",
     ]
     return "\n".join(lines) + "\n"

@@ -106,8 +106,11 @@ def _in_order(rows: Sequence[Row]) -> list[str]:
 def listing_columns(rows: Sequence[Row]) -> list[str]:
     """Return the columns for a terminal: identity, what differs between the runs, headline metrics, how it went."""
     known = columns(rows)
+    settings = [name for name in known if "." in name and "/" not in name]
     varied = [
-        name for name in (*FACTORS, "model", "lr", "data") if len({str(row.get(name)) for row in rows}) > 1
+        name
+        for name in (*FACTORS, "model", *settings, "lr", "data")
+        if len({str(row.get(name)) for row in rows}) > 1
     ]
     headline = [*shares_first(single_values(headline=True)), *own_values(known, "best/val/")]
     measured = [f"best/val/{name}" for name in headline]

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from fer_lightning.config.factors import factors
+from fer_lightning.config.factors import factors, own_settings
 from fer_lightning.errors import DataError
 from fer_lightning.runs.run import RECORD_FILE, Run, best_numbers, is_number
 from fer_lightning.tracking.log_reader import WandbLog, read_wandb_log
@@ -89,7 +89,8 @@ def _from_log(log: WandbLog) -> Row:
     """Return what a W&B log says; its factors lie at the top of its configuration."""
     settings = log.config.get("settings")
     top = {key: value for key, value in log.config.items() if not isinstance(value, Mapping)}
-    row: Row = {**(factors(settings) if isinstance(settings, Mapping) else {}), **top}
+    known = factors(settings) | own_settings(settings) if isinstance(settings, Mapping) else {}
+    row: Row = {**known, **top}
     row |= {"study": log.group, "note": log.notes, "started": log.started}
     best = {key: value for key, value in log.summary.items() if key.startswith("best/")}
     ended = "complete" if log.exit_code == 0 else "failed"
@@ -103,7 +104,7 @@ def _from_log(log: WandbLog) -> Row:
 def _from_run(run: Run) -> Row:
     """Return what a run's own files say, as far as they are there."""
     record, data = run.record, run.record.get("data") or {}
-    row: Row = factors(run.config) if run.config else {}
+    row: Row = factors(run.config) | own_settings(run.config) if run.config else {}
     row |= {
         "study": (run.config.get("logger") or {}).get("group"),
         "state": record.get("status"),

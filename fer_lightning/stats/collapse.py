@@ -1,4 +1,4 @@
-"""What an accuracy is worth: the levels of guessing, and nets that predict one class for every face."""
+"""What an accuracy is worth: the levels of guessing, and nets that predict one class for every image."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def collapse_notes(runs: Iterable[tuple[str, Predictions | None]]) -> list[str]:
         if (word := class_of_all(found)) is not None:
             collapsed.setdefault(name, []).append(word)
     return [
-        f"{name}: collapsed, {len(words)} of {total[name]} runs predict one class for every face "
+        f"{name}: collapsed, {len(words)} of {total[name]} runs predict one class for every image "
         f"({', '.join(sorted(set(words)))})"
         for name, words in collapsed.items()
     ]

@@ -61,12 +61,14 @@ def study_importance(
 def objective_importance(study: optuna.Study, objective: int = 0) -> dict[str, float]:
     """:func:`study_importance` of one of a study's objectives; empty where it cannot be told.
 
-    That is also with fewer than `LEAST_TRIALS` complete trials.
+    That is also with fewer than `LEAST_TRIALS` complete trials, and where a single parameter varies: its share is
+    always 1.
     """
     if len(_complete(study)) < LEAST_TRIALS:
         return {}
     try:
-        return study_importance(study, target=lambda trial: trial.values[objective])
+        found = study_importance(study, target=lambda trial: trial.values[objective])
+        return found if len(found) > 1 else {}
     except DataError:
         return {}
 

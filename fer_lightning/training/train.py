@@ -69,7 +69,7 @@ class RunResult:
         label = data_label(data["name"], data["synthetic"])
         predictions = Run(self.folder).predictions
         word = None if predictions is None else class_of_all(predictions)
-        found += "" if word is None else f" (collapsed: {word} is predicted for every face)"
+        found += "" if word is None else f" (collapsed: {word} is predicted for every image)"
         return f"{found} on {label}; {self.record['seconds']:.1f} s; kept in {shown(self.folder)}"
 
 
@@ -150,7 +150,7 @@ def _announce(setup: RunSetup) -> None:
         model = f"{type(net).__name__}, {count.total:,} parameters"
         if not all(parameter.requires_grad for parameter in net.parameters()):
             model += f" of which {count.trainable:,} are trained"
-        log.info("%s, on %s of %s", model, counted(len(data.train_indices), "face"), label)
+        log.info("%s, on %s of %s", model, counted(len(data.train_indices), "image"), label)
     hint = few_steps(setup.config.trainer, setup.data)
     for line in (getattr(setup.module, "initial_weights", ""), unused_parts(setup.config), hint):
         if line:
@@ -158,7 +158,7 @@ def _announce(setup: RunSetup) -> None:
     data = setup.data
     if data.fraction < 1 == data.eval_fraction and data.train_on == "train":
         say_once(
-            f"each validation is on all {len(data.val_indices):,} faces; data.eval_fraction={data.fraction} takes a "
+            f"each validation is on all {len(data.val_indices):,} images; data.eval_fraction={data.fraction} takes a "
             "share of them too"
         )
     precision = str(setup.config.trainer.get("precision") or "32-true")

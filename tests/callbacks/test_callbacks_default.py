@@ -83,7 +83,7 @@ def test_the_saliency_is_of_right_faces_by_the_best_weights(run):
     rows = [faces.ids.tolist().index(face["id"]) for face in found["faces"]]
     images = np.asarray(faces.images[rows])[:, None]
     maps = attributions(module, images, [faces.class_names.index(name) for name in names], "gradient").maps
-    note = "Correctly classified faces, one of each class; SYNTHETIC DATA (synthetic), val, best epoch "
+    note = "Correctly classified images, one of each class; SYNTHETIC DATA (synthetic), val, best epoch "
     note += f"{found['epoch']}. Yellow: each map's 99th percentile and above."
     parts = ("face", "map")
     ax = plot_saliency(images[:, 0], maps, names, verdict=found["caption"], note=note, parts=parts)

@@ -74,7 +74,7 @@ def test_a_source_without_a_test_split(faces: Faces) -> None:
 
 def test_the_text(faces: Faces) -> None:
     assert to_text(audit(faces)) == (
-        "mine: 10 faces of 4×4 pixels in 2 classes\n"
+        "mine: 10 images of 4×4 pixels in 2 classes\n"
         "fingerprint 0a1b\n"
         "\n"
         "                      train      val     test      all\n"
@@ -89,17 +89,17 @@ def test_the_text(faces: Faces) -> None:
         "copy in test              3        1        0        4\n"
         "conflicting groups        1        0        0        2\n"
         "\n"
-        "A column counts faces of its split.\n"
-        "blank: faces of one grey level only\n"
-        "copy in …: faces of which another face with exactly the same pixels is in the split that the row names\n"
+        "A column counts images of its split.\n"
+        "blank: images of one grey level only\n"
+        "copy in …: images of which another one with exactly the same pixels is in the split that the row names\n"
         "conflicting groups: copies under more than one label within the split; under 'all', in any splits\n"
-        "Copies in all: 3 groups, 8 faces. Conflicting: 2 groups; counted within single splits, 1.\n"
+        "Copies in all: 3 groups, 8 images. Conflicting: 2 groups; counted within single splits, 1.\n"
     )
 
 
 def test_synthetic_data_are_called_so_everywhere(faces: Faces, tmp_path: Path) -> None:
     report = audit(replace(faces, synthetic=True, name="synthetic"))
-    assert to_text(report).startswith("SYNTHETIC DATA (synthetic): 10 faces")
+    assert to_text(report).startswith("SYNTHETIC DATA (synthetic): 10 images")
     assert class_counts_data(report).title.startswith("SYNTHETIC DATA")
     assert copies_data(report).title.startswith("SYNTHETIC DATA")
     paths = write_audit(report, tmp_path)
@@ -138,7 +138,7 @@ def test_what_the_figures_show(faces: Faces) -> None:
     report = audit(faces)
     shares = class_counts_data(report)
     assert shares.groups == ("happy", "sad")
-    assert shares.bars["train (5 faces)"] == (40.0, 60.0)
+    assert shares.bars["train (5 images)"] == (40.0, 60.0)
     copies = copies_data(report)
     assert copies.groups == ("copy in train", "copy in val", "copy in test", "blank")
     assert copies.bars == {"train": (3, 1, 3, 1), "val": (1, 0, 1, 0), "test": (1, 1, 0, 0)}

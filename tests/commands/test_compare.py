@@ -34,7 +34,7 @@ def test_classes_have_their_names_and_an_empty_list_is_one_line(tmp_path, capsys
     assert main(["compare", f"one={folders[0]}", f"other={folders[1]}"]) == 0
     said = capsys.readouterr().out
     assert "majority class (a) 100.00 %" in said
-    assert "one: collapsed, 1 of 1 runs predict one class for every face (a)" in said
+    assert "one: collapsed, 1 of 1 runs predict one class for every image (a)" in said
     assert main(["compare", "one=[]", f"other={folders[1]}"]) == 2
     assert capsys.readouterr().err.startswith("fer_lightning: one=[]: expected NAME=DIR, or NAME=[DIR,DIR,…]")
 
@@ -158,7 +158,7 @@ def test_faces_that_only_some_models_were_trained_on_are_refused(tmp_path, capsy
     assert main(["compare", f"a={seen}", f"b={unseen}"]) == 2
     assert "some of the models were trained on these test faces, others not" in capsys.readouterr().err
     assert main(["compare", f"a={seen}", f"b={other}"]) == 0
-    assert "TRAINED ON these faces" in capsys.readouterr().out
+    assert "TRAINED ON these images" in capsys.readouterr().out
 
 
 def test_different_splits_are_refused(tmp_path, capsys):

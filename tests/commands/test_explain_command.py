@@ -96,7 +96,7 @@ def test_own_pictures_are_explained_by_a_model_of_another_size_whose_data_are_no
     assert main(["explain", *words, "only=[own,confusion]", *settings]) == 0
     said = capsys.readouterr().out
     assert "without the data that the model was trained on (" in said
-    assert "confusion: left out (needs the faces that the model was trained on" in said
+    assert "confusion: left out (needs the images that the model was trained on" in said
     page = text_of(tmp_path / "out")
     assert "&lt;b&gt;one.png" in page
     assert "<b>one" not in page
@@ -216,7 +216,7 @@ def test_faces_of_the_split_are_asked_for_by_their_ids(tmp_path, tiny, capsys):
     few = ["method=gradient", "trust=false", f"ids=['{last}','{first}']"]
     assert main(["explain", *words, *few]) == 0
     assert (tmp_path / "out" / "saliency" / "gradient_asked.png").is_file()
-    assert "The faces that were asked for" in text_of(tmp_path / "out")
+    assert "The images that were asked for" in text_of(tmp_path / "out")
     assert main(["explain", *words, f"ids='{last}x'"]) == 2
     said = capsys.readouterr().err
     assert f"ids={last}x: the test split has no such face; did you mean {last}?" in said

@@ -219,7 +219,7 @@ def test_copies_of_colour_pictures() -> None:
     assert is_blank(images).tolist() == [False, False, False, True, True]
 
 
-def test_near_copies_are_told_by_luma(tmp_path: Path) -> None:
+def test_near_copies_of_colour_pictures(tmp_path: Path) -> None:
     """A picture under another light, in its own colours and in grey, is near; another picture is not."""
     rng = np.random.default_rng(0)
     blocks = rng.integers(30, 200, (12, 6, 6, 3), dtype=np.uint8)

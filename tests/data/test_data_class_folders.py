@@ -190,7 +190,7 @@ def test_expressions_as_people_spell_them(tmp_path: Path) -> None:
     assert faces.notes == (
         "the 21 files in test do not say which are PublicTest and which PrivateTest: all of them are test faces, and "
         "accuracies are not those of FER2013's own splits",
-        "the data have no validation split: 7 of 56 training faces, drawn over the classes (data.val_fraction, "
+        "the data have no validation split: 7 of 56 training images, drawn over the classes (data.val_fraction, "
         "data.split_seed)",
     )
     assert len(set(faces.ids)) == len(faces)

@@ -98,7 +98,7 @@ def test_no_face_of_a_split_that_any_model_was_trained_on_counts_as_unseen(tmp_p
         assert found.trained_on
         assert found.metrics["faces"] == 48
         assert found.unleaked == found.unrelated == {"faces": 0}
-        assert "TRAINED ON these faces" in evaluation_text(found)
+        assert "TRAINED ON these images" in evaluation_text(found)
         assert "nan" in evaluation_text(found)
     found = evaluate([tmp_path / "train.ckpt", tmp_path / "both.ckpt"], "test")
     assert not found.trained_on
@@ -201,5 +201,5 @@ def test_the_levels_of_guessing_and_a_collapsed_net_are_named(tmp_path, tiny):
     stored["state_dict"][last][3] = 1e6
     torch.save(stored, tmp_path / "stuck.ckpt")
     assert evaluation_text(evaluate([tmp_path / "stuck.ckpt"], "val")).endswith(
-        "\ncollapsed: happy is predicted for every face"
+        "\ncollapsed: happy is predicted for every image"
     )

@@ -201,7 +201,7 @@ def test_what_is_no_picture_is_said(pictures, message):
 def test_an_unfit_range_and_several_pictures_are_said(levels):
     with pytest.raises(ConfigError, match="input_range="):
         explain.saliency(Unit(), in_unit(levels), input_range=(1, 0))
-    with pytest.raises(ConfigError, match="6 pictures: expected one"):
+    with pytest.raises(ConfigError, match="images: 6 pictures; expected one"):
         explain.feature_maps(Unit(), in_unit(levels))
 
 

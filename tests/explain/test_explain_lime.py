@@ -75,7 +75,7 @@ def test_the_fill_is_what_a_superpixel_is_compared_with():
     weights = model.weight.detach().double().numpy() * difference
     first = weights[:, (found.segments == 0).ravel()].sum(1)
     assert found.weights[:, 0] == pytest.approx(first, abs=1e-4)
-    assert found.fill == "each face's mean"
+    assert found.fill == "each image's mean"
 
 
 def test_a_network_that_reads_the_mouth_is_found_out():
@@ -147,7 +147,7 @@ def test_the_figure_has_a_map_for_each_class_on_one_scale_and_says_fill_and_stab
     figure.draw_without_rendering()
     words = [text.get_text().replace("\n", " ") for text in figure.texts]
     assert words[0] == "toy"
-    assert "superpixels covered with the blurred face" in words[1]
+    assert "superpixels covered with the blurred image" in words[1]
     assert "two draws of about" in words[1]
     # A row: the face, two maps, the confusion row; and the colour bar at last.
     maps = [ax for ax in figure.axes if len(ax.images) == 3]

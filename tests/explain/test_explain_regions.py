@@ -171,8 +171,8 @@ def test_the_finding_is_said_in_words_with_its_control():
         f"covering the eyes costs glad 21.0 points [{low:.1f}, {high:.1f}] of the true class's probability, "
         "more than boxes of the same size elsewhere (3.0)"
     )
-    assert "not told apart from" in effect_sentence(effects, "glad", "mouth")
-    assert effect_sentence(effects, "sad", "mouth") == "covering the mouth: too few faces of sad (2) to say"
+    assert "with no difference found from" in effect_sentence(effects, "glad", "mouth")
+    assert effect_sentence(effects, "sad", "mouth") == "covering the mouth: too few images of sad (2) to say"
     assert effects.sensitivity[:, 0] == pytest.approx([3, 3, 3])
     header, rows = effect_cells(effects)
     assert len(rows) == 6

@@ -265,7 +265,7 @@ def test_the_report_is_text_json_and_csv(report):
     lines = report.to_text().splitlines()
     assert lines[0].split()[0] == "method"
     assert [line.split()[0] for line in lines[1:5]] == [each.name for each in report.methods]
-    assert "48 correctly classified faces of SYNTHETIC DATA (noise)" in lines[6]
+    assert "48 correctly classified images of SYNTHETIC DATA (noise)" in lines[6]
     assert max(map(len, lines[:5])) <= 150
     plain = json.loads(json.dumps(report.to_dict()))
     assert (
@@ -316,7 +316,7 @@ GOOD = {
 def test_a_verdict_needs_the_whole_interval(change, words):
     assert verdict(GOOD | change, TrustRules(), 48) == words
     assert ", ".join(failures(GOOD | change, TrustRules())) == ("" if words == "trusted" else words)
-    assert verdict(GOOD | change, TrustRules(), 47) == "not enough faces"
+    assert verdict(GOOD | change, TrustRules(), 47) == "not enough images"
     assert verdict(GOOD | change, TrustRules(), 48, control=True) == "control"
 
 
@@ -358,7 +358,7 @@ def test_the_check_leaves_a_model_in_training_as_it_was():
     state = torch.get_rng_state()
     faces = np.random.default_rng(0).integers(0, 256, (3, 1, 16, 16), dtype=np.uint8)
     found = check_trust(model, faces, [0, 1, 3], ["gradient", "grad_cam"], TrustRules(steps=2))
-    assert {each.verdict for each in found.methods} == {"not enough faces", "control"}
+    assert {each.verdict for each in found.methods} == {"not enough images", "control"}
     assert "3, needs 48" in found.caption("gradient")
     assert model.training
     assert all(torch.equal(value, before[key]) for key, value in model.state_dict().items())

@@ -116,7 +116,7 @@ def test_given_axes_are_used_and_a_dollar_is_a_dollar():
     matrix = Confusion(np.eye(3, dtype=int), ("a", "$\\frac$", " "))
     ax = plot_confusion(matrix)
     assert plot_confusion(matrix, ax, title="again") is ax
-    assert "again\naccuracy 100.0 % of 3 faces" in ax.collections[-1].get_label()
+    assert "again\naccuracy 100.0 % of 3 images" in ax.collections[-1].get_label()
 
 
 def test_bars_name_prediction_truth_and_runner_up():
@@ -142,6 +142,6 @@ def test_sheets_show_the_faces_that_were_taken_for_another():
     axes = [ax for part in sheet.subfigs for ax in part.axes if ax.images]
     assert [ax.images[0].get_array()[0, 0] for ax in axes] == [e.position % 256 for e in there + back]
     assert sheet.subfigs[0].get_suptitle() == (
-        f"{pairs[0].one} taken for {pairs[0].other}: {pairs[0].count} faces, "
+        f"{pairs[0].one} taken for {pairs[0].other}: {pairs[0].count} images, "
         f"{100 * pairs[0].rate:.1f} % of {pairs[0].one}"
     )

@@ -69,7 +69,7 @@ def test_the_note_says_how_far_and_against_what():
     assert "1 stuck" in note
     assert "receptive field 5×5" in filter_note(an_ascent(6, objective="unit"))
     silent = an_ascent(2, faces=np.array([0, 2.0]), stuck=np.zeros(2, bool))
-    assert "1 filter that no face drives" in filter_note(silent)
+    assert "1 filter that no image drives" in filter_note(silent)
     assert "×" not in filter_note(an_ascent(6, faces=None))
 
 
@@ -115,7 +115,7 @@ def test_a_row_of_top_faces_says_which_class_and_how_clearly():
     assert filter_text(some_top_faces(), 2).startswith("filter 2: no class")
     silent = some_top_faces()
     silent.values[2] = 0
-    assert filter_text(silent, 2) == "filter 2: no face drives it"
+    assert filter_text(silent, 2) == "filter 2: no image drives it"
 
 
 def test_a_sheet_of_top_faces_shows_them_in_order():
@@ -180,10 +180,10 @@ def test_class_images_say_kind_start_seed_logit_and_the_largest_of_faces():
     assert logit_texts(raw)[0] == "12.3 (50.0 %)"
     assert logit_texts(raw)[-1] == "12.3 (>99.9 %)"
     beyond = np.array([13.0, *[12.0] * 6])  # the largest logits of faces
-    assert [text.endswith(" < faces") for text in logit_texts(raw, beyond)] == [True, *[False] * 6] * 2
+    assert [text.endswith(" < images") for text in logit_texts(raw, beyond)] == [True, *[False] * 6] * 2
     ax = class_image_sheet([raw, guided], CLASSES, np.arange(7.0), synthetic=True)
     texts = [text.get_text() for text in ax.texts]
-    assert "surprise\nfaces up to 5.0" in texts
+    assert "surprise\nimages up to 5.0" in texts
     assert "synthetic" in ax._left_title.get_text()
     assert ax.images[0].get_clim() == (0, 255)
     assert_nothing_is_cut_off(ax)

@@ -54,7 +54,7 @@ def texts(ax) -> list[str]:
 
 def test_faces_are_columns_and_the_caption_is_the_verdict():
     ax = plot_saliency(FACES, MAPS, ["happy", "sad"], verdict="gradient: trusted", note="drawn faces")
-    assert texts(ax) == ["happy", "face", "map", "top 20 %", "sad", "gradient: trusted", "drawn faces"]
+    assert texts(ax) == ["happy", "image", "map", "top 20 %", "sad", "gradient: trusted", "drawn faces"]
 
 
 def test_faces_lie_above_their_maps_each_on_its_own_scale_and_row_after_row():
@@ -85,7 +85,7 @@ def test_the_picture_of_a_run_is_small_enough_for_a_page_of_many_runs(tmp_path):
 
 def test_one_face_has_its_parts_side_by_side_and_no_verdict_is_said():
     ax = plot_saliency(FACES[:1], MAPS[:1], ["happy\n93 %"], parts=("face", "overlay"))
-    assert texts(ax) == ["face", "happy", "93 %", "map on face", "not checked"]
+    assert texts(ax) == ["image", "happy", "93 %", "map on image", "not checked"]
     assert (border(pixels(ax)) == 255).all()
     sheet = np.asarray(ax.images[0].get_array())
     np.testing.assert_allclose(sheet[-6:, :6], pictures(FACES[:1], MAPS[:1], "face")[0])
@@ -123,7 +123,7 @@ def test_a_panel_shows_each_check_with_its_threshold_and_who_passes():
         low, high = panel.limits()
         assert low < min(0, *(each.low for each in panel.estimates if each))
         assert high > max(panel.threshold, *(each.high for each in panel.estimates if each))
-    assert "faces of SYNTHETIC DATA (drawn)" in data.caption
+    assert "images of SYNTHETIC DATA (drawn)" in data.caption
 
 
 def test_the_figure_names_methods_and_verdicts():

@@ -177,7 +177,7 @@ def test_a_collapsed_arm_and_the_levels_of_guessing_are_named_in_every_output():
     runs += [replace(run, arm="stuck", seed=2) for run in runs[:1]]
     report = ablation_report(runs, "baseline")
     levels = f"chance 14.29 %, majority class (class 0) {100 * np.mean(labels == 0):.2f} %"
-    sentence = "stuck: collapsed, 2 of 3 runs predict one class for every face (class 3)"
+    sentence = "stuck: collapsed, 2 of 3 runs predict one class for every image (class 3)"
     for text in (" ".join(to_text(report).split()), to_markdown(report), to_json(report)):
         assert levels in text
         assert sentence in text

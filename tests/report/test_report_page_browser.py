@@ -154,7 +154,7 @@ def test_two_arms_are_compared_by_what_differs(opened):
     assert place.locator("svg .curve").count() > 4
     assert place.locator("img").count() == 3
     assert place.locator("h4").all_inner_texts() == [
-        "One face of each class",
+        "One image of each class",
         "Mistakes that each run is surest of",
     ]
     assert "sad taken for fear" in str(place.locator("img").last.get_attribute("alt"))

@@ -79,7 +79,7 @@ def test_limited_validation_sees_all_classes(tmp_path, sorted_faces, limit):
 def test_whole_validation_of_a_small_share_is_said(tmp_path, sorted_faces, caplog):
     caplog.set_level(logging.INFO)
     run(tmp_path / "r", sorted_faces, "data.fraction=0.05")
-    said = "each validation is on all 180 faces; data.eval_fraction=0.05 takes a share of them too"
+    said = "each validation is on all 180 images; data.eval_fraction=0.05 takes a share of them too"
     assert said in [record.message for record in caplog.records]
 
 

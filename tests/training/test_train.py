@@ -373,7 +373,7 @@ def test_two_processes_train_together_and_validate_every_face_once(tmp_path, tin
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     assert "Warning" not in done.stderr
-    assert done.stderr.count("parameters, on 96 faces of SYNTHETIC DATA") == 1
+    assert done.stderr.count("parameters, on 96 images of SYNTHETIC DATA") == 1
     stored = read_predictions(tmp_path / "run" / "val_logits.npz")
     assert len(set(stored.ids)) == len(stored.ids) == 48
     record = json.loads((tmp_path / "run" / "run.json").read_text())

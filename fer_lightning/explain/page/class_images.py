@@ -28,7 +28,7 @@ def make(subject: Subject, options: Options, section: Section) -> None:
         class_image_sheet(kinds, subject.class_names, real, synthetic=subject.synthetic),
         "class_images",
         "Images made to maximise each class's logit. Without regularisation they are noise that the network is sure "
-        "of; with it, patterns that hold under small shifts and turns. One marked < faces reached less than a face "
+        "of; with it, patterns that hold under small shifts and turns. One marked < images reached less than an image "
         "does: the search failed there, and the image shows nothing of its class. Images that started from the mean "
         "faces are labelled as guided: what looks like a face in them may come from the start. A logit far above that "
         "of every real face says that the image is nothing the network was trained for.",

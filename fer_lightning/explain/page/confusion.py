@@ -28,7 +28,7 @@ def make(subject: Subject, options: Options, section: Section) -> None:
         {"class_names": list(found.class_names), "counts": found.counts.tolist()},
     )
     rows = class_table(found)
-    faces = counted(int(found.counts.sum()), "face")
+    faces = counted(int(found.counts.sum()), "image")
     section.says.append(f"Classified right: {100 * found.accuracy:.1f} % of {faces} ({subject.title}).")
     weak = [row.name for row in rows if row.weak]
     if weak:
@@ -47,16 +47,16 @@ def make(subject: Subject, options: Options, section: Section) -> None:
         section.draw(
             plot_confused_pairs(pairs, predictions, images, title=f"Most confused classes: {subject.title}"),
             "confused_pairs",
-            "For the classes that are confused most, in both directions, the faces with the least probability of "
+            "For the classes that are confused most, in both directions, the images with the least probability of "
             "their own class.",
         )
     worst = mistakes(predictions, 12)
     if worst:
         section.draw(
-            plot_mistakes(worst, images, found.class_names, title=f"Misclassified faces: {subject.title}"),
+            plot_mistakes(worst, images, found.class_names, title=f"Misclassified images: {subject.title}"),
             "mistakes",
-            "The faces whose own class was given the least probability, each with all probabilities and the "
-            "runner-up: often faces that are labelled wrongly, or cannot be told.",
+            "The images whose own class was given the least probability, each with all probabilities and the "
+            "runner-up: often images that are labelled wrongly, or cannot be told.",
         )
     if subject.compared is not None:
         other = predict_pictures(subject.compared, subject.pictures)

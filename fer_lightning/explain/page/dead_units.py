@@ -28,7 +28,7 @@ def make(subject: Subject, options: Options, section: Section) -> None:
     section.draw(
         plot_dead_units({"this model": layers}, title=f"Units that never activate: {subject.title}"),
         "dead_units",
-        "The share of units of each layer that no face of the split activates: a network that is stuck shows it here.",
+        "The share of units of each layer that no image of the split activates: a network that is stuck shows it here.",
     )
     header = ["layer", "activation", "units", "dead", "constant", "never positive"]
     rows = [

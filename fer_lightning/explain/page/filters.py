@@ -97,6 +97,6 @@ def _draw_faces(subject: Subject, section: Section, layer: str, ascent: Ascent) 
                 synthetic=subject.pictures.synthetic,
             ),
             f"faces_{name}",
-            f"{name}: the filters that tell a class best, each with the faces of the {subject.pictures.split} split "
+            f"{name}: the filters that tell a class best, each with the images of the {subject.pictures.split} split "
             "that drive it most.",
         )

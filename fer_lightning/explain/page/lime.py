@@ -14,14 +14,14 @@ def make(subject: Subject, options: Options, section: Section) -> None:
     """Explain one right face of each class for all classes, beside its row of the confusion matrix."""
     right = one_of_each_class(subject.predictions.logits, subject.predictions.labels)
     if not right:
-        section.left_out.append("no face is classified right")
+        section.left_out.append("no image is classified right")
         return
     images = subject.tensor(subject.images(list(right.values())))  # type: ignore[arg-type]
     found = [options.lime(subject.module, image) for image in images]
     section.draw(
         plot_lime(found, list(right), confusion(subject.predictions), title=f"LIME: {subject.title}"),
         "lime",
-        "One correctly classified face of each class: superpixels that speak for each class (orange) or against it "
-        "(purple), beside what faces of its class are taken for. How stable the weights are between two draws, how "
-        "well the linear model fits, and what covered the superpixels stand beside each face.",
+        "One correctly classified image of each class: superpixels that speak for each class (orange) or against it "
+        "(purple), beside what images of its class are taken for. How stable the weights are between two draws, how "
+        "well the linear model fits, and what covered the superpixels stand beside each image.",
     )

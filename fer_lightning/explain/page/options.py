@@ -42,6 +42,8 @@ class Options:
         Faces on which the regions are covered.
     filters
         Filters of a layer that are shown at most.
+    own_pictures
+        Own pictures that are explained at most.
     seed
         Of every choice.
     """
@@ -56,6 +58,7 @@ class Options:
     regions: RegionOcclusion = field(default_factory=RegionOcclusion)
     region_faces: RegionFaces = 210
     filters: Count = 128
+    own_pictures: Count = 28
     seed: CountOrZero = 0
 
     def __post_init__(self) -> None:

@@ -10,7 +10,8 @@ import torch
 
 from fer_lightning.errors import ConfigError
 from fer_lightning.explain.face_selection import probabilities
-from fer_lightning.explain.layer_outputs import feature_maps
+from fer_lightning.explain.layer_outputs import feature_maps, kinds_of_layers
+from fer_lightning.explain.page.feature_maps import MAPS_OF
 from fer_lightning.explain.page.options import Options
 from fer_lightning.explain.page.saliency import UNCHECKED, asked_methods
 from fer_lightning.explain.page.section import Section
@@ -19,7 +20,7 @@ from fer_lightning.explain.subject import Subject
 from fer_lightning.plots.feature_maps import feature_map_sheet
 from fer_lightning.plots.saliency import plot_saliency
 
-SHOWN = 7  # pictures beside one another
+SHOWN = 7  # pictures beside one another in a figure
 NOTE = "own pictures"
 
 
@@ -36,9 +37,12 @@ def make(subject: Subject, options: Options, section: Section) -> None:
         for path, guess, row in zip(subject.own.paths, predicted, shares, strict=True)
     ]
     section.tabulate("Probabilities in %.", ["picture", "predicted", *names], rows)
-    images, predicted = subject.own.images[:SHOWN], predicted[:SHOWN]
-    if len(subject.own.paths) > SHOWN:
-        section.left_out.append(f"saliency: shown for the first {SHOWN} of {len(subject.own.paths)} pictures")
+    count, shown = len(subject.own.paths), options.own_pictures
+    if count > shown:
+        section.left_out.append(
+            f"explained are the first {shown} of {count} pictures; own_pictures={count} explains all of them"
+        )
+    images, predicted = subject.own.images[:shown], predicted[:shown]
     titles = [
         f"{_short(path.stem)}\n{names[guess]} {100 * row[guess]:.0f} %"
         for path, guess, row in zip(subject.own.paths, predicted, shares, strict=False)
@@ -52,20 +56,46 @@ def make(subject: Subject, options: Options, section: Section) -> None:
             continue
         caption = captions.get(method.name, f"{method.name}: {UNCHECKED}")
         note = f"{NOTE}; {method.settings}" if method.settings else NOTE
-        drawn = plot_saliency(images, maps, titles, verdict=caption, note=note)
         says = "Each picture, what counts for its predicted class, and the fifth of it that counts most."
-        section.draw(drawn, f"own_{method.name}", says, caption)
+        _draw_sheets(section, f"own_{method.name}", says, images, maps, titles, caption, note)
     _draw_lime(subject, options, section, images, predicted, titles)
-    try:
-        maps_of = feature_maps(subject.module, subject.tensor(images[:1]))
-    except ConfigError as error:
-        section.left_out.append(f"feature maps: {error}")
-        return
-    section.draw(
-        feature_map_sheet(maps_of, images[0], title=titles[0].replace("\n", ", ")),
-        "own_feature_maps",
-        "The outputs of each block for the first picture.",
-    )
+    _draw_feature_maps(subject, section, images, titles)
+
+
+def _draw_sheets(
+    section: Section,
+    name: str,
+    says: str,
+    images: np.ndarray,
+    maps: np.ndarray,
+    titles: list[str],
+    caption: str,
+    note: str,
+) -> None:
+    """Draw `SHOWN` pictures a figure."""
+    for start in range(0, len(images), SHOWN):
+        part = slice(start, start + SHOWN)
+        drawn = plot_saliency(images[part], maps[part], titles[part], verdict=caption, note=note)
+        section.draw(drawn, _numbered(name, start // SHOWN), says, caption)
+
+
+def _draw_feature_maps(subject: Subject, section: Section, images: np.ndarray, titles: list[str]) -> None:
+    for number, (image, title) in enumerate(zip(images, titles, strict=False)):
+        try:
+            maps = feature_maps(subject.module, subject.tensor(image[None]))
+        except ConfigError as error:
+            section.left_out.append(f"feature maps: {error}")
+            return
+        name = title.replace("\n", ", ")
+        section.draw(
+            feature_map_sheet(maps, image, title=name, kinds=kinds_of_layers(subject.module, maps)),
+            _numbered("own_feature_maps", number),
+            f"{name}: {MAPS_OF}.",
+        )
+
+
+def _numbered(name: str, number: int) -> str:
+    return name if number == 0 else f"{name}_{number + 1}"
 
 
 def _draw_lime(
@@ -81,13 +111,15 @@ def _draw_lime(
         [np.maximum(each.map(int(guess)), 0.0) for each, guess in zip(found, predicted, strict=True)]
     )
     stable = [each.stability[int(guess)] for each, guess in zip(found, predicted, strict=True)]
-    caption = f"lime: rank correlation of two draws {min(stable):.2f} to {max(stable):.2f}; covered by {found[0].fill}"
-    section.draw(
-        plot_saliency(images, maps, titles, verdict=caption, note=NOTE),
-        "own_lime",
-        "LIME: the superpixels that speak for the predicted class.",
-        caption,
-    )
+    caption = f"lime: weights from two draws of coverings agree with rank correlation {_span(stable)} (1: same order)"
+    note = f"{NOTE}; superpixels covered with {found[0].fill}"
+    says = "LIME: the superpixels that speak for the predicted class."
+    _draw_sheets(section, "own_lime", says, images, maps, titles, caption, note)
+
+
+def _span(values: list[float]) -> str:
+    low, high = f"{min(values):.2f}", f"{max(values):.2f}"
+    return low if low == high else f"{low} to {high}"
 
 
 def _captions(path: Path) -> dict[str, str]:

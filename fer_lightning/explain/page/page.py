@@ -50,7 +50,7 @@ def render(subject: Subject, checkpoint: str, sections: Sequence[Section], folde
     about = {
         "checkpoint": redact_text(checkpoint),
         "model": f"{type(network).__name__}, {count_parameters(network).total:,} parameters",
-        "input": f"{kind} faces of {height}×{width} pixels",
+        "input": f"{kind} images of {height}×{width} pixels",
         "classes": ", ".join(subject.class_names),
         "trained on": str(data.get("name", "unknown")),
         "looked at": subject.title if subject.known_pictures is not None else "own pictures only",

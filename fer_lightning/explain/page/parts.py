@@ -29,10 +29,10 @@ PARTS = {
     "confusion": Part("What is taken for what"),
     "saliency": Part("Where a decision comes from"),
     "own": Part("Your own pictures", needs_data=False),
-    "feature_maps": Part("What the layers make of a face"),
+    "feature_maps": Part("What the layers make of an image"),
     "filters": Part("What the filters look for", needs_data=False),
     "class_images": Part("What the network takes for each class", needs_data=False),
-    "lime": Part("Which pieces of a face speak for which class"),
+    "lime": Part("Which pieces of an image speak for which class"),
     "regions": Part("What is lost without eyes, mouth and other regions"),
     "dead_units": Part("Units that never activate"),
 }
@@ -64,7 +64,7 @@ def make_parts(
         section.folder.mkdir(parents=True, exist_ok=True)
         started = time.perf_counter()
         if part.needs_data and subject.known_pictures is None:
-            section.left_out.append("needs the faces that the model was trained on, and they are not there")
+            section.left_out.append("needs the images that the model was trained on, and they are not there")
         else:
             try:
                 with undisturbed(subject.module):

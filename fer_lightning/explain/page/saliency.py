@@ -18,10 +18,10 @@ from fer_lightning.runs.files import write_json, write_text
 
 UNCHECKED = "not checked"
 WHAT = {
-    "right": "One correctly classified face of each class, of median confidence: the face, what counts for its class, "
-    "and the face masked to the fifth that counts most.",
+    "right": "One correctly classified image of each class, of median confidence: the image, what counts for its "
+    "class, and the image masked to the fifth that counts most.",
     "wrong": "The mistakes that the network is surest of, with what counts for the class that it says.",
-    "asked": "The faces that were asked for, with what counts for the class that the network says.",
+    "asked": "The images that were asked for, with what counts for the class that the network says.",
 }
 
 
@@ -64,7 +64,7 @@ def _checked(
     chosen = balanced_correct(subject.predictions.logits, subject.predictions.labels, rules.faces, rules.seed)
     if len(chosen) < 2:
         section.left_out.append(
-            f"the checks: {counted(len(chosen), 'face')} classified right, at least 2 are needed"
+            f"the checks: {counted(len(chosen), 'image')} classified right, at least 2 are needed"
         )
         return None
     report = check_trust(
@@ -85,7 +85,7 @@ def _checked(
     section.draw(
         plot_trust(trust_data(report)),
         "trust",
-        "Every method's checks beside two controls that know nothing of the network: noise, and the face's edges.",
+        "Every method's checks beside two controls that know nothing of the network: noise, and the image's edges.",
     )
     return report
 

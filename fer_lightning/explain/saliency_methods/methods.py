@@ -34,6 +34,11 @@ def make_method(method: str | Method, **options: Any) -> Method:
         The name is unknown, or an option is.
     """
     if not isinstance(method, str):
+        if options:
+            raise ConfigError(
+                f"{', '.join(options)}: settings go with the name of a method; expected them in the constructor of "
+                f"{type(method).__name__}"
+            )
         return method
     known = METHODS | CONTROLS
     if method not in known:

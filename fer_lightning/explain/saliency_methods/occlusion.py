@@ -48,7 +48,8 @@ class Occlusion:
     @property
     def settings(self) -> str:
         """Window, stride and fill."""
-        return f"window of {self.window} pixels every {self.stride}, covered by {fill_words(self.fill)}"
+        cover = fill_words(self.fill)
+        return f"a window of {self.window}×{self.window} pixels, moved by {self.stride}, filled with {cover}"
 
     def attribute(self, model: nn.Module, images: Tensor, targets: Tensor) -> tuple[Tensor, None]:
         """Return the mean loss of logit ``[N, H, W]``."""

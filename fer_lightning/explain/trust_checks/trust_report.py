@@ -111,8 +111,8 @@ class TrustReport:
         data = data_label(self.data, self.synthetic)
         where = f" of {data}" if data else ""
         return (
-            f"{self.faces} correctly classified faces{where}; {100 * rules.confidence:g} % bootstrap intervals "
-            f"over faces; {rules.score} followed, pixels replaced by {fill_words(rules.fill)}; "
+            f"{self.faces} correctly classified images{where}; {100 * rules.confidence:g} % bootstrap intervals "
+            f"over images; {rules.score} followed, pixels replaced by {fill_words(rules.fill)}; "
             f"similarity: {rules.similarity}"
         )
 

@@ -19,7 +19,7 @@ FAILED_BY: Final = {
 
 TRUSTED: Final = "trusted"
 CONTROL: Final = "control"
-TOO_FEW: Final = "not enough faces"
+TOO_FEW: Final = "not enough images"
 NOT_CHECKED: Final = "not checked"
 
 

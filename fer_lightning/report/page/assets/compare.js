@@ -47,16 +47,16 @@ function configDifferences(groups) {
 function picture(index, kind) {
   const [address, width, height] = JSON.parse(byId(`picture-${runs[index].number}-${kind}`).textContent);
   const { method, settings, verdict, epoch, checked_on: checkedOn, synthetic, faces: named } = runs[index].sheets[kind];
-  const whose = `${synthetic ? "synthetic faces" : "faces"}${named.length ? ` (${named.join(", ")})` : ""}`;
+  const whose = `${synthetic ? "synthetic images" : "images"}${named.length ? ` (${named.join(", ")})` : ""}`;
   const facts = [method, settings, epoch === null ? "" : `epoch ${epoch}`, synthetic ? "synthetic faces" : ""].filter(Boolean);
   return make("figure", { class: "saliency" },
     make("img", { src: address, width, height,
       alt: `Where ${runName(index)} looks: ${whose} and their saliency maps by ${method}. Trust checks: ${verdict}.` }),
     make("figcaption", {}, make("strong", {}, runName(index)), ` · ${facts.join(" · ")}`,
-      make("p", { class: "trust" }, `Trust checks: ${verdict}${checkedOn ? ` (on ${checkedOn} faces)` : ""}`)));
+      make("p", { class: "trust" }, `Trust checks: ${verdict}${checkedOn ? ` (on ${checkedOn} images)` : ""}`)));
 }
 
-const SHEET_TITLES = { correct: "One face of each class", mistakes: "Mistakes that each run is surest of" };
+const SHEET_TITLES = { correct: "One image of each class", mistakes: "Mistakes that each run is surest of" };
 
 function compareSaliency(groups) {
   // Of an arm the run of its first seed that has a picture stands for all; the others can be chosen one by one.

@@ -54,7 +54,7 @@ function differenceTable(first, second, labels, judged) {
     const good = (change > 0) === (i === j);
     const sure = judged && beyondChance(first.counts, second.counts, i, j);
     const tip = `${study.classes[i]} taken for ${study.classes[j]}: ${(100 * before).toFixed(1)} % before, ${(100 * after).toFixed(1)} % now` +
-      (sure ? "\nmore than chance over faces" : "");
+      (sure ? "\nmore than chance over images" : "");
     const text = Math.abs(change) < 0.05 ? "0" : signed(change, Math.abs(change) < 9.95 ? 1 : 0);
     return shadedCell(text, good ? "blue" : "orange", Math.min(Math.abs(change) / 30, 1), tip,
       [i === j && "diagonal", sure && "sure"].filter(Boolean).join(" "));
@@ -71,7 +71,7 @@ function recallTable(groups, matrices) {
       matrix !== first && make("span", { class: `change ${change > 0 ? "up" : change < 0 ? "down" : ""}` }, ` ${signed(change)}`));
   };
   return make("div", { class: "scrolls" },
-    make("p", { class: "small" }, "Recall of each class, the share of its faces that is named right, and its difference from the first in points:"),
+    make("p", { class: "small" }, "Recall of each class, the share of its images that is named right, and its difference from the first in points:"),
     make("table", { class: "plain" }, make("caption", { class: "unseen" }, "Recall of each class"),
     make("thead", {}, make("tr", {}, make("th", { scope: "col" }, "class"), groups.map((group, g) => groupHead(group, g)))),
     make("tbody", {}, study.classes.map((name, i) => make("tr", {}, make("th", { scope: "row" }, name),
@@ -95,7 +95,7 @@ function compareConfusions(groups) {
   box.addEventListener("change", () => { asShares = box.checked; show(); });
   show();
   const bold = known.slice(1).some((g) => single(first) && single(g))
-    ? " Bold: more than chance over faces (95 %, all cells together); another seed moves them too." : "";
+    ? " Bold: more than chance over images (95 %, all cells together); another seed moves them too." : "";
   return [
     make("label", {}, box, "show per cent of each true class instead of counts"), tables,
     known.length > 1 && make("p", { class: "small" },

@@ -31,7 +31,7 @@ function drawHistory() {
 
 function showImportance() {
   const rows = study.importance;
-  if (!rows.length) return replace(byId("importance"), make("p", {}, "Too few complete runs that differ to tell."));
+  if (!rows.length) return replace(byId("importance"), make("p", {}, "Not told: it takes ten complete runs that differ, and two parameters that vary."));
   const most = Math.max(...rows.map(([, share]) => share));
   return replace(byId("importance"), make("table", { class: "bars" }, make("tbody", {}, rows.map(([name, share]) =>
     make("tr", {}, make("th", { scope: "row" }, name),
