@@ -111,7 +111,7 @@ def test_pruned_failed_and_unfinished_runs_are_counted_and_left_out(report):
     assert (lost.n_pruned, lost.n_failed, lost.n_unfinished) == (0, 2, 1)
     assert lost.failures == ("out of memory", "no finite value")
     text = to_text(report)
-    assert "Cost: 18 runs, 32.0 s." in text
+    assert "Cost: 17 of 18 runs so far, 32.0 s." in text
     assert "Left out of every other number: 1 pruned, 3 failed, 1 unfinished." in text
     assert "Failed in short: loss is NaN" in text
 
