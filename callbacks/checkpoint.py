@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -65,9 +66,15 @@ class RunCheckpoint(ModelCheckpoint):
         """Say whether an epoch is the best so far, by the rule that all of a run's files follow."""
         if self.monitor is None or current is None:
             return False
+        return bool(trainer.strategy.reduce_boolean_decision(self.improved({self.monitor: current})))
+
+    def improved(self, metrics: Mapping[str, Any]) -> bool:
+        """Say whether an epoch with these metrics is better than the one that is kept; never without a monitor."""
+        if self.monitor is None:
+            return False
         best = BestEpoch(self.monitor, self.mode)  # type: ignore[arg-type]
         best.improved({self.monitor: self.best_model_score})
-        return bool(trainer.strategy.reduce_boolean_decision(best.improved({self.monitor: current})))
+        return best.improved(metrics)
 
     def _save_checkpoint(self, trainer: pl.Trainer, filepath: str) -> None:
         """Write the checkpoint, and let no signal cut it short.

@@ -34,6 +34,8 @@ class ConfusionMatrix(InspectionCallback):
         The metric that decides which epoch is the best, and whether ``max`` or ``min`` of it is.
     """
 
+    quick = True
+
     def __init__(
         self,
         folder: str | Path | None = None,

@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from fer_lightning.callbacks.averaging import averaged_weights
+from fer_lightning.callbacks.checkpoint import RunCheckpoint
 from fer_lightning.callbacks.predictions import kept_predictions
 from fer_lightning.data.datamodule import FaceDataModule
 from fer_lightning.data.input_range import LEVELS, Scale, taking_levels
@@ -203,6 +204,12 @@ def best_checkpoint(trainer: pl.Trainer) -> Path | None:
         if getattr(callback, "monitor", None) and path and Path(path).is_file():
             return Path(path)
     return None
+
+
+def is_best_so_far(trainer: pl.Trainer) -> bool:
+    """Return whether the epoch that ends is the best so far: its checkpoint is kept after all other callbacks."""
+    kept = (callback for callback in trainer.checkpoint_callbacks if isinstance(callback, RunCheckpoint))
+    return any(callback.improved(trainer.callback_metrics) for callback in kept)
 
 
 def folder_of(trainer: pl.Trainer) -> Path:

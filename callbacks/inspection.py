@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,13 +13,14 @@ from typing import Annotated, Literal
 import pytorch_lightning as pl
 import torch
 from pydantic import Field
+from pytorch_lightning.loggers.logger import Logger
 
-from fer_lightning.callbacks.epoch_subject import epoch_subject, folder_of
+from fer_lightning.callbacks.epoch_subject import epoch_subject, folder_of, is_best_so_far
 from fer_lightning.config.values import Count, checked
 from fer_lightning.explain.subject import Subject
 from fer_lightning.explain.undisturbed import undisturbed
 from fer_lightning.messages import one_line
-from fer_lightning.tracking.logger import log_media
+from fer_lightning.tracking.logger import log_media, sends_rows_at_once
 from fer_lightning.tracking.media import Picture, Table
 
 log = logging.getLogger(__name__)
@@ -50,7 +51,15 @@ class InspectionCallback(pl.Callback, ABC):
     when
         ``best``: after training, at the best epoch (the last, where none is known to be best); ``end``: after
         training, at the last epoch; a number n: after every n-th epoch, at that epoch.
+
+    Attributes
+    ----------
+    quick
+        Whether an inspection takes a fraction of a second. Then ``best`` also inspects each epoch that is the best so
+        far, for loggers whose rows are sent at once (W&B online).
     """
+
+    quick = False
 
     @checked("callbacks.")
     def __init__(self, folder: str | Path | None = None, when: When = "best") -> None:
@@ -74,13 +83,27 @@ class InspectionCallback(pl.Callback, ABC):
         """Inspect the epoch, if it is its turn."""
         epoch = trainer.current_epoch + 1
         if isinstance(self.when, int) and epoch % self.when == 0 and trainer.is_global_zero:
-            with self.guard(pl_module):
-                folder = self.run_folder / "epochs" / f"{epoch:03d}"
-                subject = epoch_subject(trainer, pl_module, folder, epoch)
-                findings = self.inspect(subject, folder)
-                if findings is not None:
-                    log_media(trainer.loggers, findings.images, findings.tables, (subject.epoch or 0) - 1)
-                    pl_module.log_dict(dict(findings.metrics), rank_zero_only=True)
+            folder = self.run_folder / "epochs" / f"{epoch:03d}"
+            self._inspect_epoch(trainer, pl_module, folder, epoch, trainer.loggers)
+        elif self.when == "best" and self.quick and trainer.is_global_zero:
+            loggers = [logger for logger in trainer.loggers if sends_rows_at_once(logger)]
+            if loggers and is_best_so_far(trainer):
+                self._inspect_epoch(trainer, pl_module, self.run_folder, epoch, loggers)
+
+    def _inspect_epoch(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        folder: Path,
+        epoch: int,
+        loggers: Sequence[Logger],
+    ) -> None:
+        with self.guard(pl_module):
+            subject = epoch_subject(trainer, pl_module, folder, epoch)
+            findings = self.inspect(subject, folder)
+            if findings is not None:
+                log_media(loggers, findings.images, findings.tables, (subject.epoch or 0) - 1)
+                pl_module.log_dict(dict(findings.metrics), rank_zero_only=True)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Inspect the best or the last epoch."""

@@ -71,6 +71,11 @@ class SaliencyMaps(InspectionCallback):
             make_method(method, **self.options)  # a mistake is met before the training, not after it
 
     @property
+    def quick(self) -> bool:  # type: ignore[override]
+        """Whether it takes one pass: the gradient, unchecked."""
+        return self.method == "gradient" and not self.check
+
+    @property
     def state_key(self) -> str:
         """Tell several of these callbacks apart."""
         return f"{type(self).__name__}-{self.method}-{self.which}-{self.when}"

@@ -56,6 +56,19 @@ def progress(items: Iterable[T], what: str, total: int | None = None) -> Iterabl
     )
 
 
+def standing_bar(what: str, done: int, total: int) -> tqdm[Any]:
+    """Return a bar that stands on a terminal and in a notebook until it is closed: one of several steps is at work."""
+    return new_bar(
+        initial=done,
+        total=total,
+        desc=what,
+        leave=False,
+        disable=not shows_bars(),
+        dynamic_ncols=True,
+        bar_format="{desc} |{bar}| {n_fmt}/{total_fmt} done",
+    )
+
+
 def say_once(text: str, about: str | None = None) -> None:
     """Log ``text``, redacted, the first time only; once for all texts of the same ``about``.
 

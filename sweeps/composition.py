@@ -11,6 +11,7 @@ from hydra.types import HydraContext
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 from omegaconf.errors import OmegaConfBaseException
 
+from fer_lightning.config.expectation import shown_value
 from fer_lightning.errors import ConfigError, nearest
 from fer_lightning.sweeps.hydra_private import load_option
 from fer_lightning.sweeps.space.override import key_of
@@ -154,7 +155,8 @@ class Composition:
             set_on_purpose = any(name == one or name.startswith(f"{one}.") for one in given)
             if present != value and not set_on_purpose:
                 lines.append(
-                    f"{key}={option}: the configuration sets {name}={present}; the option has {value}"
+                    f"{key}={option}: the configuration sets {name}={shown_value(present)}; the option has "
+                    f"{shown_value(value)}"
                 )
         return lines
 

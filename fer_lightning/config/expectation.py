@@ -19,13 +19,24 @@ _UNLIKE_TEXT = re.compile(r"\s*|[-+.]?\d.*|true|false|null|none", re.IGNORECASE)
 
 
 def shown_value(value: Any) -> Any:
-    """Return a value as a message shows it: a text that looks like another value in quotes."""
+    """Return a value as it is typed: ``null``, ``true``; a text that looks like another value in quotes."""
     if isinstance(value, str):
         return repr(value) if _UNLIKE_TEXT.fullmatch(value) else value
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
     if hasattr(value, "shape"):
         return f"an array of shape {value.shape}"
-    text = " ".join(str(value).split())
+    if isinstance(value, (list, tuple)):
+        text = f"[{', '.join(map(_shown_item, value))}]"
+    elif isinstance(value, Mapping):
+        text = f"{{{', '.join(f'{_shown_item(key)}: {_shown_item(item)}' for key, item in value.items())}}}"
+    else:
+        text = " ".join(str(value).split())
     return text if len(text) <= _LONG else f"{text[:_LONG]}…"
+
+
+def _shown_item(value: Any) -> str:
+    return repr(value) if isinstance(value, str) else str(shown_value(value))
 
 
 def kinds_of(expected: Any) -> Iterator[Any]:

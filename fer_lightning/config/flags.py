@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 from fer_lightning.config.typed import as_override, quoted
 from fer_lightning.errors import ConfigError, nearest
@@ -107,9 +107,7 @@ def read_command_line(arguments: Sequence[str]) -> CommandLine:
     for name in _PLACES:
         if given[name] is not None:
             given[name] = os.path.expanduser(given[name])
-    folder = given["config_dir"]
-    if folder is not None and not os.path.isdir(folder):
-        raise ConfigError(f"--config-dir {folder}: no such folder")
+    _check_folders(given)
     flags: list[str] = []
     for name in (*_SWITCHES, *_VALUES):
         value = given[name.removeprefix("--").replace("-", "_")]
@@ -121,7 +119,22 @@ def read_command_line(arguments: Sequence[str]) -> CommandLine:
         list(arguments),
         runs=not any(value for name, value in given.items() if name not in _RUNNING),
         multirun=given["multirun"],
-        config_dir=folder,
+        config_dir=given["config_dir"],
         config_name=given["config_name"],
         config_path=given["config_path"],
     )
+
+
+def _check_folders(given: dict[str, Any]) -> None:
+    """Require that folders of configurations exist; make that of ``--config-path`` absolute.
+
+    Hydra would look for a relative one beside the source file that calls it, not where it was typed.
+    """
+    for name in ("config_dir", "config_path"):
+        folder = given[name]
+        if folder is None or (name == "config_path" and folder.startswith("pkg://")):
+            continue
+        if not os.path.isdir(folder):
+            raise ConfigError(f"--{name.replace('_', '-')} {folder}: no such folder")
+        if name == "config_path":
+            given[name] = os.path.abspath(folder)

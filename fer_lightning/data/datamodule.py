@@ -12,6 +12,7 @@ import torch
 from pydantic import Field
 from torch import Tensor
 
+from fer_lightning.config.expectation import shown_value
 from fer_lightning.config.values import Count, CountOrZero, ShareAboveZero, ShareBelowOne, checked
 from fer_lightning.data.arrays import check_pictures
 from fer_lightning.data.chosen_faces import ChosenFaces, Form
@@ -185,7 +186,9 @@ class FaceDataModule(ChosenFaces, pl.LightningDataModule):
         for key in _UNUSED[form]:
             if given[key] != parameters[key].default:
                 others = " or ".join(f"data={other}" for other in _UNUSED if key not in _UNUSED[other])
-                raise ConfigError(f"data.{key}={given[key]}: data={form} does not use it; expected {others}")
+                raise ConfigError(
+                    f"data.{key}={shown_value(given[key])}: data={form} does not use it; expected {others}"
+                )
 
     def prepare_data(self) -> None:
         """Build the cache, in one process of each machine."""

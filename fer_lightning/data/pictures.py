@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatch
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from fer_lightning.config.typed import typed_path
 from fer_lightning.data.class_folders import PICTURE_ENDINGS
 from fer_lightning.data.decode import decode_all
 from fer_lightning.data.members import legible
-from fer_lightning.data.system_files import is_system_file
+from fer_lightning.data.system_files import is_system_file, walk
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,7 +43,8 @@ def find_pictures(words: Iterable[str | Path]) -> tuple[list[Path], list[str]]:
     """Find the picture files that ``words`` name, each once, in the order of the words.
 
     A word is a file (of any ending), a folder (all pictures below it, by their endings, in alphabetical order)
-    or a pattern with ``*``, ``?`` or ``[…]`` (``**`` reaches into folders).
+    or a pattern with ``*``, ``?`` or ``[…]`` (``**`` reaches into folders, and leaves out links
+    that lead back).
 
     Returns
     -------
@@ -57,7 +59,7 @@ def find_pictures(words: Iterable[str | Path]) -> tuple[list[Path], list[str]]:
             files = _below(path) if path.is_dir() else [path]
             reason = f"{word}: no picture in this folder; expected {', '.join(PICTURE_ENDINGS)}"
         elif glob.has_magic(str(path)):
-            matches = sorted(Path(match) for match in glob.glob(str(path), recursive=True))
+            matches = _matches(path)
             files = [file for match in matches for file in (_below(match) if match.is_dir() else [match])]
             reason = f"{word}: no file has a name like this"
         else:
@@ -66,6 +68,26 @@ def find_pictures(words: Iterable[str | Path]) -> tuple[list[Path], list[str]]:
             problems.append(reason)
         found |= dict.fromkeys(files)
     return list(found), problems
+
+
+def _matches(pattern: Path) -> list[Path]:
+    """Return what a pattern names; with ``**`` without what lies beyond a link to a folder that the link lies in."""
+    if "**" not in pattern.parts:
+        return sorted(map(Path, glob.glob(str(pattern))))
+    first = next(number for number, part in enumerate(pattern.parts) if glob.has_magic(part))
+    root, rest = Path(*pattern.parts[:first]), pattern.parts[first:]
+    # The standard library's follows such a link forty times; two of them, for ever.
+    inside = walk(str(root), []) if root.is_dir() else ()
+    return sorted(root / name for name, _ in inside if _fits(name.split("/"), rest))
+
+
+def _fits(parts: Sequence[str], pattern: Sequence[str]) -> bool:
+    if not pattern:
+        return not parts
+    head, rest = pattern[0], pattern[1:]
+    if head == "**":
+        return any(_fits(parts[start:], rest) for start in range(len(parts) + 1))
+    return bool(parts) and fnmatch(parts[0], head) and _fits(parts[1:], rest)
 
 
 def _below(folder: Path) -> list[Path]:

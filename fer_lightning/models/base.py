@@ -7,6 +7,7 @@ from typing import Any, Final, Unpack
 
 from torch import Tensor, nn
 
+from fer_lightning.config.expectation import shown_value
 from fer_lightning.config.values import checked
 from fer_lightning.errors import ConfigError
 from fer_lightning.models.activation import SLOPED
@@ -49,10 +50,12 @@ class FaceNet(nn.Module):
         self.in_channels: int = chosen.get("in_channels", 1)
         self.num_classes: int = chosen.get("num_classes", NUM_CLASSES)
         if alpha_dropout and activation != "selu":
-            raise ConfigError(f"model.alpha_dropout=true: needs model.activation=selu, not {activation}")
+            raise ConfigError(
+                f"model.alpha_dropout=true: needs model.activation=selu, not {shown_value(activation)}"
+            )
         if slope is not None and activation not in SLOPED:
             raise ConfigError(
-                f"model.slope={slope}: needs model.activation={' or '.join(SLOPED)}, not {activation}"
+                f"model.slope={slope}: needs model.activation={' or '.join(SLOPED)}, not {shown_value(activation)}"
             )
         self.blocks = Blocks(
             activation,

@@ -12,6 +12,10 @@ from fer_lightning.data.normalization import Fixed
 from fer_lightning.errors import ConfigError, nearest
 from fer_lightning.messages import first_line, say_once
 
+_WEIGHTS = ["model.safetensors", "pytorch_model.bin"]
+_ELSEWHERE = {"cache_dir", "pretrained_cfg", "pretrained_cfg_overlay"}  # options that say where weights lie
+_PATIENCE_SECONDS = 5.0
+
 
 @checked("model.")
 def timm_model(
@@ -43,12 +47,15 @@ def timm_model(
         timm is not installed, has no such model, or cannot load its weights.
     """
     timm = _timm()
+    settings = _settings(timm, name)
     if pretrained:
         say_once(
-            f"model.pretrained=true: looking for the weights of {name} in timm's cache and on huggingface.co, which "
-            "takes a minute where there is no connection; HF_HUB_OFFLINE=1 asks the cache alone"
+            f"model.pretrained=true: looking for the weights of {name} in timm's cache and on huggingface.co; "
+            "HF_HUB_OFFLINE=1 asks the cache alone"
         )
-    sizes = {"img_size": image_size} if _settings(timm, name).fixed_input_size else {}
+        if not _ELSEWHERE & options.keys():
+            _require_weights(settings, name)
+    sizes = {"img_size": image_size} if settings.fixed_input_size else {}
     try:
         model: nn.Module = timm.create_model(
             name,
@@ -62,11 +69,39 @@ def timm_model(
     except Exception as error:
         if not pretrained:
             raise
-        raise ConfigError(
-            f"model.pretrained=true: the weights of {name} are not at hand ({first_line(error)}); expected an internet "
-            "connection, or model.pretrained=false model.weights=FILE"
-        ) from error
+        raise _not_at_hand(name, error) from error
     return model
+
+
+def _not_at_hand(name: str, error: Exception) -> ConfigError:
+    return ConfigError(
+        f"model.pretrained=true: the weights of {name} are not at hand ({first_line(error)}); expected an internet "
+        "connection, or model.pretrained=false model.weights=FILE"
+    )
+
+
+def _require_weights(settings: Any, name: str) -> None:
+    """Ask once whether the weights can be had, since timm asks again and again for a minute without a connection.
+
+    Raises
+    ------
+    ConfigError
+        They are not in the cache, and the server does not answer.
+    """
+    if not settings.hf_hub_id:
+        return
+    from huggingface_hub import get_hf_file_metadata, hf_hub_url, try_to_load_from_cache
+    from huggingface_hub.errors import HfHubHTTPError
+
+    files = [settings.hf_hub_filename] if settings.hf_hub_filename else _WEIGHTS
+    if any(isinstance(try_to_load_from_cache(settings.hf_hub_id, file), str) for file in files):
+        return
+    try:
+        get_hf_file_metadata(hf_hub_url(settings.hf_hub_id, files[0]), timeout=_PATIENCE_SECONDS)
+    except HfHubHTTPError:
+        return  # it answers: timm looks for files of other names
+    except Exception as error:
+        raise _not_at_hand(name, error) from error
 
 
 def timm_normalization(name: str) -> Fixed:

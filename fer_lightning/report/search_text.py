@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from fer_lightning.config.expectation import shown_value
 from fer_lightning.config.objective import Objective
 from fer_lightning.data.label import data_label
 from fer_lightning.messages import counted
@@ -38,7 +39,7 @@ def search_text(trials: Sequence[Trial], objective: Objective, data: dict[str, A
     ]
     for trial, value in done[:BEST]:
         chosen = " ".join(
-            f"{key}={setting:.4g}" if isinstance(setting, float) else f"{key}={setting}"
+            f"{key}={setting:.4g}" if isinstance(setting, float) else f"{key}={shown_value(setting)}"
             for key, setting in trial.params.items()
         )
         width = max(10, len(objective.heading))

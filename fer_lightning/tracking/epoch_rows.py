@@ -17,6 +17,8 @@ class EpochRows:
         By epoch: what is not logged yet.
     known
         The last epoch that W&B has already, from before an interruption; its metrics are not logged again.
+    newest
+        The last epoch whose metrics were logged; -1 for none.
     """
 
     def __init__(self) -> None:
@@ -25,6 +27,8 @@ class EpochRows:
         self.complete: set[int] = set()
         self.known = -1
         self.last = -1
+        self.newest = -1
+        self._logged: set[tuple[int, str]] = set()
 
     def add(self, metrics: Mapping[str, float]) -> int | None:
         """Take metrics of the epoch that they name; return the epoch if they complete it."""
@@ -37,13 +41,20 @@ class EpochRows:
         self.complete.add(epoch)
         return epoch
 
-    def add_media(self, media: Mapping[str, Any], epoch: int | None) -> None:
-        """Take pictures and tables of an epoch, from 0; ``None`` is the last one that has metrics."""
-        self.media.setdefault(self.last if epoch is None else epoch, {}).update(media)
+    def add_media(self, media: Mapping[str, Any], epoch: int) -> None:
+        """Take pictures and tables of an epoch, from 0."""
+        self.media.setdefault(epoch, {}).update(media)
+
+    def lacks(self, epoch: int, key: str) -> bool:
+        """Return whether a picture or table of an epoch is yet to be logged."""
+        return (epoch, key) not in self._logged
 
     def take(self, epoch: int) -> dict[str, Any]:
         """Return an epoch's row; media whose epoch was logged before make a row of their own, under that epoch."""
         self.complete.discard(epoch)
+        if epoch in self.metrics:
+            self.newest = epoch
+        self._logged |= {(epoch, key) for key in self.media.get(epoch, {})}
         return {"epoch": epoch, **self.metrics.pop(epoch, {}), **self.media.pop(epoch, {})}
 
     def rest(self) -> list[dict[str, Any]]:

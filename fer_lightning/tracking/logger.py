@@ -157,8 +157,8 @@ class WandbRun(RunConnection, Logger):
         """Put pictures and tables beside the metrics of their epoch.
 
         They go out with that epoch's metrics in one call; W&B takes nothing for an earlier step, so those of an epoch
-        that was logged before are a row of their own that names it. Safe to call when W&B is disabled or failed, and
-        in a process that is not the first.
+        that was logged before are a row of their own that names it. What an epoch has already is not sent again. Safe
+        to call when W&B is disabled or failed, and in a process that is not the first.
 
         Parameters
         ----------
@@ -175,8 +175,13 @@ class WandbRun(RunConnection, Logger):
         ValueError
             A picture is none of these.
         """
-        pictures = {key: as_image(picture) for key, picture in (images or {}).items()}
-        self.with_run(lambda run: self.rows.add_media(as_wandb(pictures, tables or {}, run), epoch))
+        number = self.rows.last if epoch is None else epoch
+        pictures = {
+            key: as_image(each) for key, each in (images or {}).items() if self.rows.lacks(number, key)
+        }
+        lacking = {key: table for key, table in (tables or {}).items() if self.rows.lacks(number, key)}
+        if pictures or lacking:
+            self.with_run(lambda run: self.rows.add_media(as_wandb(pictures, lacking, run), number))
 
     def flush(self) -> None:
         """Send what is still kept: metrics of the last epoch, or of one that was not finished, and pictures."""
@@ -206,7 +211,9 @@ class WandbRun(RunConnection, Logger):
         if state in ("interrupted", "failed"):
             self.rows.drop_unfinished()
         self.flush()
-        self.summarize(run_summary(state, record, reason))
+        newest = max(self.rows.newest, self.rows.known)
+        # Pictures of an earlier epoch may be in the last row, and the summary has the last value of each key.
+        self.summarize(run_summary(state, record, reason) | ({"epoch": newest} if newest >= 0 else {}))
         if state != "complete":
             self.with_run(lambda run: setattr(run, "tags", (*run.tags, state)))
         self.close(exit_code=0 if state in ("complete", "pruned") else 1)
@@ -216,6 +223,16 @@ class WandbRun(RunConnection, Logger):
         """Send what is left and finish the run; safe to call twice."""
         self.flush()
         self.end(exit_code)
+
+
+def sends_rows_at_once(logger: Logger) -> bool:
+    """Return whether a logger takes an epoch's pictures with its metrics only: W&B online, which shows them at once."""
+    return (
+        isinstance(logger, WandbRun)
+        and logger.run is not None
+        and not logger.failed
+        and not logger.run.offline
+    )
 
 
 def log_media(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from fer_lightning.config.expectation import shown_value
 from fer_lightning.config.renamed import ADDED
 from fer_lightning.config.typed import typed_path
 from fer_lightning.errors import ConfigError
@@ -71,7 +72,9 @@ def check_continuation(path: Path, record: dict[str, Any]) -> int:
         ("weights", "model.weights", "began with other weights"),
     ):
         if before.get(kind) != now.get(kind):
-            raise ConfigError(f"{key}={_value(now['config'], key)}: {path} {was}; expected the same to go on")
+            raise ConfigError(
+                f"{key}={shown_value(_value(now['config'], key))}: {path} {was}; expected the same to go on"
+            )
     for key in SAME:
         _require_same(path, key, _value(before["config"], key), _value(now["config"], key))
     planned, asked = (each["config"]["trainer"].get("max_epochs") for each in (before, now))
@@ -79,7 +82,8 @@ def check_continuation(path: Path, record: dict[str, Any]) -> int:
         ".constant"
     ):
         raise ConfigError(
-            f"trainer.max_epochs={asked}: the learning rate of {path} was planned over {planned} epochs; "
+            f"trainer.max_epochs={shown_value(asked)}: the learning rate of {path} was planned over "
+            f"{shown_value(planned)} epochs; "
             "expected the same number, or scheduler=constant from the start"
         )
     return int(stored["epoch"]) + 1
@@ -139,5 +143,5 @@ def _require_same(path: Path, key: str, before: Any, now: Any) -> None:
     if isinstance(before, Mapping) or isinstance(now, Mapping):
         some = "with" if before else "without"
         raise ConfigError(f"{path}: was trained {some} {key}; expected the same to go on")
-    earlier = "without it" if before is None else f"with {before}"
-    raise ConfigError(f"{key}={now}: {path} was trained {earlier}; expected the same to go on")
+    earlier = "without it" if before is None else f"with {shown_value(before)}"
+    raise ConfigError(f"{key}={shown_value(now)}: {path} was trained {earlier}; expected the same to go on")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from fer_lightning.config.expectation import shown_value
 from fer_lightning.errors import ConfigError
 from fer_lightning.sweeps.composition import Composition, selected
 from fer_lightning.sweeps.options import SweepOptions
@@ -42,7 +43,7 @@ def read_plan(options: SweepOptions, composition: Composition) -> Plan | None:
         _try_key("fold_key", plan.fold_key, 0, composition)
     for factor in plan.factors:
         for level, texts in factor.levels.items():
-            composition.compose(texts, f"ablation.factors.{factor.name}, level {level},")
+            composition.compose(texts, f"ablation.factors.{factor.name}, level {shown_value(level)},")
     return plan if plan.tuning is None else _settle_tuning(plan, plan.tuning, composition)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from fer_lightning.config.expectation import shown_value
 from fer_lightning.config.values import Seeds, check_keys, check_value, one_of
 from fer_lightning.errors import ConfigError
 from fer_lightning.sweeps.plan.plan import KINDS, Factor, Plan, make_arms
@@ -42,7 +43,7 @@ def parse_plan(
     kind = config.get("plan", "one_factor")
     nodes = config.get("factors")
     if not isinstance(nodes, Mapping) or not any(node is not None for node in nodes.values()):
-        raise ConfigError(f"ablation.factors={nodes!r}: expected at least one factor")
+        raise ConfigError(f"ablation.factors={shown_value(nodes)}: expected at least one factor")
     factors = tuple(parse_factor(str(n), node, current) for n, node in nodes.items() if node is not None)
     _refuse_shared_keys(factors)
     arms, checked = make_arms(kind, factors), _seeds(seeds)
@@ -68,7 +69,7 @@ def parse_factor(name: str, node: Any, current: Callable[[str], Any] = lambda ke
     """Read one factor; see `parse_plan`."""
     where = f"ablation.factors.{name}"
     if not isinstance(node, Mapping):
-        raise ConfigError(f"{where}={node!r}: expected a mapping with key, levels and baseline")
+        raise ConfigError(f"{where}={shown_value(node)}: expected a mapping with key, levels and baseline")
     check_keys(node, dict.fromkeys(("key", "levels", "baseline", "without"), Any), f"{where}.")
     if name == "seed":
         raise ConfigError(f"{where}: seeds are no factor; set seeds=[…]")
@@ -78,10 +79,14 @@ def parse_factor(name: str, node: Any, current: Callable[[str], Any] = lambda ke
     else:
         table = _value_levels(where, node, levels, current)
     if len(table) < 2:
-        raise ConfigError(f"{where}.levels={levels!r}: expected at least one level beside the baseline")
+        raise ConfigError(
+            f"{where}.levels={shown_value(levels)}: expected at least one level beside the baseline"
+        )
     without = node.get("without")
     if without is not None and without not in table:
-        raise ConfigError(f"{where}.without={without!r}: is none of its levels {list(table)}")
+        raise ConfigError(
+            f"{where}.without={shown_value(without)}: is none of its levels {shown_value(list(table))}"
+        )
     return Factor(name, table, without)
 
 
@@ -90,9 +95,11 @@ def _value_levels(
 ) -> dict[Any, tuple[str, ...]]:
     key = node.get("key")
     if not isinstance(key, str):
-        raise ConfigError(f"{where}.key={key!r}: expected a configuration key such as model.activation")
+        raise ConfigError(
+            f"{where}.key={shown_value(key)}: expected a configuration key such as model.activation"
+        )
     if not isinstance(levels, (list, tuple)) or not levels:
-        raise ConfigError(f"{where}.levels={levels!r}: expected a list of values for {key}")
+        raise ConfigError(f"{where}.levels={shown_value(levels)}: expected a list of values for {key}")
     baseline = node["baseline"] if "baseline" in node else current(key)
     if baseline is None and "baseline" not in node:
         raise ConfigError(f"{where}.baseline: is missing, and {key} has no value in the configuration")
@@ -110,7 +117,9 @@ def _compound_levels(
         raise ConfigError(f"{where}: has a key and named levels; give one of them")
     baseline = node.get("baseline")
     if baseline not in levels:
-        raise ConfigError(f"{where}.baseline={baseline!r}: is none of its levels {list(levels)}")
+        raise ConfigError(
+            f"{where}.baseline={shown_value(baseline)}: is none of its levels {shown_value(list(levels))}"
+        )
     table = {}
     for label in [baseline, *levels]:
         texts = levels[label] or ()

@@ -9,6 +9,7 @@ from typing import Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
 
+from fer_lightning.config.expectation import shown_value
 from fer_lightning.errors import ConfigError
 from fer_lightning.sweeps.plan.planned_trial import PREFIX, Arm, PlannedTrial, Stage, TrialKey
 from fer_lightning.sweeps.plan.tuning import Tuning
@@ -201,11 +202,12 @@ def _off(factor: Factor) -> Any:
         level = factor.variants[0]
     else:
         raise ConfigError(
-            f"ablation.factors.{factor.name}.without: which of {factor.variants} is the improvement left out?"
+            f"ablation.factors.{factor.name}.without: which of {shown_value(factor.variants)} is the improvement "
+            "left out?"
         )
     if level == factor.baseline:
         raise ConfigError(
-            f"ablation.factors.{factor.name}.without={level!r}: is the baseline's level, nothing is left out"
+            f"ablation.factors.{factor.name}.without={shown_value(level)}: is the baseline's level, nothing is left out"
         )
     return level
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from fer_lightning.config.expectation import shown_value
 from fer_lightning.errors import ConfigError
 from fer_lightning.sweeps.composition import Composition
 from fer_lightning.sweeps.options import SweepOptions
@@ -73,7 +74,7 @@ def _try(parameter: Parameter, space: SearchSpace, composition: Composition) -> 
         # A value may be the names of several options, or an interpolation.
         if isinstance(value, str) and not value.startswith("[") and "$" not in value and value not in options:
             raise ConfigError(f"{what}: {value!r} is none of {', '.join(options)}")
-        composition.compose([*given, parameter.override(value)], f"{what}={value}")
+        composition.compose([*given, parameter.override(value)], f"{what}={shown_value(value)}")
 
 
 def _conditions_met(parameter: Parameter, space: SearchSpace, composition: Composition) -> list[str]:

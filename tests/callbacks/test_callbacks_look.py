@@ -143,6 +143,6 @@ def test_where_nothing_is_validated_the_last_epoch_is_seen(tmp_path):
 @pytest.mark.parametrize("when", ["worst", 0, -1, True, 1.5])
 def test_when_must_be_a_time(when):
     with pytest.raises(
-        ConfigError, match=f"when={when}: expected one of best, end, or every how many epochs"
+        ConfigError, match=f"when={str(when).lower()}: expected one of best, end, or every how many epochs"
     ):
         Seeing(Path(), when)

@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from fer_lightning.callbacks import progress as module
 from fer_lightning.cli import main
-from fer_lightning.messages import progress
+from fer_lightning.messages import progress, standing_bar
 
 
 @pytest.mark.parametrize(
@@ -49,3 +49,14 @@ def test_a_loop_has_a_bar_on_a_terminal_alone(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(sys.stderr, "isatty", lambda: False, raising=False)
     hidden: Any = progress(range(3), "faces")
     assert (hidden.disable, list(hidden)) == (True, [0, 1, 2])
+
+
+def test_a_step_that_says_nothing_has_a_bar_from_its_start(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with standing_bar("lime", 1, 2):
+        assert capsys.readouterr().err == ""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    with standing_bar("lime", 1, 2):
+        assert "| 1/2 done" in capsys.readouterr().err
+    assert capsys.readouterr().err.strip() == ""  # and is taken away

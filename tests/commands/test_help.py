@@ -52,7 +52,7 @@ def test_a_key_that_a_command_needs_has_no_default_and_is_never_null(
         (line,) = [line for line in lines if line.startswith(f"  {key}=…")]
         assert "null" not in line
         assert main([name, f"{key}=null"]) == 2
-        assert f"{key}=None: expected a" in capsys.readouterr().err
+        assert f"{key}=null: expected a" in capsys.readouterr().err
 
 
 @pytest.fixture(scope="module")

@@ -191,6 +191,25 @@ def test_pictures_are_found_once_in_the_order_of_the_words(pictures):
     assert problems == []
 
 
+@pytest.mark.parametrize(
+    ("pattern", "names"),
+    [
+        ("**", ["broken.png", "grey.png", "more/colour.jpg", "notes.txt", "other/far.png", "see.webp"]),
+        ("**/*.png", ["broken.png", "grey.png", "other/far.png"]),
+        ("*/**/c*.jpg", ["more/colour.jpg"]),
+        ("m?re/**/", ["more/colour.jpg"]),
+    ],
+)
+def test_a_pattern_leaves_out_links_that_lead_back(pictures, tmp_path, pattern, names):
+    (tmp_path / "beside").mkdir()
+    (tmp_path / "beside" / "far.png").write_bytes((pictures / "grey.png").read_bytes())
+    (pictures / "other").symlink_to(tmp_path / "beside")
+    for place in ("here", "more/up", "more/again"):
+        (pictures / place).symlink_to(pictures)
+    found, problems = find_pictures([f"{pictures}/{pattern}"])
+    assert (sorted(str(path.relative_to(pictures)) for path in found), problems) == (names, [])
+
+
 def test_pictures_are_read_as_the_image_folder_reads_them(tmp_path):
     from fer_lightning.data.image_folder import read_image_folder
     from fer_lightning.data.members import FolderMembers

@@ -6,14 +6,17 @@ import re
 import string
 
 import pytest
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
+from fer_lightning.cli import main
 from fer_lightning.config.compose import compose_config
 from fer_lightning.config.flags import read_command_line
 from fer_lightning.config.typed import as_override, key_and_value
+from fer_lightning.config.values import check_value
 from fer_lightning.errors import ConfigError
 from path_names import NAMES
 
@@ -138,6 +141,36 @@ def test_a_flags_folder_below_home_is_the_same_for_hydra(tmp_path, monkeypatch):
     line = read_command_line(["-cd", "~/mine", "--config-path", "~/mine"])
     assert line.flags == ["--config-path", f"{tmp_path}/mine", "--config-dir", f"{tmp_path}/mine"]
     assert (line.config_dir, line.config_path) == (f"{tmp_path}/mine", f"{tmp_path}/mine")
+
+
+def test_a_configuration_path_begins_where_it_was_typed(tmp_path, monkeypatch, capsys):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "config.yaml").write_text("own_key: 5\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(HydraConfig.instance(), "cfg", None)  # and as before once the test is done
+    assert read_command_line(["-cp", "mine"]).flags == ["--config-path", f"{tmp_path}/mine"]
+    packaged = "pkg://fer_lightning.conf"
+    assert read_command_line(["--config-path", packaged]).config_path == packaged
+    assert main(["-cp", "mine", "--cfg", "job"]) == 0
+    assert capsys.readouterr().out.strip() == "own_key: 5"
+    assert main(["--config-path", "yours", "--cfg", "job"]) == 2
+    assert capsys.readouterr().err == "fer_lightning: --config-path yours: no such folder\n"
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (None, "null"),
+        (True, "true"),
+        ("null", "'null'"),
+        ([None, "a", 1.5], "[null, 'a', 1.5]"),
+        ({"a": [False, None]}, "{'a': [false, null]}"),
+    ],
+)
+def test_a_message_shows_a_value_as_it_is_typed(value, shown):
+    with pytest.raises(ConfigError) as caught:
+        check_value(value, float, "key")
+    assert str(caught.value) == f"key={shown}: expected a number"
 
 
 def test_flags_stand_anywhere(tmp_path):

@@ -256,7 +256,9 @@ def test_same_seed_same_faces() -> None:
     ],
 )
 def test_wrong_value_is_named(key: str, value: float) -> None:
-    with pytest.raises(ConfigError, match=rf"augmentation\.{key}={value}: expected a number from"):
+    with pytest.raises(
+        ConfigError, match=rf"augmentation\.{key}={str(value).lower()}: expected a number from"
+    ):
         Augmentation(**{key: value})
 
 
@@ -312,7 +314,8 @@ def test_wrong_growth_is_named(growth: list[list[float]]) -> None:
 @pytest.mark.parametrize("crop", [0, 2.5, True])
 def test_wrong_crop_is_named(crop: float) -> None:
     with pytest.raises(
-        ConfigError, match=rf"augmentation\.crop={crop}: expected a whole number of at least 1, or null"
+        ConfigError,
+        match=rf"augmentation\.crop={str(crop).lower()}: expected a whole number of at least 1, or null",
     ):
         Augmentation(crop=crop)  # type: ignore[arg-type]
 

@@ -96,7 +96,7 @@ def test_matching_consumes_no_random_numbers():
         ("cnn_dep", r"model.match=cnn_dep: expected one of cnn, .*, vgg19 \(did you mean cnn_deep\?\)"),
         (100, r"model.match: no factor on widths \[1024, .*\] comes within 1 % of 100 parameters"),
         (0, "model.match=0: expected a text, or a whole number of at least 1"),
-        (True, "model.match=True: expected a text, or a whole number"),
+        (True, "model.match=true: expected a text, or a whole number"),
         (1e6, "model.match=1000000.0: expected a text, or a whole number"),
     ],
 )

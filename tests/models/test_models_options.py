@@ -210,7 +210,7 @@ def test_alpha_dropout_replaces_dropout():
         ),
         ({"dropout": -0.1}, "model.dropout=-0.1: expected"),
         ({"dropout": "half"}, "model.dropout=half: expected"),
-        ({"dropout": True}, "model.dropout=True: expected"),
+        ({"dropout": True}, "model.dropout=true: expected"),
         (
             {"dropout": [0.1, 0.2]},
             r"model.dropout=\[0.1, 0.2\]: expected 7 rates, one for each of block1, .*, dense1, dense2$",

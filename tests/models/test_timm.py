@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -74,6 +76,23 @@ def test_a_mistake_is_one_line(timm, words, message):
         begun()
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_without_a_connection_the_weights_are_asked_for_once(timm, monkeypatch):
+    from huggingface_hub import constants
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = f"http://127.0.0.1:{server.getsockname()[1]}"
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(constants, "ENDPOINT", address)
+    monkeypatch.setattr(
+        constants, "HUGGINGFACE_CO_URL_TEMPLATE", f"{address}/{{repo_id}}/{{revision}}/{{filename}}"
+    )
+    monkeypatch.setattr(time, "sleep", lambda seconds: pytest.fail(f"waits {seconds} s to ask again"))
+    with pytest.raises(ConfigError, match=r"the weights of test_resnet are not at hand .*onnect"):
+        build_model(
+            node("model.name=test_resnet", "model.pretrained=true").model, image_size=48, num_classes=7
+        )
 
 
 def test_the_normalization_is_that_of_the_weights(timm, tiny):

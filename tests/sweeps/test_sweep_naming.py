@@ -76,7 +76,7 @@ SAMPLER = {"_target_": "optuna.samplers.RandomSampler"}
     ("options", "message"),
     [
         ({"n_trials": 0}, r"hydra\.sweeper\.n_trials=0: expected a whole number of at least 1"),
-        ({"n_trials": True}, r"n_trials=True"),
+        ({"n_trials": True}, r"n_trials=true"),
         ({"workers": 1.5}, r"hydra\.sweeper\.workers=1\.5"),
         ({"max_failures": -1}, r"max_failures=-1"),
         ({"direction": "up"}, r"direction=\['up'\]: expected max or min, or a list of them"),

@@ -118,8 +118,8 @@ def test_distributions_have_the_given_bounds() -> None:
         ([1], r"search_space=\[1\]: expected a mapping"),
         ({"x": 3}, r"search_space\.x=3: expected a mapping such as"),
         ({"x": {"type": "real"}}, r"search_space\.x\.type=real: expected one of float, int, categorical"),
-        ({"x": {}}, r"search_space\.x\.type=None"),
-        ({"x": {"type": "float", "low": 0}}, r"search_space\.x\.high=None: expected a number"),
+        ({"x": {}}, r"search_space\.x\.type=null"),
+        ({"x": {"type": "float", "low": 0}}, r"search_space\.x\.high=null: expected a number"),
         (
             {"x": {"type": "int", "low": 0.5, "high": 2}},
             r"search_space\.x\.low=0\.5: expected a whole number",

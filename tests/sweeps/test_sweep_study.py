@@ -252,7 +252,7 @@ def test_a_study_of_another_program_is_refused(sweep, tmp_path: Path) -> None:  
         ([PLAN.replace("model.act", "model.atc"), "seeds=[0]"], r"factors\.activation, level relu, cannot be composed"),
         ([PLAN, "seeds=[0]", "seed=3"], r"seed=3: the plan runs every arm over `seeds`"),
         ([PLAN, "seeds=[0]", "flavour=rich"], r"flavour=rich: flavour is varied by the plan"),
-        ([PLAN], r"seeds=None: expected a non-empty list"),
+        ([PLAN], r"seeds=null: expected a non-empty list"),
         ([*SEARCH, "hydra.sweeper.n_trials=null"], r"hydra\.sweeper\.n_trials=null: expected the study's total"),
         ([*SEARCH, "hydra.sweeper.storage=postgresql://a:b@c/d"], r"PGPASSWORD"),
         ([*SEARCH, "hydra/sweeper/sampler=grid"], r"search_space\.optimizer\.lr: a grid needs finitely many values"),

@@ -144,9 +144,9 @@ def test_the_best_complete_point_is_chosen_and_the_first_of_equals(results: list
     ("change", "message"),
     [
         ({"n_trials": 1}, r"ablation\.tuning\.n_trials=1: expected a whole number of at least 2"),
-        ({"n_trials": True}, r"n_trials=True: expected a whole number"),
+        ({"n_trials": True}, r"n_trials=true: expected a whole number"),
         ({"seed": 1}, r"ablation\.tuning\.seed=1: is one of seeds=\[0, 1\]"),
-        ({"seed": None}, r"ablation\.tuning\.seed=None: expected a whole number from 0"),
+        ({"seed": None}, r"ablation\.tuning\.seed=null: expected a whole number from 0"),
         ({"trials": 3}, r"ablation\.tuning\.trials: no such key; did you mean ablation\.tuning\.n_trials"),
         ({"parameters": {}}, r"ablation\.tuning\.parameters=\{\}: expected at least one range"),
         ({"parameters": {"lr": {**LR, "low": 2.0}}}, r"ablation\.tuning\.parameters\.lr: "),

@@ -144,7 +144,7 @@ def test_a_resumed_run_must_have_begun_with_the_same_weights(tmp_path, tiny, sou
     again = [*words, "trainer.max_epochs=2", f"resume={last}"]
     assert run(tmp_path / "more", again, f"model.weights={source}").epochs == 2
     with pytest.raises(
-        ConfigError, match=r"model\.weights=None: .* began with other weights; expected the same"
+        ConfigError, match=r"model\.weights=null: .* began with other weights; expected the same"
     ):
         run(tmp_path / "none", again)
     held = torch.load(source, weights_only=True)

@@ -6,6 +6,7 @@ from fer_lightning.explain.face_selection import one_of_each_class
 from fer_lightning.explain.page.options import Options
 from fer_lightning.explain.page.section import Section
 from fer_lightning.explain.subject import Subject
+from fer_lightning.messages import progress
 from fer_lightning.plots.lime import plot_lime
 from fer_lightning.runs.confusion_counts import confusion
 
@@ -17,7 +18,7 @@ def make(subject: Subject, options: Options, section: Section) -> None:
         section.left_out.append("no image is classified right")
         return
     images = subject.tensor(subject.images(list(right.values())))  # type: ignore[arg-type]
-    found = [options.lime(subject.module, image) for image in images]
+    found = [options.lime(subject.module, image) for image in progress(images, "faces", len(images))]
     section.draw(
         plot_lime(found, list(right), confusion(subject.predictions), title=f"LIME: {subject.title}"),
         "lime",

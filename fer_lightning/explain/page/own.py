@@ -17,6 +17,7 @@ from fer_lightning.explain.page.saliency import UNCHECKED, asked_methods
 from fer_lightning.explain.page.section import Section
 from fer_lightning.explain.saliency_methods import attributions
 from fer_lightning.explain.subject import Subject
+from fer_lightning.messages import progress
 from fer_lightning.plots.feature_maps import feature_map_sheet
 from fer_lightning.plots.saliency import plot_saliency
 
@@ -48,7 +49,7 @@ def make(subject: Subject, options: Options, section: Section) -> None:
         for path, guess, row in zip(subject.own.paths, predicted, shares, strict=False)
     ]
     captions = _captions(section.folder.parent / "saliency" / "trust.json")
-    for method in asked_methods(subject, options, section):
+    for method in progress(asked_methods(subject, options, section), "methods drawn"):
         try:
             maps = attributions(subject.module, subject.tensor(images), predicted, method).maps
         except ConfigError as error:
@@ -106,7 +107,8 @@ def _draw_lime(
     predicted: np.ndarray,
     titles: list[str],
 ) -> None:
-    found = [options.lime(subject.module, image) for image in subject.tensor(images)]
+    pictures = progress(subject.tensor(images), "LIME of pictures", len(images))
+    found = [options.lime(subject.module, image) for image in pictures]
     maps = np.stack(
         [np.maximum(each.map(int(guess)), 0.0) for each, guess in zip(found, predicted, strict=True)]
     )

@@ -13,7 +13,7 @@ from fer_lightning.explain.page.options import Options
 from fer_lightning.explain.page.section import Section
 from fer_lightning.explain.subject import Subject
 from fer_lightning.explain.undisturbed import undisturbed
-from fer_lightning.messages import counted
+from fer_lightning.messages import counted, standing_bar
 from fer_lightning.redact import redact_text
 
 
@@ -67,7 +67,7 @@ def make_parts(
             section.left_out.append("needs the images that the model was trained on, and they are not there")
         else:
             try:
-                with undisturbed(subject.module):
+                with undisturbed(subject.module), standing_bar(name, number - 1, len(names)):
                     import_module(f"fer_lightning.explain.page.{name}").make(subject, options, section)
             except UserError as error:
                 section.left_out.append(redact_text(str(error)))

@@ -11,7 +11,7 @@ from fer_lightning.explain.page.section import Section
 from fer_lightning.explain.saliency_methods import Method, attributions
 from fer_lightning.explain.subject import Subject
 from fer_lightning.explain.trust_checks import TrustReport, check_trust, methods_for
-from fer_lightning.messages import counted
+from fer_lightning.messages import counted, progress
 from fer_lightning.plots.saliency import plot_saliency
 from fer_lightning.plots.trust import plot_trust, trust_data
 from fer_lightning.runs.files import write_json, write_text
@@ -43,7 +43,7 @@ def make(subject: Subject, options: Options, section: Section) -> None:
     wrong = worst_mistakes(logits, labels, 7)
     asked = subject.rows_of(options.ids)
     summary = []
-    for method in methods:
+    for method in progress(methods, "methods drawn"):
         caption = report.caption(method.name) if report else f"{method.name}: {UNCHECKED}"
         _draw(subject, section, method, chosen, caption, "right")
         if len(wrong):

@@ -20,6 +20,7 @@ from fer_lightning.explain.trust_checks.trust_report import MethodTrust, TrustRe
 from fer_lightning.explain.trust_checks.trust_rules import TrustRules
 from fer_lightning.explain.trust_checks.trust_verdict import verdict
 from fer_lightning.explain.undisturbed import device_of, undisturbed
+from fer_lightning.messages import progress
 
 
 def methods_for(model: nn.Module) -> list[str]:
@@ -74,7 +75,7 @@ def check_trust(
     asked = [method for method in asked if method.name not in CONTROLS]
     scored = [
         (method, *_scores(model, faces, classes, others, method, rules, batch_size))
-        for method in (*asked, *(make_method(name) for name in CONTROLS))
+        for method in progress([*asked, *map(make_method, CONTROLS)], "methods checked")
     ]
     gains = {method.name: scores["faithfulness"] for method, scores, _ in scored}
     bootstrap = FaceBootstrap(len(faces), rules.confidence, rules.resamples, rules.seed)

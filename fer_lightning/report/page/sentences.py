@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from fer_lightning.config.expectation import shown_value
 from fer_lightning.config.objective import Objective
 from fer_lightning.messages import counted
 from fer_lightning.report import cells
@@ -140,7 +141,7 @@ def search_sentences(
 
 
 def _short(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    return f"{value:.4g}" if isinstance(value, float) else str(shown_value(value))
 
 
 def lost_lines(trials: Sequence[Trial]) -> list[tuple[str, str, list[str]]]:
