@@ -77,28 +77,33 @@ class RunCheckpoint(ModelCheckpoint):
         return best.improved(metrics)
 
     def _save_checkpoint(self, trainer: pl.Trainer, filepath: str) -> None:
-        """Write the checkpoint, and let no signal cut it short.
+        """Write the checkpoint whole or not at all, and let no signal cut it short.
 
-        The last one of an epoch that is the best so far is a copy of the best one.
+        Lightning moves it from the folder for temporary files, which copies it where that is on another file system: a
+        kill or a full disk would leave half of it in place of the one before. The last one of an epoch that is the best
+        so far is a copy of the best one.
         """
         with shielded():
             self._write(trainer, filepath)
 
     def _write(self, trainer: pl.Trainer, filepath: str) -> None:
         same = None if self.monitor else _written_just_now(trainer)
-        if same is None:
-            super()._save_checkpoint(trainer, filepath)
-            return
         # One name for all, so that what a killed process left half written is written over.
         partial = Path(filepath).with_name(f".{Path(filepath).name}.part")
         try:
-            shutil.copyfile(same, partial)
-            partial.replace(filepath)
+            if same is None:
+                trainer.save_checkpoint(partial, self.save_weights_only)
+            else:
+                shutil.copyfile(same, partial)
+            if trainer.is_global_zero:
+                partial.replace(filepath)
         finally:
-            partial.unlink(missing_ok=True)
+            if trainer.is_global_zero:
+                partial.unlink(missing_ok=True)
         self._last_global_step_saved, self._last_checkpoint_saved = trainer.global_step, filepath
-        for logger in trainer.loggers:
-            logger.after_save_checkpoint(self)
+        if trainer.is_global_zero:
+            for logger in trainer.loggers:
+                logger.after_save_checkpoint(self)
 
     def state_dict(self) -> dict[str, Any]:
         """Return Lightning's state with paths as names within the folder."""

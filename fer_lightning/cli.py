@@ -67,6 +67,7 @@ def main(arguments: list[str] | None = None) -> int:
     SIGTERM ends an experiment with status 143, by `SystemExit`.
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
+    _open_closed_streams()
     codecs.register_error("shown", _shown)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper) and stream.errors in _FAILING:
@@ -87,11 +88,36 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
     except BrokenPipeError:
         # Whoever read the output has enough of it, such as `head`; nothing more may be written at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _write_no_more()
         return 1
-    except (MemoryError, RuntimeError) as error:
-        if not lacks_memory(error):
+    except Exception as error:
+        limit = _limit_of_the_machine(error)
+        if limit is None:
             raise
+        try:
+            sys.stdout.flush()
+        except OSError:
+            _write_no_more()
+        return _complain(limit)
+
+
+def _write_no_more() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _open_closed_streams() -> None:
+    """Open what a shell has closed (``>&-``) to nowhere, or the next file that is opened would be taken for it."""
+    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:  # 0, 1, 2: standard input, output and error
+        pass
+    os.close(number)
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 (as long as the process)
+
+
+def _limit_of_the_machine(error: Exception) -> UserError | None:
+    """Say in one line what the memory, the disk or its permissions do not allow; None for any other error."""
+    if lacks_memory(error):
         asked = re.search(r"allocate ([0-9.]+) (bytes|.iB)", str(error))
         much = ""
         if asked:
@@ -99,12 +125,17 @@ def main(arguments: list[str] | None = None) -> int:
                 f"{int(asked[1]) / 2**30:,.1f} GiB" if asked[2] == "bytes" else f"{asked[1]} {asked[2]}"
             )
             much = f" for {in_words} more"
-        expected = "expected a smaller model, data.image_size or data.batch_size"
-        return _complain(UserError(f"not enough memory{much}; {expected}"))
-    except OSError as error:
-        if error.filename is None or error.errno not in _REFUSED:
-            raise
-        return _complain(UserError(f"{error.filename}: {os.strerror(error.errno).lower()}"))
+        return UserError(
+            f"not enough memory{much}; expected a smaller model, data.image_size or data.batch_size"
+        )
+    from fer_lightning.messages import full_disk_error
+
+    full = full_disk_error(error)
+    if full is not None:
+        return full
+    if isinstance(error, OSError) and error.filename is not None and error.errno in _REFUSED:
+        return UserError(f"{error.filename}: {os.strerror(error.errno).lower()}")
+    return None
 
 
 def _find_own_modules() -> None:

@@ -6,17 +6,18 @@ import errno
 import logging
 import sys
 import warnings
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from tqdm import tqdm
 
-from fer_lightning.errors import UserError
+from fer_lightning.errors import RunsFailedError, UserError
 from fer_lightning.redact import redact_text
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 _logged: set[str] = set()
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def in_notebook() -> bool:
@@ -124,8 +125,27 @@ def reason_of(error: BaseException) -> str:
 
 def disk_is_full(error: BaseException | None) -> bool:
     """Whether an error, or one that it came from, says that no space is left."""
+    return any(isinstance(each, OSError) and each.errno in _FULL for each in _chain(error))
+
+
+def full_disk_error(error: BaseException) -> RunsFailedError | None:
+    """Return the user's one line where an error, or one that it came from, says that no space is left."""
+    if not disk_is_full(error):
+        return None
+    files = [
+        name
+        for each in _chain(error)
+        if isinstance(each, OSError)
+        for name in (each.filename2, each.filename)
+    ]
+    file = next((str(name) for name in files if name), "")
+    return RunsFailedError(
+        f"{file}{': ' if file else ''}no space left on the disk; make room and run the same command again, a run that "
+        "had begun with resume=true"
+    )
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
     while error is not None:
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return True
+        yield error
         error = error.__cause__ or error.__context__
-    return False

@@ -87,6 +87,10 @@ class TarMembers(Members):
                 (info.name, info) for info in self._tar if info.isfile() or info.islnk() or info.isdir()
             ]
         except (tarfile.TarError, lzma.LZMAError, *READ_ERRORS) as error:
+            if compression is not None and isinstance(error, tarfile.ReadError):  # it was unpacked to its end
+                raise DataError(
+                    f"{path}: is compressed and holds no tar; unpack it and set data.path to what comes out"
+                ) from error
             raise DataError(
                 f"{path}: not a readable tar file ({error}; is the download complete?)"
             ) from error

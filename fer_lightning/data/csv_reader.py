@@ -12,6 +12,7 @@ import numpy as np
 from fer_lightning.data.faces import FER_CLASSES, RawFaces
 from fer_lightning.data.pixel_text import parse_pixels
 from fer_lightning.data.splits import TEST, TRAIN, VAL, Splitting
+from fer_lightning.data.table_text import separator_of
 from fer_lightning.errors import DataError
 
 CSV_SIDE = 48
@@ -27,7 +28,7 @@ _OUTER = b" \t\r\n"
 def header_columns(line: bytes) -> list[str]:
     """Give the column names in a table's first line, without byte-order mark, quotes and outer spaces."""
     text = line.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "replace").strip()
-    return [name.strip() for name in _parse_line(text)]
+    return [name.strip() for name in _parse_line(text, separator_of(text))]
 
 
 def is_fer_header(line: bytes) -> bool:
@@ -80,6 +81,7 @@ class _Columns:
     pixels: int
     usage: int | None
     count: int
+    separator: str
 
 
 def _find_columns(header: bytes, where: str) -> _Columns:
@@ -92,7 +94,8 @@ def _find_columns(header: bytes, where: str) -> _Columns:
             hint = f"; the nearest is {found[lower.index(near[0])]!r}" if near else ""
             raise DataError(f"{where}: no column {name!r} among {shown}{hint}")
     usage = lower.index("usage") if "usage" in lower else None
-    return _Columns(lower.index("emotion"), lower.index("pixels"), usage, len(found))
+    separator = separator_of(header.decode("utf-8", "replace"))
+    return _Columns(lower.index("emotion"), lower.index("pixels"), usage, len(found), separator)
 
 
 class _Rows:
@@ -107,8 +110,8 @@ class _Rows:
         self._parsed: list[np.ndarray] = []
 
     def add(self, line: int, text: bytes) -> None:
-        fields = _split_fields(text)
         columns = self.columns
+        fields = _split_fields(text, columns.separator)
         if len(fields) != columns.count:
             raise DataError(
                 f"{self.where} line {line}: {len(fields)} fields; expected {columns.count} as in the header"
@@ -147,14 +150,14 @@ class _Rows:
         return value
 
 
-def _split_fields(text: bytes) -> list[bytes]:
+def _split_fields(text: bytes, separator: str) -> list[bytes]:
     if b'"' not in text:
-        return text.split(b",")
-    return [field.encode() for field in _parse_line(text.decode("utf-8", "replace").strip())]
+        return text.split(separator.encode())
+    return [field.encode() for field in _parse_line(text.decode("utf-8", "replace").strip(), separator)]
 
 
-def _parse_line(text: str) -> list[str]:
+def _parse_line(text: str, separator: str) -> list[str]:
     try:
-        return next(csv.reader([text], skipinitialspace=True), [])
+        return next(csv.reader([text], skipinitialspace=True, delimiter=separator), [])
     except csv.Error:  # a stray carriage return or a giant field, as in files that are no tables
-        return text.split(",")
+        return text.split(separator)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+import io
+import os
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -15,16 +17,20 @@ from fer_lightning.data.image_folder import Listing, read_listing
 from fer_lightning.data.members import FolderMembers, legible
 from fer_lightning.data.reading import Reading, Source
 from fer_lightning.data.splits import UNSPLIT
+from fer_lightning.data.table_text import separator_of, table_text
 from fer_lightning.errors import DataError
+from fer_lightning.messages import counted
 
 COLUMNS = ("path", "label", "split", "group")
 _NEEDED = ("path", "label")
+_NAMED_AT_ONCE = 10
 
 
 @dataclass(frozen=True)
 class _Row:
     line: int
     path: str
+    file: str  # the path as this system has it
     label: str
     split: int
     group: str
@@ -49,19 +55,18 @@ def read_file_list(path: Path, how: Reading) -> RawFaces:
     Raises
     ------
     DataError
-        The list lacks a column, a row is wrong, names a file twice or one that is missing, or a file is broken.
+        The list lacks a column, a row is wrong or names a file twice, or files are missing or broken and are not to be
+        skipped.
     """
     rows = list(_rows(path))
     if not rows:
         raise DataError(f"{path}: has a header but no rows")
-    members = FolderMembers(path.parent, [row.path for row in rows])
-    for row in rows:
-        if not (path.parent / row.path).is_file():
-            raise DataError(
-                f"{path} line {row.line}: path {row.path!r}: no such file in {legible(str(path.parent))}"
-            )
+    members = FolderMembers(path.parent, [row.file for row in rows])
+    missing = [row for row in rows if not (path.parent / row.file).is_file()]
+    if missing and how.unreadable == "refuse":
+        raise DataError(_missing(path, missing, len(rows)))
     listing = Listing(
-        [(row.path, row.label, row.split) for row in rows],
+        [(row.file, row.label, row.split) for row in rows],
         [legible(row.path) for row in rows],
         ordered([row.label for row in rows]),
         [row.group for row in rows] if any(row.group for row in rows) else None,
@@ -69,50 +74,84 @@ def read_file_list(path: Path, how: Reading) -> RawFaces:
     return read_listing(members, listing, how, path.stem)
 
 
+def _missing(path: Path, rows: Sequence[_Row], count: int) -> str:
+    folder = legible(str(path.parent))
+    if len(rows) == 1:
+        return (
+            f"{path} line {rows[0].line}: path {legible(rows[0].path)!r}: no such file in {folder}; expected all files "
+            "of the list, or data.unreadable=skip to leave it out"
+        )
+    shown = "; ".join(f"line {row.line} {legible(row.path)!r}" for row in rows[:_NAMED_AT_ONCE])
+    more = len(rows) - _NAMED_AT_ONCE
+    return (
+        f"{path}: {len(rows):,} of {counted(count, 'file')} are not in {folder}: {shown}"
+        f"{f'; and {more:,} more' if more > 0 else ''}; expected all of them, or "
+        "data.unreadable=skip to leave these out"
+    )
+
+
 def _rows(path: Path) -> Iterator[_Row]:
+    """Yield the rows of a list.
+
+    Raises
+    ------
+    DataError
+        At the first that is wrong.
+    """
+    text = io.StringIO(table_text(path), newline="")
+    separator = separator_of(text.readline())
+    text.seek(0)
+    reader = csv.reader(text, skipinitialspace=True, delimiter=separator)
+    header = [name.strip().lower() for name in next(reader, [])]
+    for name in _NEEDED:
+        if name not in header:
+            raise DataError(
+                f"{path}: no column {name!r} among {', '.join(map(repr, map(legible, header[:8]))) or 'nothing'}"
+            )
+    for name in header:
+        if name not in COLUMNS or header.count(name) > 1:
+            raise DataError(f"{path}: column {legible(name)!r}: expected {', '.join(COLUMNS)}, each once")
     seen: dict[str, int] = {}
-    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-        reader = csv.reader(file, skipinitialspace=True)
-        header = [name.strip().lower() for name in next(reader, [])]
-        for name in _NEEDED:
-            if name not in header:
-                raise DataError(
-                    f"{path}: no column {name!r} among {', '.join(map(repr, header[:8])) or 'nothing'}"
-                )
-        for name in header:
-            if name not in COLUMNS or header.count(name) > 1:
-                raise DataError(f"{path}: column {name!r}: expected {', '.join(COLUMNS)}, each once")
-        grouped = "group" in header
-        for fields in reader:
-            line = reader.line_num
-            if not any(field.strip() for field in fields):
-                continue
-            if len(fields) != len(header):
-                raise DataError(
-                    f"{path} line {line}: {len(fields)} fields; expected {len(header)} as in the header"
-                )
-            row = dict.fromkeys(COLUMNS, "") | dict(zip(header, map(str.strip, fields), strict=True))
-            for name in (*_NEEDED, *(["group"] if grouped else [])):
-                if not row[name]:
-                    raise DataError(f"{path} line {line}: {name} is empty; expected a value")
-            split = split_of(row["split"]) if row["split"] else UNSPLIT
-            if split is None:
-                raise DataError(
-                    f"{path} line {line}: split is {row['split']!r}; expected {', '.join(SPLITS)}, or nothing"
-                )
-            first = seen.setdefault(row["path"], line)
-            if first != line:
-                raise DataError(
-                    f"{path} line {line}: path {row['path']!r} stands in line {first} too; expected it once"
-                )
-            yield _Row(line, row["path"], row["label"], split, row["group"])
+    for fields in reader:
+        if not any(field.strip() for field in fields):
+            continue
+        where = f"{path} line {reader.line_num}"
+        if len(fields) != len(header):
+            raise DataError(f"{where}: {len(fields)} fields; expected {len(header)} as in the header")
+        row = _row(path, reader.line_num, dict(zip(header, map(str.strip, fields), strict=True)))
+        first = seen.setdefault(os.path.normpath(path.parent / row.file), row.line)
+        if first != row.line:
+            raise DataError(
+                f"{where}: path {legible(row.path)!r} stands in line {first} too; expected it once"
+            )
+        yield row
+
+
+def _row(path: Path, line: int, cells: dict[str, str]) -> _Row:
+    for name in (*_NEEDED, *(["group"] if "group" in cells else [])):
+        if not cells[name]:
+            raise DataError(f"{path} line {line}: {name} is empty; expected a value")
+    told = cells.get("split", "")
+    split = split_of(told) if told else UNSPLIT
+    if split is None:
+        raise DataError(
+            f"{path} line {line}: split is {legible(told)!r}; expected {', '.join(SPLITS)}, or nothing"
+        )
+    typed, group = cells["path"], legible(cells.get("group", ""))
+    return _Row(line, typed, _file_of(path.parent, typed), legible(cells["label"]), split, group)
+
+
+def _file_of(folder: Path, typed: str) -> str:
+    r"""Return a path as this system has it: as it stands, read as Latin-1, or with Windows's ``\`` as ``/``."""
+    spellings = [typed, legible(typed), legible(typed).replace("\\", "/")]
+    return next((each for each in spellings if (folder / each).is_file()), typed)
 
 
 def _fingerprint(path: Path) -> str:
     """Give the digest of the list, and of the size and modification time of each file."""
     total = blake2b(path.read_bytes(), digest_size=16)
     for row in _rows(path):
-        file = path.parent / row.path
+        file = path.parent / row.file
         if file.is_file():
             stat = file.stat()
             total.update(f"{stat.st_size} {stat.st_mtime_ns}\n".encode())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from hashlib import blake2b
 from itertools import repeat
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import BinaryIO
 
 import numpy as np
@@ -65,11 +65,23 @@ def content_fingerprint(
 def folder_fingerprint(root: Path) -> str:
     """Give the digest of path below `root`, size and modification time of every file.
 
-    A folder that was moved keeps its fingerprint. The files are not read; hidden ones do not count.
+    A folder that was moved keeps its fingerprint. The files are not read; hidden ones do not count. A link to nothing
+    counts by its name, so that its reader can name it among all that cannot be read.
+
+    Raises
+    ------
+    OSError
+        If a link without an ending leads to nothing, for it may stand for a folder of pictures.
     """
     lines: list[str] = []
     for name, entry in walk(str(root), []):
-        stat = entry.stat()
+        try:
+            stat = entry.stat()
+        except FileNotFoundError:
+            if not PurePath(name).suffix:
+                raise
+            lines.append(f"{name}\0missing")
+            continue
         lines.append(f"{name}/" if entry.is_dir() else f"{name}\0{stat.st_size}\0{stat.st_mtime_ns}")
     return blake2b("\n".join(sorted(lines)).encode("utf-8", "surrogateescape"), digest_size=16).hexdigest()
 

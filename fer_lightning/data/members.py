@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import zipfile
 import zlib
@@ -105,8 +106,17 @@ class FolderMembers(Members):
             )
 
     def open(self, name: str) -> BinaryIO:
-        """Open a file for reading its bytes."""
-        return (self.path / name).open("rb")
+        """Open a file for reading its bytes.
+
+        Raises
+        ------
+        OSError
+            If it cannot be opened; also for pipes and devices, which would be waited for.
+        """
+        path = self.path / name
+        if path.exists() and not path.is_file():
+            raise OSError(errno.EINVAL, "not a regular file", str(path))
+        return path.open("rb")
 
     def size(self, name: str) -> int:
         """Give the number of a file's bytes."""

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from fer_lightning.config.typed import typed_path
+from fer_lightning.data.table_text import separator_of
 from fer_lightning.errors import DataError, nearest
 from fer_lightning.runs.predictions import Predictions, read_predictions
 from fer_lightning.stats.records import ArmRun
@@ -53,6 +54,7 @@ def read_results(path: str | Path) -> ResultsTable:
 
     ``correct`` is 1 or 0 (true or false); ``logits`` names an ``.npz`` file with the arrays ``logits`` and ``labels``
     and, where it has them, ``ids``, relative to the CSV. Further columns are not read. Row 1 is the header.
+    Columns may be separated by commas, tabs or semicolons, with which values may have a decimal comma.
 
     Raises
     ------
@@ -62,9 +64,16 @@ def read_results(path: str | Path) -> ResultsTable:
     path = typed_path(path)
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.reader(stream)
+            separator = separator_of(stream.readline())
+            stream.seek(0)
+            reader = csv.reader(stream, delimiter=separator)
             header = [name.strip() for name in next(reader, [])]
-            return _read(str(path), header, _rows(str(path), header, reader), path.parent)
+            rows = _rows(str(path), header, reader)
+            if separator == ";":  # as spreadsheets save a table where fractions have a comma
+                rows = (
+                    (number, row | {"value": row.get("value", "").replace(",", ".")}) for number, row in rows
+                )
+            return _read(str(path), header, rows, path.parent)
     except FileNotFoundError:
         raise DataError(f"{path}: no such file; expected CSV with the columns {_EXPECTED}") from None
     except UnicodeDecodeError:

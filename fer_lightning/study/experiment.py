@@ -17,6 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 from fer_lightning.config.compose import VERSION_BASE, describe_override_error, describe_unreadable, is_sweep
 from fer_lightning.config.flags import CommandLine
 from fer_lightning.errors import ConfigError, UserError
+from fer_lightning.messages import full_disk_error
 from fer_lightning.runs import provenance
 from fer_lightning.sweeps.jobs.environment import Job
 
@@ -57,6 +58,12 @@ class _Job:
             if HydraConfig.get().mode != RunMode.RUN:
                 raise
             self.mistake = error
+            return None
+        except OSError as error:
+            full = full_disk_error(error)
+            if full is None or HydraConfig.get().mode != RunMode.RUN:
+                raise
+            self.mistake = full
             return None
 
 

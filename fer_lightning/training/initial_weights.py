@@ -28,11 +28,15 @@ def load_plain(path: Path, hint: str) -> Any:
     DataError
         The file is damaged, or holds other objects; the message ends with ``hint``.
     """
-    # PyTorch maps a file by its name alone, and takes no name with bytes that are no UTF-8.
+    # PyTorch maps a file by its name alone, and takes no name with bytes that are no UTF-8; files that versions before
+    # 1.6 wrote are no zip files, and are read at once.
     named = str(path) == str(path).encode(errors="replace").decode()
     try:
+        if not path.stat().st_size:
+            raise DataError(f"{path}: not a readable checkpoint (it is empty)")
+        mapped = named and zipfile.is_zipfile(path)
         with path.open("rb") as stream:
-            return torch.load(path if named else stream, map_location="cpu", weights_only=True, mmap=named)
+            return torch.load(path if mapped else stream, map_location="cpu", weights_only=True, mmap=mapped)
     except pickle.UnpicklingError as error:
         raise DataError(
             f"{path}: not a readable checkpoint, or one with other programs' objects, which are never loaded; {hint}"
@@ -40,7 +44,8 @@ def load_plain(path: Path, hint: str) -> Any:
     except (RuntimeError, zipfile.BadZipFile, EOFError, ValueError, LookupError, OSError) as error:
         if getattr(error, "filename", None) is not None:
             raise  # the file cannot be opened
-        said = getattr(error, "strerror", None) or str(error) or "damaged"
+        # What the system says of a file that ends too early, "Invalid argument", says nothing to a person.
+        said = "it is cut short" if isinstance(error, OSError) else str(error) or "damaged"
         raise DataError(f"{path}: not a readable checkpoint ({said.splitlines()[0]})") from error
 
 

@@ -149,9 +149,11 @@ def load_study(place: str | Path, study_name: str | None = None) -> optuna.Study
     if study_name is None and len(names) == 1:
         study_name = names[0]
     if study_name not in names:
-        raise DataError(
-            f"{place}: holds no study {study_name!r}; it has {', '.join(sorted(names)) or 'none'}"
-        )
+        if study_name is None and names:
+            raise DataError(f"{place}: holds several studies ({', '.join(sorted(names))}); expected one")
+        asked = "" if study_name is None else f" {study_name!r}"
+        has = f"; it has {', '.join(sorted(names))}" if names else ""
+        raise DataError(f"{place}: holds no study{asked}{has}")
     return optuna.load_study(study_name=study_name, storage=storage)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 from pathlib import Path
 from typing import Any
@@ -114,7 +115,7 @@ def test_an_epoch_is_written_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(pl.Trainer, "save_checkpoint", noted)
     fit(tmp_path, len(SCORES))
-    assert written == ["best.ckpt", "best.ckpt", "last.ckpt", "best.ckpt", "last.ckpt"]
+    assert written == [f".{name}.ckpt.part" for name in ("best", "best", "last", "best", "last")]
 
 
 def test_a_signal_within_the_writing_of_a_checkpoint_comes_after_it(
@@ -130,5 +131,27 @@ def test_a_signal_within_the_writing_of_a_checkpoint_comes_after_it(
     monkeypatch.setattr(pl.Trainer, "save_checkpoint", save_and_stop)
     with pytest.raises(Terminated), stoppable():
         fit(tmp_path, 3)
-    assert written == ["best.ckpt"]
+    assert written == [".best.ckpt.part"]
     assert torch.load(tmp_path / "checkpoints" / "best.ckpt")["epoch"] == 0
+
+
+def test_a_disk_that_fills_leaves_the_checkpoint_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moved: list[str] = []
+
+    def move(source: str, target: str) -> None:  # from another file system, which copies
+        whole = Path(source).read_bytes()
+        moved.append(target)
+        full = len(moved) > 2  # in the second epoch: best and last of the first one are there
+        Path(target).write_bytes(whole[: len(whole) // 2] if full else whole)
+        if full:
+            raise OSError(errno.ENOSPC, "No space left on device", source, None, target)
+
+    monkeypatch.setattr("fsspec.implementations.local.shutil.move", move)
+    monkeypatch.setattr("fer_lightning.callbacks.checkpoint._written_just_now", lambda trainer: None)
+    with pytest.raises(OSError, match="No space left"):
+        fit(tmp_path, 2)
+    kept = tmp_path / "checkpoints"
+    assert [torch.load(kept / f"{name}.ckpt")["epoch"] for name in ("best", "last")] == [0, 0]
+    assert sorted(path.name for path in kept.iterdir()) == ["best.ckpt", "last.ckpt"]

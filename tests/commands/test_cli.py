@@ -276,3 +276,25 @@ def test_a_study_in_a_folder_that_cannot_be_written_is_told_of_output(
     monkeypatch.setattr("os.access", lambda place, mode: Path(place) != tmp_path)
     said = complaint(capsys, "report", str(tmp_path))
     assert said == f"{tmp_path}: cannot be written; expected output=DIR, a folder for the report's files"
+
+
+def shell(command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["bash", "-c", command, "bash", sys.executable, "-m", "fer_lightning"], capture_output=True, text=True
+    )
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
+def test_streams_may_be_closed(closed: str) -> None:
+    done = shell(f'"$@" --help {closed}')
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "" if ">&-" in closed.replace("2>&-", "") else "Commands:" in done.stdout
+
+
+def test_a_full_disk_is_one_line() -> None:
+    done = shell('"$@" --help > /dev/full')
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        "fer_lightning: no space left on the disk; make room and run the same command again, a run that had begun "
+        "with resume=true\n"
+    )

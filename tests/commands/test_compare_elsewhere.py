@@ -22,6 +22,7 @@ from fer_lightning.plots.forest import plot_effects
 from fer_lightning.report.effects import effects_data
 from fer_lightning.report.page.sentences import verdict_sentences
 from fer_lightning.runs.predictions import Predictions, write_predictions
+from fer_lightning.stats.results_file import read_results
 
 VALUES = {
     "relu": [0.612, 0.618, 0.607, 0.615],
@@ -91,6 +92,18 @@ def test_values_are_judged_as_scipys_paired_t_and_holm_judge_them(tmp_path, caps
     assert written == {"report.txt", "report.md", "report.csv", "report.json", "effects.png"}
     assert (tmp_path / "out" / "report.txt").read_text() == said.rsplit("\nwritten to", 1)[0]
     assert json.loads((tmp_path / "out" / "report.json").read_text())["total_seconds"] is None
+
+
+@pytest.mark.parametrize(("separator", "decimal"), [(";", ","), (";", "."), ("\t", ".")])
+def test_tables_as_spreadsheets_write_them(separator, decimal, tmp_path):
+    plain = write_values(tmp_path / "plain.csv")
+    written = plain.read_text().replace(",", separator)
+    (tmp_path / "sheet.csv").write_bytes(
+        written.replace(".", decimal).replace("\n", "\r\n").encode("utf-8-sig")
+    )
+    runs = [(run.arm, run.seed, run.value) for run in read_results(tmp_path / "sheet.csv").runs]
+    assert runs == [(run.arm, run.seed, run.value) for run in read_results(plain).runs]
+    assert len(runs) == sum(map(len, VALUES.values()))
 
 
 def test_less_may_be_better_and_another_arm_the_baseline(tmp_path, capsys):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import lzma
 import tarfile
@@ -105,6 +106,14 @@ def test_what_cannot_be_read_is_one_line(tmp_path: Path) -> None:
     assert opener is not None
     with pytest.raises(
         DataError, match=r"cut\.tar\.xz: not a readable tar file \(.*is the download complete\?\)$"
+    ):
+        opener(path)
+    path = tmp_path / "fer2013.csv.gz"
+    path.write_bytes(gzip.compress(b"emotion,pixels,Usage\n" * 1000))
+    opener = archive_opener(path)
+    assert opener is not None
+    with pytest.raises(
+        DataError, match=r"csv\.gz: is compressed and holds no tar; unpack it and set data\.path to"
     ):
         opener(path)
     (tmp_path / "text").write_text("neither")

@@ -87,6 +87,8 @@ def quoted(line: str) -> str:
         [line.replace(",", ", ") for line in LINES],
         [quoted(line).replace(",", ", ") for line in LINES],
         ["\ufeff" + LINES[0], *LINES[1:], "", "  "],
+        [line.replace(",", ";") for line in LINES],
+        [quoted(line).replace(",", "\t") for line in LINES],
         ["number,Emotion,PIXELS,usage", *(f"{i},{line}" for i, line in enumerate(LINES[1:]))],
     ],
     ids=[
@@ -95,6 +97,8 @@ def quoted(line: str) -> str:
         "spaced",
         "quoted, spaced",
         "byte-order mark, empty lines",
+        "semicolons",
+        "tabs, quoted",
         "more columns",
     ],
 )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -149,6 +150,21 @@ def test_links_that_lead_back_to_where_they_lie_are_left_out(tmp_path: Path) -> 
     assert (
         "left out, for they lead back to where they lie: 4 links (the first is a/beside/back)" in faces.notes
     )
+
+
+def test_what_cannot_be_opened_is_named_with_the_rest_and_can_be_skipped(tmp_path: Path) -> None:
+    root = draw(tmp_path / "mine", {"a": 9, "b": 9})
+    (root / "a" / "gone.png").symlink_to(tmp_path / "nowhere.png")
+    os.mkfifo(root / "b" / "pipe.png")
+    assert message(root) == (
+        "mine: 2 of 20 pictures cannot be read: a/gone.png: cannot be read (No such file or directory); "
+        "b/pipe.png: cannot be read (not a regular file); expected whole image files, or data.unreadable=skip to leave "
+        "them out"
+    )
+    assert len(load(root, unreadable="skip")) == 18
+    (root / "a" / "gone.png").unlink()
+    (root / "c").symlink_to(tmp_path / "nowhere")  # a class, not a picture
+    assert message(root) == "mine/c: cannot be read (No such file or directory)"
 
 
 def test_a_file_instead_of_a_folder(tmp_path: Path) -> None:

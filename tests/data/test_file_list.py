@@ -98,6 +98,49 @@ def test_a_wrong_list_is_refused_in_one_line(root: Path, text: str, message: str
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize(
+    ("encoding", "end"), [("utf-8", "\n"), ("utf-8-sig", "\r\n"), ("utf-16", "\r\n"), ("utf-8", "\r")]
+)
+def test_tables_as_spreadsheets_write_them(root: Path, separator: str, encoding: str, end: str) -> None:
+    rows = [separator.join((name(i), "ab"[i % 2])) for i in range(24)]
+    (root / "table.csv").write_bytes(end.join([f"path{separator}label", *rows, ""]).encode(encoding))
+    faces = load_faces("file_list", root / "table.csv", image_size=10, channels=3, cache_dir=root / "cache")
+    assert (faces.images == IMAGES).all()
+    assert (faces.class_names, faces.labels.tolist()) == (("a", "b"), [i % 2 for i in range(24)])
+
+
+def test_paths_and_names_as_windows_writes_them(root: Path) -> None:
+    (root / "sub").rename(root / "müde")
+    rows = [f"{name(i)},{('müde', 'wach')[i % 2]}".replace("sub/", "müde\\") for i in range(24)]
+    (root / "list.csv").write_text("path,label\n" + "\n".join(rows), encoding="cp1252")
+    faces = load_faces("file_list", root / "list.csv", image_size=10, channels=3, cache_dir=root / "cache")
+    assert (faces.images == IMAGES).all()
+    assert faces.class_names == ("müde", "wach")
+    assert (faces.ids[0], faces.ids[1]) == ("0.png", "müde\\1.png")
+
+
+def test_one_file_in_two_spellings_is_named(root: Path) -> None:
+    for other in ("./sub/../0.png", str(root / "0.png")):
+        with pytest.raises(DataError, match=f"line 3: path '{other}' stands in line 2 too"):
+            opened(root, f"path,label\n0.png,a\n{other},b\n")
+
+
+def test_all_missing_files_are_named_and_can_be_skipped(root: Path) -> None:
+    text = "path,label\n" + "\n".join(f"{name(i)},{'ab'[i % 2]}" for i in range(24))
+    text += "\ngone.png,a\nsub/gone.png,b\n"
+    expected = (
+        f"list.csv: 2 of 26 files are not in {root}: line 26 'gone.png'; line 27 'sub/gone.png'; expected all"
+    )
+    with pytest.raises(DataError, match=re.escape(expected)):
+        opened(root, text)
+    faces = load_faces(
+        "file_list", root / "list.csv", image_size=10, channels=3, unreadable="skip", cache_dir=root / "cache"
+    )
+    assert (faces.images == IMAGES).all()
+    assert [problem.split(":")[0] for problem in faces.unreadable] == ["gone.png", "sub/gone.png"]
+
+
 def test_a_broken_picture_is_named(root: Path) -> None:
     (root / "0.png").write_bytes(b"x")
     text = "path,label\n" + "\n".join(f"{name(i)},{'ab'[i % 2]}" for i in range(24))

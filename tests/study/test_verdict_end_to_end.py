@@ -80,7 +80,7 @@ def test_two_studies_in_one_storage_are_told_by_their_folders(sweep: Any, tmp_pa
     second = sweep(PLAN.replace("relu,selu", "selu"), *shared)
     assert (len(first), len(second)) == (3, 2)
     assert len(load_study(tmp_path / "first").trials) == 3
-    with pytest.raises(DataError, match="holds no study None; it has"):
+    with pytest.raises(DataError, match=r"holds several studies \(.+, .+\); expected one"):
         load_study(tmp_path / "all.db")
     # Stored in its own folder, a study is found there.
     (tmp_path / "sweep").rename(tmp_path / "second")

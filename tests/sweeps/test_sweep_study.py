@@ -362,6 +362,9 @@ def test_reading_a_place_without_a_study(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"nothing\.db: no such file"):
         load_trials(tmp_path / "nothing.db")
     assert not (tmp_path / "nothing.db").exists()
+    (tmp_path / "study.db").touch()  # as a crash of the file system leaves it
+    with pytest.raises(DataError, match=r"holds no study$"):
+        load_trials(tmp_path)
 
 
 # A namespace package that cannot be listed, as in an editable installation: Hydra 1.4 has the entry point.

@@ -46,6 +46,15 @@ def test_every_kind_of_file_gives_the_whole_net(tmp_path, stored):
     assert said.startswith(f"model.weights=a.ckpt: {count} of {count} tensors taken over")
 
 
+def test_a_file_of_an_old_pytorch_is_read(tmp_path):
+    torch.manual_seed(1)
+    state = Small().state_dict()
+    torch.save(state, tmp_path / "old.pth", _use_new_zipfile_serialization=False)
+    read = read_weights(str(tmp_path / "old.pth"))
+    assert read.keys() == state.keys()
+    assert all(torch.equal(value, state[name]) for name, value in read.items())
+
+
 def test_a_backbone_goes_into_a_net_that_has_it_under_a_name():
     source, net = my_nets.Net(5), nn.ModuleDict({"backbone": my_nets.Net(7), "more": nn.Linear(2, 2)})
     found = fit(net, wrapped(source.state_dict(), "model."))
@@ -71,12 +80,14 @@ def test_what_does_not_fit_at_all_or_is_no_file_of_weights_is_refused_in_a_line(
     torch.save({"epoch": 3}, tmp_path / "empty.pt")
     torch.save({"net": nn.Linear(1, 1)}, tmp_path / "objects.pt")
     (tmp_path / "damaged.pt").write_bytes(b"PK\x03\x04")
+    (tmp_path / "nothing.pt").touch()
     for name, error, message in (
         ("other.pt", ConfigError, "no tensor fits Small: it has features.block1.conv.weight [16, 1, 5, 5] and others, "
          "the file a.weight [3, 3]"),
         ("empty.pt", DataError, "holds no tensors by name"),
         ("objects.pt", DataError, "which are never loaded; expected tensors: torch.save(model.state_dict(), FILE)"),
         ("damaged.pt", DataError, "not a readable checkpoint"),
+        ("nothing.pt", DataError, "nothing.pt: not a readable checkpoint (it is empty)"),
         ("absent.pt", ConfigError, "no such file; expected a checkpoint or a state dict"),
     ):  # fmt: skip
         with pytest.raises(error, match=re.escape(message)) as caught:
