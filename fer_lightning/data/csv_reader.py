@@ -67,6 +67,10 @@ def read_fer_csv(file: BinaryIO, where: str, splitting: Splitting) -> RawFaces:
             rows.add(line, text)
     images = rows.images()
     if not len(images):
+        if b"\r" in header.strip():
+            raise DataError(
+                f"{where}: its lines end in CR alone; expected LF or CR LF (tr '\\r' '\\n' converts it)"
+            )
         raise DataError(f"{where}: has a header but no rows")
     labels, splits = np.array(rows.labels, np.int64), np.array(rows.splits, np.uint8)
     notes: list[str] = []

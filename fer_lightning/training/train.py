@@ -151,6 +151,8 @@ def _announce(setup: RunSetup) -> None:
         if not all(parameter.requires_grad for parameter in net.parameters()):
             model += f" of which {count.trainable:,} are trained"
         log.info("%s, on %s of %s", model, counted(len(data.train_indices), "image"), label)
+        if setup.config.resume is True and setup.checkpoint is None:
+            log.info("resume=true: this folder holds no checkpoint to go on with; the run begins anew")
     hint = few_steps(setup.config.trainer, setup.data)
     for line in (getattr(setup.module, "initial_weights", ""), unused_parts(setup.config), hint):
         if line:

@@ -41,10 +41,13 @@ def test_a_folder_in_which_a_run_trains_is_refused(tmp_path, tiny):
     assert run(tmp_path, tiny).record["status"] == "complete"
 
 
-def test_a_run_that_was_stopped_in_its_first_epoch_begins_again(tmp_path, tiny):
+def test_a_run_that_was_stopped_in_its_first_epoch_begins_again_and_says_so(tmp_path, tiny, caplog):
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path, tiny, callbacks=[StopAfter(0, within=True)])
-    assert run(tmp_path, tiny, "resume=true").epochs == 1
+    said = "resume=true: this folder holds no checkpoint to go on with; the run begins anew"
+    with caplog.at_level("INFO"):
+        assert run(tmp_path, tiny, "resume=true").epochs == 1
+    assert said in caplog.messages
 
 
 def test_a_run_that_goes_on_in_a_new_folder_has_the_best_of_all_its_epochs(tmp_path, tiny):
