@@ -134,7 +134,7 @@ def test_what_comparing_without_copies_needs_is_said(tmp_path, capsys):
         (["a=x", "a=y"], "a: is given twice"),
         (
             ["a=[0.6,0.7]", "b=y"],
-            "0.6 is a number; expected NAME=[DIR,DIR,…], or a CSV file with the columns arm,",
+            "0.6 is a number; expected NAME=[DIR,DIR,…], or a CSV file of arm,seed,value",
         ),
         (["a=x", "b=y", "confidence=abc"], "confidence=abc: expected a number"),
         (["a=x", "b=y", "min_seeds=2.5"], "min_seeds=2.5: expected a whole number"),

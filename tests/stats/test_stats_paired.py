@@ -101,6 +101,19 @@ def test_runs_judged_on_other_images_are_not_paired_by_image():
     base[1] = run_of("base", 1, base[1].predictions.correct[:59])
     effect = paired_effect(arm, base)
     assert effect.method == SEEDS_ONLY
+    assert effect.note == "arm 'base', seed 1 was validated on 59 images, arm 'arm', seed 0 on 60"
+
+
+def test_as_many_other_images_are_not_paired_either():
+    rng = np.random.default_rng(0)
+    arm, base = (
+        {seed: run_of(name, seed, rng.random(60) < 0.5, ids=np.arange(60)) for seed in range(3)}
+        for name in ("arm", "base")
+    )
+    assert paired_effect(arm, base).note is None
+    base[1] = run_of("base", 1, rng.random(60) < 0.5, ids=np.arange(1, 61))
+    effect = paired_effect(arm, base)
+    assert effect.method == SEEDS_ONLY
     assert effect.note == "arm 'base', seed 1 was validated on other images"
 
 
