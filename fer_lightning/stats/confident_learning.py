@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 
 Selection = Literal["off_diagonal", "by_class", "by_noise_rate"]
-"""The paper's ways to select: ``C_confusion`` is left out, ``off_diagonal`` is ``C_{y~,y*}``, then PBC and PBNR."""
+"""The paper's ``C_{y~,y*}``, prune by class (PBC) and prune by noise rate (PBNR)."""
 
 
 def class_thresholds(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -80,9 +80,7 @@ def suggested_classes(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarr
     return np.where((probable >= 0) & (probable != labels), probable, others.argmax(axis=1))
 
 
-def doubtful(
-    probabilities: np.ndarray, labels: np.ndarray, selection: Selection = "by_noise_rate"
-) -> np.ndarray:
+def doubtful(probabilities: np.ndarray, labels: np.ndarray, selection: Selection = "by_class") -> np.ndarray:
     """Say which labels are probably wrong, bool ``[N]``; never one whose class is the most probable.
 
     Parameters
@@ -97,15 +95,19 @@ def doubtful(
     if selection == "off_diagonal":
         probable = probable_classes(probabilities, labels)
         return (probable >= 0) & (probable != labels) & predicted_otherwise
-    joint = joint_distribution(confident_joint(probabilities, labels), labels)
-    found = np.zeros(len(labels), bool)
-    for given, row in enumerate(joint * len(labels)):
+    counts, found = confident_joint(probabilities, labels), np.zeros(len(labels), bool)
+    for given, row in enumerate(counts):
         faces = np.flatnonzero(labels == given)
         if selection == "by_class":
             least = np.argsort(probabilities[faces, given], kind="stable")
-            found[faces[least[: round(row.sum() - row[given])]]] = True
+            found[faces[least[: _brought_to(len(faces), row.sum() - row[given], row.sum())]]] = True
             continue
-        for true in set(range(len(joint))) - {given}:
+        for true in set(range(len(counts))) - {given}:
             most = np.argsort(probabilities[faces, given] - probabilities[faces, true], kind="stable")
-            found[faces[most[: round(row[true])]]] = True
+            found[faces[most[: _brought_to(len(faces), row[true], row.sum())]]] = True
     return found & predicted_otherwise
+
+
+def _brought_to(faces: int, part: int, whole: int) -> int:
+    """Return faces · part / whole to the nearest whole number, halves up, without the chance of floats."""
+    return int((2 * faces * part + whole) // (2 * whole)) if whole else 0

@@ -64,6 +64,8 @@ def _pictures(
         trial.run for trial in trials if trial.state == "COMPLETE" and trial.run.predictions is not None
     )
     config, record = run.read(CONFIG_FILE), run.read(RECORD_FILE)
+    if "_target_" not in (config.get("data") or {}):
+        raise DataError(f"{run.folder}: its {CONFIG_FILE} does not say what builds the data")
     faces = data_from(config, dict(overrides or {})).faces
     known = record.get("data", {}).get("fingerprint")
     if known is not None and known != faces.fingerprint:

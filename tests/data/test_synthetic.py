@@ -253,7 +253,10 @@ def test_cache_tells_every_parameter_apart(tmp_path: Path, monkeypatch: pytest.M
         ({"noise": "much"}, r"data\.drawing\.noise=much: expected a number"),
         ({"image_size": 48.0}, r"data\.drawing\.image_size=48\.0: expected a whole number"),
         ({"noise": float("nan")}, r"data\.drawing\.noise=nan: expected"),
-        ({"label_noise": 1.0}, r"data\.drawing\.label_noise=1\.0: expected a number of at least 0 and below 1"),
+        (
+            {"label_noise": 1.0},
+            r"data\.drawing\.label_noise=1\.0: expected a number of at least 0 and below 1",
+        ),
         ({"seed": -1}, r"data\.drawing\.seed=-1: expected a whole number of at least 0"),
     ],
 )
