@@ -16,7 +16,7 @@ from fer_lightning.stats.confident_learning import (
     confident_joint,
     doubtful,
     joint_distribution,
-    self_confidence,
+    margin,
     suggested_classes,
 )
 
@@ -35,7 +35,7 @@ class DoubtfulFace:
     id, label, suggested
         Name of the face, and of the two classes.
     score
-        Mean probability that the runs give the label, its self-confidence, 0 to 1: the less, the more doubtful.
+        Mean probability of the label minus that of the most probable other class, -1 to 1: the less, the more doubtful.
     disagree
         Share of the runs that predict another class than the label.
     runs
@@ -167,7 +167,7 @@ def label_doubts(predictions: Sequence[Predictions]) -> LabelDoubts:
 def _ranked(
     found: PooledPredictions, chosen: np.ndarray, suggested: np.ndarray, names: Sequence[str]
 ) -> tuple[DoubtfulFace, ...]:
-    score, faces = self_confidence(found.mean, found.labels), np.flatnonzero(chosen)
+    score, faces = margin(found.mean, found.labels), np.flatnonzero(chosen)
     return tuple(
         DoubtfulFace(
             rank=rank,

@@ -35,7 +35,7 @@ def test_runs_that_cannot_be_averaged_are_left_out_and_counted() -> None:
     found = label_doubts([good, nameless, otherwise, diverged, good])
     assert (found.n_runs, found.n_faces) == (2, 5)
     assert [(face.id, face.label, face.suggested) for face in found.faces] == [("z", "a", "b")]
-    assert found.faces[0].score == pytest.approx(0.1)
+    assert found.faces[0].score == pytest.approx(0.1 - 0.9)
     assert found.notes[0].startswith("3 runs of 5 left out of the judgement of labels")
 
 
