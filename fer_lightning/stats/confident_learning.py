@@ -80,7 +80,9 @@ def suggested_classes(probabilities: np.ndarray, labels: np.ndarray) -> np.ndarr
     return np.where((probable >= 0) & (probable != labels), probable, others.argmax(axis=1))
 
 
-def doubtful(probabilities: np.ndarray, labels: np.ndarray, selection: Selection = "by_noise_rate") -> np.ndarray:
+def doubtful(
+    probabilities: np.ndarray, labels: np.ndarray, selection: Selection = "by_noise_rate"
+) -> np.ndarray:
     """Say which labels are probably wrong, bool ``[N]``; never one whose class is the most probable.
 
     Parameters
