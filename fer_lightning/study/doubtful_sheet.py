@@ -43,7 +43,7 @@ def draw_sheet(
         path.unlink(missing_ok=True)
         return doubts
     try:
-        images, title = _pictures(doubts, trials, overrides)
+        images, title = doubted_pictures(doubts, trials, overrides)
     except (UserError, OSError) as error:
         if overrides:
             raise
@@ -54,10 +54,16 @@ def draw_sheet(
     return doubts
 
 
-def _pictures(
+def doubted_pictures(
     doubts: LabelDoubts, trials: Sequence[Trial], overrides: Mapping[str, Any] | None
 ) -> tuple[np.ndarray, str]:
-    """Return the pictures of the doubtful faces that are shown, and what they are of."""
+    """Return the pictures of the doubtful faces that are shown, and what they are of.
+
+    Raises
+    ------
+    DataError, ConfigError
+        The data are not there, or not those of the study.
+    """
     from fer_lightning.evaluation.evaluate import data_from  # which loads PyTorch
 
     run = next(

@@ -8,13 +8,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from omegaconf import OmegaConf
 
 from fer_lightning.cli import main
+from fer_lightning.config.compose import compose_config
 from fer_lightning.errors import DataError
 from fer_lightning.runs.predictions import Predictions, write_predictions
+from fer_lightning.stats.label_doubts import DoubtfulFace, LabelDoubts
 from fer_lightning.study.doubted_labels import study_doubts
+from fer_lightning.study.doubtful_sheet import SHEET, doubted_pictures, draw_sheet
 from fer_lightning.study.study_report import report_study
 from fer_lightning.sweeps.study.results import load_trials
+from fer_lightning.training.build import build_data
 from page_study import CLASSES, make_study
 
 FACES = 140
@@ -168,3 +173,27 @@ def test_agreement_with_fer_plus_is_counted(study, tmp_path):
     write_votes(tmp_path / "short.csv", voted[:100])
     with pytest.raises(DataError, match=r"short\.csv: has no row of line 141; it has 100 rows"):
         study_doubts(load_trials(study), tmp_path / "short.csv")
+
+
+def test_the_sheet_shows_the_doubted_faces_of_the_studys_own_data(tmp_path, tiny) -> None:
+    folder = make_study(tmp_path / "study", 4, kind="ablation", pictures=False, faces=48)
+    config = compose_config(tiny)
+    OmegaConf.save(config, folder / "trial_0000" / "config.yaml", resolve=True)
+    own = build_data(config).faces
+    record_path = folder / "trial_0000" / "run.json"
+    record = json.loads(record_path.read_text())
+    record["data"]["fingerprint"] = own.fingerprint
+    record_path.write_text(json.dumps(record))
+    doubted = [DoubtfulFace(1, str(own.ids[100]), "sad", "fear", -0.9, 1.0, 4)]
+    doubted.append(DoubtfulFace(2, str(own.ids[97]), "happy", "fear", -0.8, 1.0, 4))
+    doubts = LabelDoubts(tuple(doubted), 48, 4, CLASSES, (0,) * 7, ((0,) * 7,) * 7, 0.0, 0.9)
+    images, title = doubted_pictures(doubts, load_trials(folder), None)
+    assert np.array_equal(images, own.images[[100, 97]])
+    assert title == "Faces of doubtful label, SYNTHETIC DATA (synthetic)"
+    assert draw_sheet(doubts, load_trials(folder), tmp_path).notes == ()
+    assert (tmp_path / SHEET).read_bytes()[:4] == b"\x89PNG"
+    record_path.write_text(json.dumps(record | {"data": {"fingerprint": "other"}}))
+    assert (
+        "not the data that the study was run on" in draw_sheet(doubts, load_trials(folder), tmp_path).notes[0]
+    )
+    assert not (tmp_path / SHEET).exists()
