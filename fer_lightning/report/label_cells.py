@@ -37,17 +37,18 @@ def label_sections(report: AblationReport) -> list[Section]:
 
 def calibration_section(arms: Sequence[ArmCalibration]) -> Section:
     """Temperature, likelihood and calibration error of each arm."""
-    header = ("arm", "seeds", "temperature", "NLL", "at it", "error %", "at it", "by chance %")
+    # The arm comes last: a line that begins with an arm's name is its verdict.
+    header = ("temperature", "NLL", "at it", "error %", "at it", "by chance %", "seeds", "arm")
     rows = tuple(
         (
-            arm.arm,
-            f"{len(arm.seeds)}",
             _mean_sd(arm.temperatures),
             f"{arm.before.nll:.3f}",
             f"{arm.after.nll:.3f}",
             f"{100 * arm.before.ece:.1f}",
             f"{100 * arm.after.ece:.1f}",
             f"{100 * arm.after.chance:.1f}",
+            f"{len(arm.seeds)}",
+            arm.arm,
         )
         for arm in arms
     )
