@@ -13,6 +13,7 @@ from fer_lightning.api.evaluated import Checkpoint, checkpoint_paths
 from fer_lightning.config.values import Processors, checked
 from fer_lightning.data.pictures import read_pictures
 from fer_lightning.errors import ConfigError, DataError
+from fer_lightning.evaluation.fitted_temperature import Temperature, temperatures_of
 from fer_lightning.evaluation.picture_predictions import PicturePredictions, load_ensemble, probabilities
 
 
@@ -21,6 +22,7 @@ def predict(
     checkpoint: Checkpoint | Sequence[Checkpoint],
     images: str | Path | Sequence[str | Path] | np.ndarray,
     *,
+    temperature: Temperature | None = None,
     threads: Processors | None = None,
 ) -> PicturePredictions:
     """Return the class probabilities of pictures.
@@ -32,6 +34,9 @@ def predict(
     images
         Files, folders and patterns such as ``"faces/*.png"``, of any size and colour; or levels of pictures of the size
         that the model was trained on, uint8 ``[N, H, W]``, for a model of colour pictures also ``[N, H, W, 3]``.
+    temperature
+        A number by which the logits are divided before the softmax: above 1, all classes become more equal. "fitted"
+        takes the one with which each checkpoint's run is calibrated on its validation faces.
     threads
         Of the processor.
 
@@ -45,7 +50,7 @@ def predict(
     >>> found = predict("runs/one/checkpoints/best.ckpt", ["me.png", "faces/"])  # doctest: +SKIP
     >>> found.predicted, found.probabilities  # doctest: +SKIP
     """
-    found = predict_readable(checkpoint, images, threads)
+    found = predict_readable(checkpoint, images, threads, temperature)
     if not found.names:
         raise DataError(f"predict: none of the pictures could be read ({'; '.join(found.skipped)})")
     return found
@@ -55,6 +60,7 @@ def predict_readable(
     checkpoint: Checkpoint | Sequence[Checkpoint],
     images: str | Path | Sequence[str | Path] | np.ndarray,
     threads: Processors | None = None,
+    temperature: Temperature | None = None,
 ) -> PicturePredictions:
     """Return the same, also where none of the pictures can be read."""
     words = [images] if isinstance(images, (str, Path)) else images
@@ -62,19 +68,22 @@ def predict_readable(
         raise ConfigError("predict: expected at least one picture, folder or pattern")
     if threads:
         torch.set_num_threads(threads)
-    modules = load_ensemble(checkpoint_paths(checkpoint))
+    paths = checkpoint_paths(checkpoint)
+    modules = load_ensemble(paths)
+    at = temperatures_of(paths, temperature)
     size, channels = int(modules[0].record["image_size"]), int(modules[0].record.get("channels", 1))
-    about = _about(modules)
+    about = _about(modules) | {"temperatures": at}
     if isinstance(words, np.ndarray):
         faces = _faces(words, size, channels)
         names = tuple(map(str, range(len(faces))))
-        return PicturePredictions(names, probabilities=probabilities(modules, faces), **about)
+        found = probabilities(modules, faces, at)
+        return PicturePredictions(names, probabilities=found, notes=_said(at), **about)
     pictures = read_pictures(words, size, channels)
     return PicturePredictions(
         tuple(map(str, pictures.paths)),
-        probabilities=probabilities(modules, pictures.images) if pictures.paths else np.zeros((0, 0)),
+        probabilities=probabilities(modules, pictures.images, at) if pictures.paths else np.zeros((0, 0)),
         skipped=pictures.problems,
-        notes=pictures.notes,
+        notes=(*_said(at), *pictures.notes),
         **about,
     )
 
@@ -85,6 +94,13 @@ def _about(modules: Sequence[Any]) -> dict[str, Any]:
         "models": len(modules),
         "synthetic": any(bool(module.record.get("data", {}).get("synthetic")) for module in modules),
     }
+
+
+def _said(temperatures: Sequence[float]) -> tuple[str, ...]:
+    if not temperatures:
+        return ()
+    shown = dict.fromkeys(f"{value:.4g}" for value in temperatures)
+    return (f"probabilities at temperature {', '.join(shown)}",)
 
 
 def _faces(images: np.ndarray, size: int, channels: int) -> np.ndarray:

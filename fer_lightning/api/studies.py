@@ -16,7 +16,9 @@ from fer_lightning.config.typed import typed_path
 from fer_lightning.config.values import Count, Name, OpenShare, Positive, checked
 from fer_lightning.errors import ConfigError, RunsFailedError
 from fer_lightning.runs.leakage import Judged
+from fer_lightning.stats.label_doubts import Labels
 from fer_lightning.stats.rules import MinSeeds, Rules
+from fer_lightning.study.ablation_findings import AskedFaces
 from fer_lightning.study.study_report import kept_findings, report_study
 
 
@@ -126,6 +128,8 @@ def report(
     output: str | Path | None = None,
     study_name: Name | None = None,
     faces: Judged = "all",
+    labels: Labels = "all",
+    fer_plus: str | Path | None = None,
     data: Mapping[str, Any] | None = None,
     page: bool = True,
     confidence: OpenShare = 0.95,
@@ -146,6 +150,10 @@ def report(
     faces, data
         "no_copy" or "no_near_copy" judges an ablation without the faces of which training has seen a copy; ``data``
         says what has changed of the data since, as in ``{"path": "faces.zip"}``.
+    labels
+        "trusted" judges an ablation without the faces whose label its own runs doubt.
+    fer_plus
+        FER+'s ``fer2013new.csv``, with which the doubtful labels are compared.
     page
         Whether ``report.html`` is written, too.
     confidence, min_seeds, smallest_effect, power
@@ -165,8 +173,9 @@ def report(
         raise ConfigError(
             f"{', '.join(data_keys(data))}: is read with faces=no_copy or faces=no_near_copy only"
         )
-    if faces != "all" and output is None:
-        raise ConfigError(f"faces={faces} needs output=DIR: the report in the study's folder is of all faces")
+    for key, value in (("faces", faces), ("labels", labels)):
+        if value != "all":
+            _require_another_folder(f"{key}={value}", place, output)
     if output is None and not typed_path(place).is_dir():
         raise ConfigError(f"{place}: no such folder; a study of a storage needs output=DIR")
     if output is None and not os.access(typed_path(place), os.W_OK | os.X_OK):
@@ -180,10 +189,21 @@ def report(
             study_name,
             rules,
             page=page and faces == "all",
-            faces=faces,
-            overrides=data_keys(data),
+            asked=AskedFaces(
+                faces, labels, None if fer_plus is None else typed_path(fer_plus), data_keys(data)
+            ),
         )
     )
+
+
+def _require_another_folder(asked: str, place: str | Path, output: str | Path | None) -> None:
+    whose = "the report in the study's folder is of all faces"
+    if output is None:
+        raise ConfigError(f"{asked} needs output=DIR: {whose}")
+    if typed_path(output).absolute() == typed_path(place).absolute():
+        raise ConfigError(
+            f"output={output}: is the study's own folder, and {whose}; expected another for {asked}"
+        )
 
 
 def _run(

@@ -13,6 +13,7 @@ from fer_lightning.commands.arguments import REQUIRED, Checkpoints, FileName, ha
 from fer_lightning.config.typed import typed_path
 from fer_lightning.config.values import Processors, hints_of
 from fer_lightning.errors import ConfigError, DataError, nearest
+from fer_lightning.evaluation.fitted_temperature import Temperature
 from fer_lightning.redact import redact_text
 from fer_lightning.runs.files import write_text
 from fer_lightning.runs.listing import FORMATS, Format
@@ -27,11 +28,15 @@ class Keys:
     checkpoint: Checkpoints = REQUIRED
     format: Format | None = None
     output: FileName | None = None
+    temperature: Temperature | None = None
     threads: Processors | None = None
 
 
 def main(arguments: list[str]) -> int:
-    """Print the probabilities as a table, CSV or JSON, or write them to ``output=FILE``."""
+    """Print the probabilities as a table, CSV or JSON, or write them to ``output=FILE``.
+
+    ``temperature=fitted`` divides the logits by what calibrates each checkpoint's run, a number by that.
+    """
     values, words = split_words(arguments)
     if not values["checkpoint"]:
         raise ConfigError(
@@ -40,7 +45,7 @@ def main(arguments: list[str]) -> int:
     if not words:
         raise ConfigError("predict checkpoint=… images…: expected at least one picture, folder or pattern")
     form = chosen_format(values["format"], values["output"])
-    found = predict_readable(values["checkpoint"], words, values["threads"])
+    found = predict_readable(values["checkpoint"], words, values["threads"], values["temperature"])
     for text in (*(f"skipped {problem}" for problem in found.skipped), *found.notes):
         print(f"fer_lightning: {redact_text(text)}", file=sys.stderr)
     if not found.names:

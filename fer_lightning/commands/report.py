@@ -8,6 +8,7 @@ from fer_lightning.api.studies import report
 from fer_lightning.commands.arguments import parse_arguments, take_place
 from fer_lightning.config.values import Name, OpenShare, Positive
 from fer_lightning.runs.leakage import Judged
+from fer_lightning.stats.label_doubts import Labels
 from fer_lightning.stats.rules import MinSeeds
 
 EXAMPLE = "studies/ablation-synthetic-5b2a5b59"
@@ -20,6 +21,8 @@ class Keys:
     study_name: Name | None = None
     output: Name | None = None
     faces: Judged = "all"
+    labels: Labels = "all"
+    fer_plus: Name | None = None
     page: bool = True
     confidence: OpenShare = 0.95
     min_seeds: MinSeeds = 3
@@ -31,7 +34,8 @@ def main(arguments: list[str]) -> int:
     """Print the report of the study in a folder, or of a storage, and write its files there or to ``output``.
 
     ``faces=no_copy`` and ``faces=no_near_copy`` judge an ablation without the validation faces of which training has
-    seen a copy; ``data.path=…`` says where the data are if they have moved.
+    seen a copy; ``data.path=…`` says where the data are if they have moved. ``labels=trusted`` judges it without the
+    faces whose label its own runs doubt, and ``fer_plus=fer2013new.csv`` compares those with FER+.
     """
     place, rest = take_place(arguments, Keys, "report STUDY_DIR: expected the folder of one study", ["data."])
     values, overrides = parse_arguments(rest, Keys, prefixes=["data."])

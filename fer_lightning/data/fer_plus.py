@@ -160,8 +160,10 @@ def _most_voted(votes: np.ndarray, total: int) -> np.ndarray:
     return chosen if np.count_nonzero(chosen) <= _MOST_CLASSES else np.zeros_like(votes)
 
 
-def require_rows(ids: Sequence[str], path: Path) -> list[str]:
+def require_rows(ids: Sequence[str], path: Path, key: str = "data.labels") -> list[str]:
     """Return the names of faces without folders and endings, which must tell the row of each in ``fer2013.csv``.
+
+    ``key`` is what named the file, for the message.
 
     Raises
     ------
@@ -171,7 +173,7 @@ def require_rows(ids: Sequence[str], path: Path) -> list[str]:
     stems = [PurePosixPath(name).stem for name in ids]
     if not any(all(map(pattern.fullmatch, stems)) for pattern in (_ROW_OF_CSV, _FILE_NAME)):
         raise DataError(
-            f"data.labels={path}: FER+ follows the rows of fer2013.csv, which file names do not tell "
+            f"{key}={path}: FER+ follows the rows of fer2013.csv, which file names do not tell "
             f"(the first is {stems[0]}); expected data.path=…/fer2013.csv, or files called fer0000000.png and so on"
         )
     return stems

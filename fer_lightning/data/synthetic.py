@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, TypedDict
 import numpy as np
 from pydantic import Field
 
-from fer_lightning.config.values import CountOrZero, Share, checked
+from fer_lightning.config.values import CountOrZero, Share, ShareBelowOne, checked
 from fer_lightning.data.cache import cached
 from fer_lightning.data.faces import FER_CLASSES, SPLITS, Faces, RawFaces
 from fer_lightning.data.fingerprint import digest
@@ -19,6 +19,8 @@ from fer_lightning.data.synthetic_drawing import render
 from fer_lightning.data.synthetic_expressions import draw_expressions
 from fer_lightning.data.synthetic_tint import draw_tints, tint
 from fer_lightning.data.synthetic_traits import draw_people
+from fer_lightning.data.wrong_labels import with_wrong_labels
+from fer_lightning.messages import counted
 
 DRAWING_VERSION = (
     1  # to be raised with every change of the pixels, so that no old cache is taken for new faces
@@ -51,6 +53,7 @@ class Drawing(TypedDict, total=False):
     seed: CountOrZero
     ambiguous: Share
     noise: Noise
+    label_noise: ShareBelowOne
 
 
 @checked("data.drawing.")
@@ -122,9 +125,14 @@ def draw_data_set(
     channels: Channels = 1,
     ambiguous: Share = 0.1,
     noise: Noise = 1.0,
+    label_noise: ShareBelowOne = 0.0,
     allocate: Allocate = in_memory,
 ) -> RawFaces:
-    """Draw the three splits, each from its own random numbers, so that none depends on another's size."""
+    """Draw the three splits, each from its own random numbers, so that none depends on another's size.
+
+    ``label_noise`` is the share of the training and of the validation faces that get a wrong label. The pictures are
+    those of the same data set without it, whose labels are the true ones; test faces keep theirs.
+    """
     counts = [n_train, n_val, n_test]
     total = sum(counts)
     images = allocate(picture_shape(total, image_size, channels))
@@ -141,14 +149,19 @@ def draw_data_set(
             allocate=lambda shape, start=start: images[start : start + shape[0]],  # type: ignore[misc]
         )
         labels.append(drawn)
+    planted = [
+        with_wrong_labels(each, label_noise, len(FER_CLASSES), (seed, n)) for n, each in enumerate(labels[:2])
+    ]
+    wrong = sum(int((each != true).sum()) for each, true in zip(planted, labels, strict=False))
     return RawFaces(
         images=images,
-        labels=np.concatenate(labels),
+        labels=np.concatenate([*planted, labels[2]]),
         splits=np.repeat(np.arange(len(SPLITS), dtype=np.uint8), counts),
         ids=np.array([f"synthetic {number:06d}" for number in range(total)]),
         class_names=FER_CLASSES,
         name="synthetic",
         synthetic=True,
+        notes=(f"label_noise={label_noise:g}: {counted(wrong, 'face')} have a wrong label",) if wrong else (),
     )
 
 
@@ -162,6 +175,7 @@ def synthetic_faces(
     channels: Channels = 1,
     ambiguous: Share = 0.1,
     noise: Noise = 1.0,
+    label_noise: ShareBelowOne = 0.0,
     cache_dir: str | Path | None = None,
 ) -> Faces:
     """Open the drawn data set from the cache; draw it first where it is not there. See `draw_data_set`."""
@@ -174,6 +188,8 @@ def synthetic_faces(
     }
     if channels > 1:
         style["channels"] = channels
+    if label_noise:
+        style["label_noise"] = float(label_noise)
     key = f"synthetic-{digest(DRAWING_VERSION, sizes, sorted(style.items()))}"
     return cached(key, lambda allocate: draw_data_set(*sizes, **style, allocate=allocate), cache_dir)
 

@@ -44,6 +44,8 @@ class PicturePredictions:
         How many were averaged.
     synthetic
         Whether one of them was trained on faces drawn by a program.
+    temperatures
+        By which each model's logits were divided; empty where they were taken as they are.
     skipped, notes
         Why pictures could not be read; and what was done to others that a person may want to know.
     """
@@ -53,6 +55,7 @@ class PicturePredictions:
     probabilities: np.ndarray
     models: int
     synthetic: bool
+    temperatures: tuple[float, ...] = ()
     skipped: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -92,6 +95,7 @@ class PicturePredictions:
             "class_names": list(self.class_names),
             "models": self.models,
             "trained_on_synthetic_faces": self.synthetic,
+            "temperatures": [round(value, 6) for value in self.temperatures],
             "predictions": predictions,
             "skipped": redact(list(self.skipped)),
         }
@@ -134,7 +138,9 @@ def load_ensemble(paths: Sequence[str | Path]) -> list[TrainedModule]:
 
 
 @torch.inference_mode()
-def probabilities(modules: Sequence[TrainedModule], images: np.ndarray) -> np.ndarray:
+def probabilities(
+    modules: Sequence[TrainedModule], images: np.ndarray, temperatures: Sequence[float] = ()
+) -> np.ndarray:
     """Return the class probabilities, averaged over the models.
 
     Parameters
@@ -143,6 +149,8 @@ def probabilities(modules: Sequence[TrainedModule], images: np.ndarray) -> np.nd
         Classifiers of the same classes.
     images
         uint8 ``[N, H, W]`` or ``[N, H, W, 3]``, levels 0–255.
+    temperatures
+        By which each model's logits are divided; without them 1.
 
     Returns
     -------
@@ -151,10 +159,8 @@ def probabilities(modules: Sequence[TrainedModule], images: np.ndarray) -> np.nd
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     total = np.zeros((len(images), len(modules[0].class_names)), np.float32)
-    for module in modules:
+    for module, temperature in zip(modules, temperatures or [1.0] * len(modules), strict=True):
         module = module.eval().to(device)
-        parts = as_tensor(images).split(BATCH)
-        total += np.concatenate(
-            [module(part.to(device).float()).softmax(1).float().cpu().numpy() for part in parts]
-        )
+        logits = (module(part.to(device).float()).float() for part in as_tensor(images).split(BATCH))
+        total += np.concatenate([(each / temperature).softmax(1).cpu().numpy() for each in logits])
     return total / len(modules)

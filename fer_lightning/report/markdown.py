@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fer_lightning.report import cells
 from fer_lightning.report.factorial_cells import EXPLANATION, HEADER, factorial_cells, importance_line
+from fer_lightning.report.label_cells import label_sections
 from fer_lightning.report.text import table_cells
 from fer_lightning.report.tuning_cells import tuning_lines, tuning_table
 from fer_lightning.stats.ablation import AblationReport
@@ -39,6 +40,16 @@ def to_markdown(report: AblationReport) -> str:
         lines += [f"| {' | '.join(HEADER)} |", "|:--|--:|--:|--:|"]
         lines += [f"| {' | '.join(map(escaped, row))} |" for row in factorial_cells(report.factorial)]
         lines += ["", f"{EXPLANATION} {escaped(importance_line(report.factorial))}", ""]
+    for section in label_sections(report):
+        lines += [f"### {section.title}", ""]
+        if section.rows:
+            align = [
+                ":--" if name in ("arm", "label", "suggested most") else "--:" for name in section.header
+            ]
+            lines += [f"| {' | '.join(section.header)} |", f"| {' | '.join(align)} |"]
+            lines += [f"| {' | '.join(map(escaped, row))} |" for row in section.rows]
+            lines.append("")
+        lines += [*(f"- {escaped(line)}" for line in section.lines), ""]
     details = cells.failure_lines(report) + cells.single_run_lines(report)
     lines += [f"- {escaped(line)}" for line in details]
     lines += [f"- {escaped(note)}" for note in report.notes]

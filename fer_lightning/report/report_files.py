@@ -10,9 +10,12 @@ import math
 from pathlib import Path
 from typing import Any
 
+from fer_lightning.data.label import data_label
 from fer_lightning.plots.forest import plot_effects
+from fer_lightning.plots.reliability import plot_calibration
 from fer_lightning.plots.style import save_figure
 from fer_lightning.report.effects import effects_data
+from fer_lightning.report.label_cells import CALIBRATION_FILE, DOUBTS_FILE, calibration_csv, doubts_csv
 from fer_lightning.report.markdown import to_markdown
 from fer_lightning.report.text import to_text
 from fer_lightning.runs.files import write_text
@@ -120,6 +123,9 @@ def to_json(report: AblationReport) -> str:
 
 def _fields(report: AblationReport) -> dict[str, Any]:
     found = {"metric": report.metric, **dataclasses.asdict(dataclasses.replace(report, tuned=None))}
+    if report.doubts is not None:  # its faces are in the CSV
+        found["doubts"] = {key: value for key, value in found["doubts"].items() if key != "faces"}
+        found["doubts"]["n_doubtful"] = len(report.doubts.faces)
     found["smallest_effect"] = report.smallest_effect
     return found | {"tuned": None if report.tuned is None else _fields(report.tuned)}
 
@@ -130,11 +136,14 @@ def _write(path: Path, text: str) -> Path:
 
 
 def write_report(report: AblationReport, folder: Path | str) -> dict[str, Path]:
-    """Write ``report.txt``, ``.md``, ``.csv``, ``.json`` and ``effects.png`` (and ``effects_tuned.png``).
+    """Write ``report.txt``, ``.md``, ``.csv``, ``.json`` and ``effects.png``, and what else the report has.
+
+    That is ``effects_tuned.png``, ``calibration.csv`` and ``.png``, and ``doubtful_labels.csv``.
 
     Returns
     -------
-    The paths by "txt", "md", "csv", "json", "effects" and "effects_tuned".
+    The paths by "txt", "md", "csv", "json", "effects", "effects_tuned", "calibration", "calibration_csv" and
+    "doubtful_labels".
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -144,4 +153,16 @@ def write_report(report: AblationReport, folder: Path | str) -> dict[str, Path]:
     if report.tuned is not None:
         figure = plot_effects(effects_data(report.tuned))
         paths["effects_tuned"] = save_figure(figure, folder / "effects_tuned.png")
+    return paths | _write_label_files(report, folder)
+
+
+def _write_label_files(report: AblationReport, folder: Path) -> dict[str, Path]:
+    paths, about = {}, (report.data_name, report.synthetic)
+    if report.calibration:
+        figure = plot_calibration(report.calibration, data_label(*about))
+        paths["calibration"] = save_figure(figure, folder / "calibration.png")
+        text = calibration_csv(report.calibration, *about)
+        paths["calibration_csv"] = _write(folder / CALIBRATION_FILE, text)
+    if report.doubts is not None:
+        paths["doubtful_labels"] = _write(folder / DOUBTS_FILE, doubts_csv(report.doubts, *about))
     return paths

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from fer_lightning.messages import aligned
 from fer_lightning.report import cells
 from fer_lightning.report.factorial_cells import EXPLANATION, HEADER, factorial_cells, importance_line
+from fer_lightning.report.label_cells import label_sections
 from fer_lightning.report.tuning_cells import tuning_lines, tuning_table
 from fer_lightning.stats.ablation import AblationReport
 
@@ -75,7 +76,7 @@ def wrapped_table(header: Sequence[str], rows: Sequence[Sequence[str]], width: i
         table.append([first, *row[1:]])
         table.extend([line, *[""] * (len(row) - 1)] for line in more)
     # Words are set left, numbers right.
-    words = ("arm", "verdict", "left out", "term", "chosen")
+    words = ("arm", "verdict", "left out", "term", "chosen", "label", "suggested most")
     return aligned(table, left=[i for i, title in enumerate(header) if title in words])
 
 
@@ -91,6 +92,9 @@ def to_text(report: AblationReport, width: int = WIDTH) -> str:
     if report.factorial is not None:
         lines += ["", *wrapped_table(HEADER, factorial_cells(report.factorial), width)]
         lines += ["", EXPLANATION, importance_line(report.factorial)]
+    for section in label_sections(report):
+        rows = wrapped_table(section.header, section.rows, width) if section.rows else [f"{section.title}:"]
+        lines += ["", *rows, "", *section.lines, ""]
     if any(row.n_pruned or row.n_failed or row.n_unfinished for row in report.arms):
         lines.append("Left out: P pruned, F failed, U unfinished.")
     lines += cells.failure_lines(report) + cells.single_run_lines(report)

@@ -9,10 +9,12 @@ from dataclasses import dataclass, replace
 from fer_lightning.config.objective import Objective
 from fer_lightning.errors import DataError
 from fer_lightning.stats.aligned import OTHER_ACCURACY, contradicts
+from fer_lightning.stats.arm_calibration import ArmCalibration
 from fer_lightning.stats.arm_summary import ArmSummary, seeds_to_call, smallest_called, summarize_arms
 from fer_lightning.stats.arm_tuning import TuningPart
 from fer_lightning.stats.collapse import collapse_notes, guessing_levels
 from fer_lightning.stats.factorial import FactorialPart, factorial_part
+from fer_lightning.stats.label_doubts import LabelDoubts
 from fer_lightning.stats.paired import SAME_DIFFERENCE, PairedEffect, paired_effect
 from fer_lightning.stats.power import Spread, spread_of
 from fer_lightning.stats.records import ArmRun, complete_by_seed
@@ -47,6 +49,9 @@ class AblationReport:
     tuning : of a report that is another one's `tuned`: how the settings were found
     earlier : what an earlier version of this report judged the study by, where that was something else: name of the
         metric, and whether it took more of it for better
+    calibration : of each arm whose runs left logits
+    doubts : the faces whose label the study's runs take for wrong; None where they were not asked, or left no logits
+    trusted : whether the arms were judged without these
     """
 
     title: str
@@ -70,6 +75,9 @@ class AblationReport:
     tuning: TuningPart | None = None
     earlier: tuple[str, bool] | None = None
     folds: int = 1
+    calibration: tuple[ArmCalibration, ...] = ()
+    doubts: LabelDoubts | None = None
+    trusted: bool = False
 
     @property
     def metric(self) -> str:

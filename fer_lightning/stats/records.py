@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -96,6 +96,20 @@ class ArmRun:
         return Correctness(
             found.correct, found.labels if found.ids is None else found.ids, found.ids is not None
         )
+
+
+def on_faces(run: ArmRun, kept: np.ndarray) -> ArmRun:
+    """Return a run on some of the faces that it left logits of, bool ``[N]``, with its accuracy on these."""
+    assert run.predictions is not None
+    judged = run.predictions.only(kept)
+    return replace(
+        run,
+        value=float(judged.correct.mean()),
+        logits=judged.logits,
+        labels=judged.labels,
+        ids=judged.ids,
+        class_names=judged.class_names,
+    )
 
 
 def complete_by_seed(runs: Iterable[ArmRun], arm: str) -> dict[int, ArmRun]:

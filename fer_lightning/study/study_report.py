@@ -5,17 +5,17 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
-from fer_lightning.config.objective import SHARE, Objective, study_objective
+from fer_lightning.config.objective import Objective, study_objective
 from fer_lightning.config.typed import shown
 from fer_lightning.errors import ConfigError, DataError, UserError
 from fer_lightning.report.page import write_page
@@ -26,14 +26,15 @@ from fer_lightning.report.text import to_text
 from fer_lightning.stats.ablation import AblationReport
 from fer_lightning.stats.importance import objective_importance
 from fer_lightning.stats.rules import Rules
+from fer_lightning.study.ablation_findings import AskedFaces, judged_study
 from fer_lightning.study.code_notes import code_notes
-from fer_lightning.study.earlier_verdicts import earlier_note, earlier_objective
-from fer_lightning.study.verdicts import any_record, judge
+from fer_lightning.study.doubtful_sheet import SHEET
+from fer_lightning.study.verdicts import any_record
 from fer_lightning.sweeps.jobs.environment import WORKER
 from fer_lightning.sweeps.study.results import Trial, load_study, study_trials
 
 if TYPE_CHECKING:
-    import optuna
+    pass
 
 log = logging.getLogger(__name__)
 
@@ -74,8 +75,7 @@ def report_study(
     rules: Rules | None = None,
     *,
     page: bool = True,
-    faces: str = "all",
-    overrides: Mapping[str, Any] | None = None,
+    asked: AskedFaces | None = None,
 ) -> StudyFindings:
     """Write a study's report files and figures and return what it found.
 
@@ -90,33 +90,34 @@ def report_study(
     rules
         When an arm of an ablation is called better or worse.
     page
-        Whether to write ``report.html`` too; it shows all faces.
-    faces, overrides
-        Which faces an ablation is judged on: see `judge`.
+        Whether to write ``report.html`` too; its runs are shown as they are on all faces.
+    asked
+        Which faces an ablation is judged on; without it all.
 
     Raises
     ------
     DataError
         There is no such study, or nothing in it to report.
     ConfigError
-        Some of the faces are asked for of a search.
+        Some of the faces, or FER+, are asked for of a search.
     """
+    asked = asked or AskedFaces()
     study = load_study(place, study_name)
     trials = study_trials(study, place)
     record = any_record(trials)
     objective = study_objective(study, fallback=record.get("metric"))
     if any(trial.arm is not None for trial in trials):
-        report = judge(trials, objective, rules, faces, overrides)
-        notes = code_notes(study, trials)
-        report = _with_notes(report, study, folder, record, notes)
+        report = judged_study(study, trials, folder, rules, asked)
         paths = write_report(report, folder)
+        if report.doubts is not None and (folder / SHEET).is_file():
+            paths["doubtful_faces"] = folder / SHEET
         if page:
             paths["page"] = write_page(study, trials, folder, report)
         return StudyFindings(
             study.study_name, objective, tuple(trials), report, to_text(report), folder, paths
         )
-    if faces != "all":
-        raise ConfigError(f"faces={faces}: {place} is no ablation; expected one, a search has no verdicts")
+    if asked.words:
+        raise ConfigError(f"{asked.words[0]}: {place} is no ablation; expected one, a search has no verdicts")
     if not any(trial.state == "COMPLETE" for trial in trials):
         raise DataError(f"{place}: no trial is complete yet")
     data = record.get("data", {})
@@ -136,19 +137,6 @@ def report_study(
     more += search_notes(trials, objective)
     text += "".join(f"\nNote: {note}." for note in more)
     return StudyFindings(study.study_name, objective, tuple(trials), None, text, folder, paths)
-
-
-def _with_notes(
-    report: AblationReport, study: optuna.Study, folder: Path, record: dict[str, Any], more: Sequence[str]
-) -> AblationReport:
-    """Add what a reader must know: of the plan, of the code, and of an objective that was judged otherwise before."""
-    objective, notes = report.objective, [*report.notes, *study.user_attrs.get("notes", []), *more]
-    if study.user_attrs.get("unit") == SHARE and not objective.is_share:
-        notes.append(f"{objective.name} is no share as hydra.sweeper.unit says: some values lie outside 0..1")
-    earlier = earlier_objective(study, objective, folder, record)
-    if earlier is not None:
-        notes.append(earlier_note(earlier, objective))
-    return replace(report, notes=tuple(notes), earlier=earlier)
 
 
 Ended: TypeAlias = StudyFindings | UserError | OSError

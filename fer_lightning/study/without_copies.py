@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from fer_lightning.errors import ConfigError, DataError
 from fer_lightning.evaluation.evaluate import data_from
 from fer_lightning.runs.run import CONFIG_FILE, RECORD_FILE
 from fer_lightning.stats.cross_validation import out_of_fold
-from fer_lightning.stats.records import ArmRun
+from fer_lightning.stats.records import ArmRun, on_faces
 
 
 def without_copies(
@@ -77,7 +76,7 @@ def _out_of_fold(runs: Sequence[ArmRun], faces: str, overrides: Mapping[str, Any
 
     def judged(part: ArmRun) -> ArmRun:
         part = found[id(part)]
-        return _of(part, np.isin(_ids(part), list(kept)))
+        return on_faces(part, np.isin(_ids(part), list(kept)))
 
     return [
         out_of_fold([judged(part) for part in run.parts], len(run.parts)) if run.complete else run
@@ -91,21 +90,6 @@ def _ids(run: ArmRun) -> np.ndarray:
     return run.predictions.ids
 
 
-def _of(run: ArmRun, kept: np.ndarray) -> ArmRun:
-    """Return a run on some of its faces, bool ``[N]``."""
-    assert run.predictions is not None
-    judged = run.predictions.only(kept)
-    value = float(judged.correct.mean())
-    return replace(
-        run,
-        value=value,
-        logits=judged.logits,
-        labels=judged.labels,
-        ids=judged.ids,
-        class_names=judged.class_names,
-    )
-
-
 def _judged(run: ArmRun, kept: np.ndarray, ids: np.ndarray) -> ArmRun:
     """Return a run on the faces that are kept: bool ``[N]``, of the N validation faces with these names."""
     found = run.predictions
@@ -115,4 +99,4 @@ def _judged(run: ArmRun, kept: np.ndarray, ids: np.ndarray) -> ArmRun:
         raise DataError(
             f"{run.run.folder}: its val_logits.npz is not of the data's {len(ids):,} validation faces"
         )
-    return _of(run, kept)
+    return on_faces(run, kept)

@@ -15,6 +15,7 @@ from fer_lightning.config.compose import compose_config
 from fer_lightning.data.class_folders import PICTURE_ENDINGS
 from fer_lightning.data.pictures import find_pictures, read_pictures
 from fer_lightning.data.reading import Reading
+from fer_lightning.runs.predictions import Predictions, write_predictions
 from fer_lightning.runs.record import portable_config
 from fer_lightning.training.build import build_data, build_module
 from fer_lightning.training.module import CHECKPOINT_KEY, ExpressionClassifier
@@ -243,3 +244,73 @@ def test_training_leaves_a_checkpoint_that_predicts_its_own_faces(tmp_path, tiny
     torch.save({CHECKPOINT_KEY: stored, "state_dict": module.state_dict()}, tmp_path / "net.ckpt")
     assert main(["predict", f"checkpoint={tmp_path}/net.ckpt", str(tmp_path / "face.png")]) == 0
     assert "by a model trained on SYNTHETIC DATA" in capsys.readouterr().out
+
+
+def in_a_run(folder: Path, logits: np.ndarray, labels: np.ndarray) -> str:
+    """A run's best checkpoint beside the logits of its validation faces."""
+    (folder / "checkpoints").mkdir(parents=True)
+    save_untrained(folder / "checkpoints" / "best.ckpt")
+    ids = np.arange(len(labels)).astype(str)
+    write_predictions(folder / "val_logits.npz", Predictions(logits, labels, ids, NAMES))
+    return f"{folder}/checkpoints/best.ckpt"
+
+
+def at_temperature(probabilities: np.ndarray, temperature: float) -> np.ndarray:
+    """By hand: the power of each probability, brought to a sum of 1."""
+    found = probabilities ** (1 / temperature)
+    return found / found.sum()
+
+
+def test_probabilities_at_a_temperature_are_those_of_the_divided_logits(checkpoint, pictures, capsys):
+    grey = pictures / "grey.png"
+    assert main(["predict", f"checkpoint={checkpoint}", "temperature=0.25", "format=json", str(grey)]) == 0
+    written = capsys.readouterr()
+    found = json.loads(written.out)
+    plain = by_hand(checkpoint, grey)
+    assert list(found["predictions"][0]["probabilities"].values()) == pytest.approx(
+        at_temperature(plain, 0.25), abs=2e-6
+    )
+    assert abs(at_temperature(plain, 0.25) - plain).max() > 1e-3
+    assert found["temperatures"] == [0.25]
+    assert "probabilities at temperature 0.25" in written.err
+
+
+def test_a_fitted_temperature_is_that_of_each_checkpoints_own_run(tmp_path, pictures, capsys):
+    labels = np.tile([0, 1, 2], 60)
+    sure = np.eye(3, dtype=np.float32)[np.where(np.arange(180) % 5 == 0, (labels + 1) % 3, labels)]
+    # Right in 80 %: the least loss is at logits of log(0.8 / 0.1), so at a temperature of 6 / log(8).
+    paths = [
+        in_a_run(tmp_path / name, scale * sure, labels) for name, scale in (("one", 6.0), ("other", 3.0))
+    ]
+    words = [f"checkpoint=[{','.join(paths)}]", "temperature=fitted", "format=json", f"{pictures}/grey.png"]
+    assert main(["predict", *words]) == 0
+    found = json.loads(capsys.readouterr().out)
+    one, other = found["temperatures"]
+    assert one == pytest.approx(2 * other, rel=1e-3)
+    assert one == pytest.approx(6 / np.log(8), rel=0.15)  # one half of the faces need not have 80 % right
+    plain = by_hand(paths[0], pictures / "grey.png")
+    expected = (at_temperature(plain, one) + at_temperature(plain, other)) / 2
+    assert list(found["predictions"][0]["probabilities"].values()) == pytest.approx(expected, abs=2e-6)
+
+
+@pytest.mark.parametrize(
+    ("temperature", "message"),
+    [
+        ("0", "temperature=0: expected a number above 0"),
+        ("-1.5", "temperature=-1.5: expected a number above 0"),
+        ("inf", "temperature=inf: expected a number above 0"),
+        ("warm", "temperature=warm: expected a number above 0, or fitted"),
+        ("fitted", "net.ckpt is not of the epoch of val_logits.npz; expected checkpoints/best.ckpt"),
+    ],
+)
+def test_a_temperature_that_cannot_be_is_one_line(checkpoint, pictures, temperature, message, capsys):
+    assert main(["predict", f"checkpoint={checkpoint}", f"temperature={temperature}", str(pictures)]) == 2
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert message in lines[-1]
+
+
+def test_a_run_without_validation_logits_has_no_fitted_temperature(tmp_path, pictures, capsys):
+    path = in_a_run(tmp_path / "one", np.eye(3, dtype=np.float32), np.arange(3))
+    (tmp_path / "one" / "val_logits.npz").unlink()
+    assert main(["predict", f"checkpoint={path}", "temperature=fitted", f"{pictures}/grey.png"]) == 2
+    assert "no val_logits.npz beside the checkpoints of" in capsys.readouterr().err

@@ -211,9 +211,27 @@ def test_splits_do_not_depend_on_each_others_size_and_share_no_face() -> None:
         assert len(np.unique(short.labels[short.splits == split])) == 7
 
 
+def test_wrong_labels_are_planted_in_the_same_faces() -> None:
+    true = draw_data_set(200, 100, 20)
+    few, more = (draw_data_set(200, 100, 20, label_noise=share) for share in (0.05, 0.2))
+    assert np.array_equal(true.images, more.images)
+    wrong = [each.labels != true.labels for each in (few, more)]
+    assert [[int(each[true.splits == split].sum()) for split in range(3)] for each in wrong] == [
+        [10, 5, 0],
+        [40, 20, 0],
+    ]
+    assert not np.any(wrong[0] & ~wrong[1])
+    assert np.array_equal(few.labels[wrong[0]], more.labels[wrong[0]])
+    assert not np.array_equal(np.flatnonzero(wrong[1][:200]) % 100, np.flatnonzero(wrong[1][200:300]))
+    assert np.array_equal(more.labels, draw_data_set(200, 100, 20, label_noise=0.2).labels)
+    assert more.notes == ("label_noise=0.2: 60 faces have a wrong label",)
+    assert len(np.unique((more.labels - true.labels)[wrong[1]] % 7)) == 6
+
+
 def test_cache_tells_every_parameter_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sizes = {"n_train": 20, "n_val": 20, "n_test": 20, "cache_dir": tmp_path}
     changes = [{}, {"seed": 1}, {"image_size": 32}, {"ambiguous": 0.5}, {"noise": 0.0}, {"n_train": 21}]
+    changes.append({"label_noise": 0.2})
     fingerprints = {synthetic_faces(**(sizes | change)).fingerprint for change in changes}
     assert len(fingerprints) == len(changes)
     # Opened again without drawing, unless the drawing has changed.
@@ -235,6 +253,10 @@ def test_cache_tells_every_parameter_apart(tmp_path: Path, monkeypatch: pytest.M
         ({"noise": "much"}, r"data\.drawing\.noise=much: expected a number"),
         ({"image_size": 48.0}, r"data\.drawing\.image_size=48\.0: expected a whole number"),
         ({"noise": float("nan")}, r"data\.drawing\.noise=nan: expected"),
+        (
+            {"label_noise": 1.0},
+            r"data\.drawing\.label_noise=1\.0: expected a number of at least 0 and below 1",
+        ),
         ({"seed": -1}, r"data\.drawing\.seed=-1: expected a whole number of at least 0"),
     ],
 )

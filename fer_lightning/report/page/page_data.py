@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scipy.stats import norm
@@ -24,6 +25,7 @@ from fer_lightning.report.page.chart_data import (
 )
 from fer_lightning.report.page.columns import cost_columns, metric_columns, parameter_columns
 from fer_lightning.report.page.config_diff import split_configs
+from fer_lightning.report.page.label_parts import label_parts, warnings, with_pictures
 from fer_lightning.report.page.run_entries import Pictures, embedded_sheets, run_entry
 from fer_lightning.report.search_text import search_notes
 from fer_lightning.report.tuning_cells import tuning_lines, tuning_table
@@ -59,6 +61,7 @@ def page_model(
     trials: Sequence[Trial],
     report: AblationReport | None = None,
     importance: dict[str, float] | None = None,
+    folder: Path | None = None,
 ) -> PageModel:
     """Gather a study for its page.
 
@@ -67,6 +70,7 @@ def page_model(
     study, trials : the study and all of its trials
     report : of an ablation; None for a search
     importance : of a search, from ``objective_importance``, where it is known already
+    folder : of the report's files, some of whose pictures the page shows
     """
     # Once for all: each call looks through the whole environment.
     records, configs = redact(
@@ -93,7 +97,9 @@ def page_model(
     # Each cell of a difference is judged at a level at which all of them hold at once (Bonferroni).
     data["cell_quantile"] = float(norm.ppf(1 - (1 - _CONFIDENCE) / 2 / names**2))
     head = _head(study, trials, records, report, drawings, objective)
-    return PageModel(redact(head), redact(data), pictures)
+    head = redact(head | {"warnings": warnings(report), "label_parts": label_parts(report)})
+    head["label_parts"] = with_pictures(head["label_parts"], folder)
+    return PageModel(head, redact(data), pictures)
 
 
 def _objective(

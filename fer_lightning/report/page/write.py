@@ -74,7 +74,11 @@ def render(model: PageModel) -> str:
         "base-uri 'none'; form-action 'none'"
     )
     environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        loader=jinja2.FunctionLoader(_asset),
     )
     template = environment.from_string(_asset("page.html.j2"))
     return template.render(
@@ -103,5 +107,5 @@ def write_page(
     importance : of a search, from ``objective_importance``, where it is known already
     """
     path = Path(folder) / "report.html"
-    write_text(path, render(page_model(study, trials, report, importance)))
+    write_text(path, render(page_model(study, trials, report, importance, Path(folder))))
     return path
