@@ -8,10 +8,12 @@ from typing import Any
 
 import optuna
 import yaml
+from optuna.study import StudyDirection
 from optuna.trial import TrialState
 
 from fer_lightning.redact import redact, redact_text
 from fer_lightning.runs.files import write_text
+from fer_lightning.sweeps.plan.confirmation import best_of
 
 log = logging.getLogger(__name__)
 
@@ -23,11 +25,14 @@ def write_best(study: optuna.Study, folder: Path) -> None:
 
     The file and the lines are those of hydra-optuna-sweeper, which scripts read.
     """
-    if not study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
+    trials = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    if not trials:
         return
     found: dict[str, Any] = {"name": "optuna"}
     if len(study.directions) == 1:
-        best = study.best_trial
+        best = best_of(trials, maximize=study.direction == StudyDirection.MAXIMIZE)
+        if best is None:
+            return
         found |= {"best_params": redact(best.params), "best_value": best.value}
         log.info("Best parameters: %s", found["best_params"])
         log.info("Best value: %s", best.value)
