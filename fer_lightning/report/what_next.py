@@ -93,8 +93,9 @@ def search_steps(
         )
     if command is not None and confirmed is not None:
         steps += _more_seeds(confirmed.report, command)
-    if _has_runs(trials):
-        which = "the best setting" if confirmed is None else "the confirmed setting"
+    first = None if confirmed is None else confirmed.report.arms[0].arm
+    if _has_runs(trials) and (confirmed is None or first != confirmed.report.baseline):
+        which = "the best setting, which is not confirmed," if first is None else first
         steps.append(_experiment(place, f"To write {which} as an experiment"))
     return steps
 

@@ -40,9 +40,9 @@ class Ending:
         """Whether the study has reached one of its limits; see `limit`."""
         limits = self._spec.options.limits
         if limits:
-            ended = self._study.user_attrs.get(_ENDED)
+            ended = self._study.user_attrs.get(_ENDED, {})
             # The confirmation may cost less than was kept back for it: the search has ended all the same.
-            kept = ended is not None and ended["limits"] == limits
+            kept = ended.get("limits") == limits
             self.limit = str(ended["reason"]) if kept else reached_limit(self._spec, trials)
         return self.limit is not None
 

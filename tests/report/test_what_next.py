@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +21,7 @@ from fer_lightning.report.what_next import (
     steps_text,
     with_key,
 )
+from fer_lightning.runs.run import Run
 from fer_lightning.stats.ablation import ablation_report
 from fer_lightning.stats.records import ArmRun
 from fer_lightning.stats.winners_curse import Confirmed, claims_of
@@ -135,6 +137,25 @@ def test_a_search_is_to_be_confirmed_and_then_given_more_seeds() -> None:
     assert len(seeds) > 5
     assert step.purpose == f"To confirm over {len(seeds)} seeds"
     assert search_steps(trials("COMPLETE"), None, None, "studies/s") == []
+
+
+def test_the_best_setting_is_offered_as_an_experiment_unless_it_is_the_default(tmp_path: Path) -> None:
+    (tmp_path / "config.yaml").write_text("seed: 0")
+    (tmp_path / "run.json").write_text('{"status": "done"}')
+    own = [Trial(frozen_trial(0, value=0.5), run=Run(tmp_path))]
+    better = confirmed(setting_4=tuple(value + 0.01 for value in DEFAULT))
+    worse = confirmed(setting_4=tuple(value - 0.01 for value in DEFAULT))
+    purposes = [
+        [step.purpose for step in search_steps(own, found, None, "studies/my s")]
+        for found in (None, better, worse)
+    ]
+    assert purposes == [
+        ["To write the best setting, which is not confirmed, as an experiment"],
+        ["To write setting 4 as an experiment"],
+        [],
+    ]
+    (step,) = search_steps(own, better, None, "studies/my s")
+    assert step.command == "python -m fer_lightning report 'studies/my s' experiment=best.yaml"
 
 
 def test_what_is_missing_and_what_failed_comes_first() -> None:
