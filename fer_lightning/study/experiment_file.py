@@ -17,6 +17,7 @@ from fer_lightning.config.flatten import flatten
 from fer_lightning.config.objective import Objective
 from fer_lightning.config.typed import shown
 from fer_lightning.errors import ConfigError
+from fer_lightning.messages import counted
 from fer_lightning.report.search_text import searched
 from fer_lightning.runs.files import write_text
 from fer_lightning.stats.ablation import AblationReport
@@ -120,7 +121,7 @@ def _best(
         )
     stages = (Stage.PLAIN, Stage.CONFIRM)
     found = next(t for t in trials if t.arm == row.arm and t.stage in stages and t.run.config)
-    mean = f"{objective.shown(row.mean)} over {len(row.seeds)} seeds"
+    mean = f"{objective.shown(row.mean)} over {counted(len(row.seeds), 'seed')}"
     return found, [f"{row.arm}: {objective.name} {mean}; against {report.baseline}: {row.verdict}."]
 
 
@@ -139,8 +140,11 @@ def _text(choices: Mapping[str, Any], trial: Trial, about: Sequence[str]) -> str
         and option is not None
     }
     chosen = {group: option for group, option in chosen.items() if not str(option).startswith("[")}
-    base = _values(OmegaConf.to_container(compose_config([f"{g}={o}" for g, o in chosen.items()])))
-    wanted = _values(trial.run.config)
+    wanted, words = _values(trial.run.config), [f"{group}={option}" for group, option in chosen.items()]
+    # Resolved as the run's own is, under its seed: what follows from the seed is no part of the setting.
+    seed = trial.run.config.get("seed", 0)
+    usually = compose_config([*words, f"seed={seed}"])
+    base = _values(OmegaConf.to_container(usually, resolve=True))
     tree: dict[str, Any] = {}
     for key, value in wanted.items():
         if key not in base or base[key] != value:

@@ -76,10 +76,31 @@ def test_the_best_setting_is_an_experiment_that_composes_to_its_run(
     )
     left_out = ("seed", "callbacks", "logger", "threads", "ablation", "search_space", "study", "hydra")
     wanted = {k: v for k, v in flatten(best.run.config).items() if k.split(".")[0] not in left_out}
-    found = flatten(OmegaConf.to_container(composed))
+    found = flatten(OmegaConf.to_container(composed, resolve=True))
     assert {key: found[key] for key in wanted} == wanted
     assert found["optimizer.lr"] == best.params["optimizer.lr"]
     assert "seed" not in yaml.safe_load(path.read_text())
+
+
+def test_what_follows_from_a_confirming_runs_seed_is_no_part_of_the_setting(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    trials = load_trials("study")
+    run = next(trial for trial in trials if str(trial.arm).startswith("setting"))
+    runs = [ArmRun(arm, 1, value=value) for arm, value in (("default", 0.5), (str(run.arm), 0.6))]
+    report = ablation_report(runs, "default")
+    path, _ = write_experiment(load_study("study"), trials, report, Objective(), Path("other.yaml"))
+    assert f"# {run.arm}: val/acc 60.00 % over 1 seed;" in path.read_text()
+    written = flatten(yaml.safe_load(path.read_text()))
+    assert run.seed is not None
+    assert run.seed > 0
+    assert {key for key in written if key.endswith("seed")} == set()
+    composed = compose_config(["hydra.searchpath=[file://.]", "+experiment=other", f"seed={run.seed}"])
+    left_out = ("callbacks", "logger", "threads", "ablation", "search_space", "study", "hydra")
+    wanted = {k: v for k, v in flatten(run.run.config).items() if k.split(".")[0] not in left_out}
+    found = flatten(OmegaConf.to_container(composed, resolve=True))
+    assert {key: found[key] for key in wanted} == wanted
 
 
 def test_where_the_default_is_best_there_is_nothing_to_write(folder: Path) -> None:
