@@ -25,12 +25,15 @@ from __future__ import annotations
 
 import argparse
 import csv
+import math
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 from matplotlib.axes import Axes
+from scipy import stats
 from searches import Pool, Search, read
 
 from fer_lightning.plots.style import (
@@ -55,7 +58,12 @@ OVERRIDES = (
     "threads=1",
     "logger=csv",
 )
-RANDOM = ("hydra/sweeper/sampler=random", "hydra/sweeper/pruner=none")
+# A pool of independent trials, of which the default setting would be none.
+RANDOM = (
+    "hydra/sweeper/sampler=random",
+    "hydra/sweeper/pruner=none",
+    "hydra.sweeper.begin_with_default=false",
+)
 # Its first points are random too: with the same seed they would be random search's own, and no comparison.
 OTHER_SEEDS = 200
 THIRD = 3
@@ -127,6 +135,34 @@ def _spent(search: Search, target: float) -> str | int:
     return f"> {len(search.values)}" if needed is None else needed
 
 
+def mean_share(
+    pool: Pool, trials: int, tpes: Sequence[Search], confidence: float = 0.95
+) -> tuple[float, float, float, int]:
+    """The mean over seeds of TPE's epochs to the target, as a share of random search's, with its t interval.
+
+    A search that has not reached it counts with the epochs that it spent, so the mean is then a lower bound.
+
+    Returns
+    -------
+    The mean, both ends of the interval (NaN with one seed), and how many searches have not reached the target.
+    """
+    whole, target = trials * pool.length, pool.best_of(trials)
+    needed = [search.epochs_to(target) for search in tpes]
+    shares = np.array(
+        [
+            (spent if spent is not None else len(search.values)) / whole
+            for spent, search in zip(needed, tpes, strict=True)
+        ]
+    )
+    half = math.nan
+    if len(shares) > 1:
+        half = (
+            stats.t.ppf((1 + confidence) / 2, len(shares) - 1) * shares.std(ddof=1) / math.sqrt(len(shares))
+        )
+    mean = float(shares.mean())
+    return mean, mean - float(half), mean + float(half), needed.count(None)
+
+
 def draw(pool: Pool, trials: int, tpes: dict[int, Search], ax: Axes | None = None) -> Axes:
     """Draw the best so far against the epochs spent: random search's mean over all choices, TPE's seed by seed."""
     with figure_style():
@@ -173,8 +209,10 @@ def arguments_of() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--output", type=Path, required=True, help="folder of the studies")
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="of the samplers")
-    parser.add_argument("--trials", type=int, nargs="+", default=[32, 24, 24], help="of each random search")
+    parser.add_argument("--seeds", type=int, nargs="+", default=list(range(6)), help="of the samplers")
+    parser.add_argument(
+        "--trials", type=int, nargs="+", default=[32, *[24] * 5], help="of each random search"
+    )
     parser.add_argument(
         "--compare", type=int, default=36, help="trials of the random search to be compared with"
     )
@@ -211,6 +249,11 @@ def main() -> None:
     table = rows(pool, arguments.compare, pairs)
     for name in table[0]:
         print(f"{name:>28}", *(f"{row[name]!s:>8}" for row in table))
+    mean, low, high, open_ = mean_share(pool, arguments.compare, [tpe for _, tpe in pairs.values()])
+    print(
+        f"mean of {len(pairs)} seeds: {mean:.2f} [{low:.2f}, {high:.2f}] of random search's epochs; the aim is "
+        f"{1 / THIRD:.2f}" + (f"; {open_} not there yet, so this is a lower bound" if open_ else "")
+    )
     if arguments.table:
         write_table(table, arguments.table)
     if arguments.figure:

@@ -84,8 +84,12 @@ NOTHING = Search((), (), 0, 0, 0)
 
 
 def search_of(trials: Sequence[Trial], count: int | None = None) -> Search:
-    """A search from the first `count` of its study's trials; one that still runs or waits does not count yet."""
-    done = [trial for trial in trials if trial.state in ("COMPLETE", "PRUNED", "FAIL")][:count]
+    """A search from the first `count` of its study's trials; one that still runs or waits does not count yet.
+
+    Trials that confirm its settings are none of it.
+    """
+    ended = ("COMPLETE", "PRUNED", "FAIL")
+    done = [trial for trial in trials if trial.state in ended and trial.stage != "confirm"][:count]
     return Search(
         values=tuple(trial.intermediate[step] for trial in done for step in sorted(trial.intermediate)),
         bests=tuple(max(trial.intermediate.values(), default=-math.inf) for trial in done),

@@ -38,6 +38,8 @@ class Composition:
         The configuration of the command without its trials.
     targets
         The `_target_` of everything that was composed so far.
+    whole
+        Whether the command can be composed without what it searches; else `config` has first values of that.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class Composition:
         self._master = master
         self.fixed = list(fixed)
         self.targets: set[str] = set()
+        self.whole = True
         self.config = self._compose_command(swept)
 
     def _compose_command(self, swept: SearchSpace) -> DictConfig:
@@ -59,6 +62,7 @@ class Composition:
             return config
         except (HydraException, OmegaConfBaseException):
             # A group that the configuration leaves open (`db: ???`), or a key that only the swept options have.
+            self.whole = False
             some = [parameter.override(parameter.some_value()) for parameter in swept.parameters]
             return self.compose(some, "the configuration")
 
@@ -105,6 +109,13 @@ class Composition:
     def is_group(self, key: str) -> bool:
         """Whether a key is a group of which the command has an option, or is to choose one."""
         return bool(self.options(key))
+
+    @property
+    def choices(self) -> dict[str, Any]:
+        """The option of each group, without Hydra's own groups."""
+        found = OmegaConf.to_container(self.config.hydra.runtime.choices)
+        assert isinstance(found, dict)
+        return {str(group): option for group, option in found.items() if not str(group).startswith("hydra/")}
 
     def options(self, key: str) -> list[str]:
         """The names of a group's options; `key` may have a package, as in ``db@backup``."""

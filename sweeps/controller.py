@@ -81,7 +81,7 @@ class Controller:
                 if stop_requested() or isinstance(error, (KeyboardInterrupt, SystemExit)):
                     self._stop()
                 raise
-        self._progress.end(self._queue.trials())
+        self._progress.end(self._queue.trials(), self._queue.limit)
 
     def trials(self) -> list[FrozenTrial]:
         """The study's trials that belong to this command."""

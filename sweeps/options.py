@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypedDict
 
 from pydantic import Field
 
@@ -14,7 +14,9 @@ from fer_lightning.config.values import (
     Count,
     CountOrZero,
     Name,
+    Positive,
     Processors,
+    Seeds,
     Share,
     check_fields,
     check_keys,
@@ -29,7 +31,16 @@ SeedKey = Annotated[str, Field(pattern=r"^[+~]*[^+~=]", description="the key of 
 Directions = Annotated[
     Sequence[Literal["maximize", "minimize"]], Field(description="max or min, or a list of them")
 ]
+ConfirmSeeds = Annotated[int | list[int], Field(description="how many seeds, or a list of them")]
+Settings = Annotated[Sequence[Mapping[str, Any]], Field(description="a list of settings such as [{lr: 0.1}]")]
 _OPTUNAS = {"max": "maximize", "min": "minimize"}
+
+
+class Budget(TypedDict, total=False):
+    """What a study may cost; a null is no limit."""
+
+    minutes: Positive | None
+    epochs: Count | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,6 +58,20 @@ class SweepOptions:
     n_trials
         The study's total number of trials, over all commands that worked on it; None for a plan's or a grid's
         length.
+    begin_with_default
+        Whether a search's first trial is the configuration's own setting.
+    first
+        Settings that a search tries next, before those of its sampler: values by the names or keys of what is searched,
+        the rest as in the configuration.
+    budget
+        ``{minutes, epochs}``: after so many minutes or reported steps, of all trials together, no further trial begins.
+        What a confirmation will take is kept back.
+    patience
+        A search ends when so many trials in a row were no better than the best before them.
+    confirm
+        How many of a search's best settings are run again afterwards, beside the configuration's own.
+    confirm_seeds
+        The seeds of that: a list, or how many that the search did not use.
     objective, direction
         Metric names and whether more or less of each is better; one or several.
     unit
@@ -63,7 +88,8 @@ class SweepOptions:
     custom_search_space
         The dotted name of a function of the configuration and the Optuna trial that suggests further parameters.
     seed_key
-        The configuration key that a plan sets to each of the seeds; ``+seed`` adds a key that is not there.
+        The configuration key that a plan or a confirmation sets to each of the seeds; ``+seed`` adds a key that is not
+        there.
     folds, fold_key
         Number of folds of a cross-validation on each of which a plan runs every arm and seed, and the key that is set
         to 0, 1, … for them; None is no cross-validation.
@@ -77,7 +103,7 @@ class SweepOptions:
         The study stops when more than this share of the trials that have ended has failed. None goes on, and is an
         error at the end if all runs of an arm or of a search have failed; with 1.0, if all of the study have.
     retry_failed
-        Whether a plan's failed trials are tried once more by this command.
+        Whether the failed trials of a plan or a confirmation are tried once more by this command.
     heartbeat, grace
         Seconds between signs of life of a trial; silence after which one on another host counts as dead.
     max_deaths
@@ -96,6 +122,12 @@ class SweepOptions:
     label: Name = "sweep"
     storage: str | None = None
     n_trials: Count | None = None
+    begin_with_default: bool = True
+    first: Settings | None = None
+    budget: Budget | None = None
+    patience: Count | None = None
+    confirm: Count | None = None
+    confirm_seeds: ConfirmSeeds = 5
     objective: Sequence[str] = ("val/acc",)
     direction: Directions = ("maximize",)
     unit: Unit | None = None
@@ -128,6 +160,7 @@ class SweepOptions:
                 values = tuple(_OPTUNAS.get(short_direction(word), word) for word in values)
             object.__setattr__(self, name, values)
         check_fields(self, "hydra.sweeper.")
+        self._check_search()
         if len(self.direction) != len(self.objective):
             raise ConfigError(
                 f"hydra.sweeper.direction={list(self.direction)}: expected one for each of "
@@ -141,6 +174,34 @@ class SweepOptions:
         for name, given in (("sampler", self.sampler), ("pruner", self.pruner)):
             if given is not None and "_target_" not in given:
                 raise ConfigError(f"hydra.sweeper.{name}={given}: expected a mapping with _target_")
+
+    def _check_search(self) -> None:
+        """Check what is said of a search alone."""
+        seeds = self.confirm_seeds
+        check_value(seeds, Count if isinstance(seeds, int) else Seeds, "hydra.sweeper.confirm_seeds")
+        if not isinstance(seeds, int) and len(set(seeds)) < len(seeds):
+            raise ConfigError(f"hydra.sweeper.confirm_seeds={seeds}: a seed is listed twice")
+        asked = [name for name in ("first", "patience", "confirm") if getattr(self, name) is not None]
+        if asked and self.plan is not None:
+            raise ConfigError(
+                f"hydra.sweeper.{asked[0]}={getattr(self, asked[0])}: is for a search; expected null with a plan"
+            )
+        one = [name for name in ("patience", "confirm") if getattr(self, name) is not None]
+        if one and len(self.objective) > 1:
+            raise ConfigError(
+                f"hydra.sweeper.{one[0]}={getattr(self, one[0])}: several objectives have no best trial; expected null"
+            )
+
+    @property
+    def limits(self) -> dict[str, float]:
+        """What ends a study beside its number of trials: the options that are set, by their names."""
+        budget = self.budget or {}
+        given: dict[str, float | None] = {
+            "budget.minutes": budget.get("minutes"),
+            "budget.epochs": budget.get("epochs"),
+            "patience": self.patience,
+        }
+        return {name: value for name, value in given.items() if value is not None}
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> SweepOptions:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Container
 from typing import Any
 
 import optuna
 from optuna.storages import BaseStorage
-from optuna.trial import FrozenTrial, Trial
+from optuna.trial import FrozenTrial, Trial, TrialState
 
 # Remembers the trials that have ended; Optuna makes one by itself, but then no subclass of ours.
 CachedStorage = optuna.storages._CachedStorage
@@ -41,3 +42,18 @@ def stale_trial_ids(study: optuna.Study) -> set[int] | None:
     """Running trials whose heartbeat is overdue by the database's clock; None for a storage without heartbeats."""
     stale = getattr(study._storage, "_get_stale_trial_ids", None)
     return None if stale is None else set(stale(study._study_id))
+
+
+def only_trials(study: optuna.Study, chosen: Callable[[FrozenTrial], bool]) -> optuna.Study:
+    """The same study as its sampler, its pruner and figures are to see it: without the other trials."""
+
+    class Part(optuna.Study):
+        def _get_trials(
+            self,
+            deepcopy: bool = True,
+            states: Container[TrialState] | None = None,
+            use_cache: bool = False,
+        ) -> list[FrozenTrial]:
+            return [trial for trial in super()._get_trials(deepcopy, states, use_cache) if chosen(trial)]
+
+    return Part(study.study_name, study._storage, study.sampler, study.pruner)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-import math
+import shlex
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -13,20 +13,23 @@ from optuna.trial import FrozenTrial, TrialState
 from fer_lightning.config.objective import Objective
 from fer_lightning.messages import counted
 from fer_lightning.sweeps.jobs.error_file import ERROR_FILE
+from fer_lightning.sweeps.plan.confirmation import DEFAULT_ARM, best_of
 from fer_lightning.sweeps.plan.enqueue import key_of_trial
 from fer_lightning.sweeps.plan.planned_trial import Stage
 from fer_lightning.sweeps.queue.trial_queue import Claim
+from fer_lightning.sweeps.space.first_points import DEFAULT
 from fer_lightning.sweeps.study.open import StudySpec
 
 log = logging.getLogger(__name__)
 
+_FIRST = "the default setting"
 _DONE = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
 
 
 class Progress:
     """Counts a study's trials and estimates how long the rest takes."""
 
-    def __init__(self, spec: StudySpec, budget: Callable[[], int]) -> None:
+    def __init__(self, spec: StudySpec, budget: Callable[[], int | None]) -> None:
         self._spec = spec
         self._budget = budget
         self._began = time.monotonic()
@@ -35,22 +38,29 @@ class Progress:
     def begin(self, trials: list[FrozenTrial]) -> None:
         """Say what is taken up."""
         self._done_before = _count(trials, *_DONE)
-        if self._done_before >= self._budget():
+        size = self._budget()
+        if size is not None and self._done_before >= size:
             return
         kept = f", {self._done_before} of them done already" if self._done_before else ""
-        log.info(
-            "study %s: %s%s; kept in %s",
-            self._spec.name,
-            counted(self._budget(), "trial"),
-            kept,
-            self._spec.sweep_dir,
-        )
+        log.info("study %s: %s%s; kept in %s", self._spec.name, self._size(), kept, self._spec.sweep_dir)
         options = self._spec.options
         better = {"maximize": "higher", "minimize": "lower"}
         pairs = zip(options.objective, options.direction, strict=True)
         log.info("compared: %s", ", ".join(f"{name} ({better[way]} is better)" for name, way in pairs))
         for note in self._spec.notes:
             log.info("note: %s", note)
+
+    def _size(self) -> str:
+        """How many trials there will be, in words."""
+        confirmation, size = self._spec.confirmation, self._budget()
+        searched = self._spec.budget if confirmation is not None else size
+        limits = " and ".join(f"{name}={value:g}" for name, value in self._spec.options.limits.items())
+        many = limits if searched is None else counted(searched, "trial")
+        until = f" at most, until {limits}" if limits and searched is not None else ""
+        if confirmation is None:
+            return many + until
+        best = "the best setting" if confirmation.count == 1 else f"the best {confirmation.count} settings"
+        return f"{many}{until}, then up to {confirmation.size} that confirm {best} beside the default"
 
     def after(self, trials: list[FrozenTrial], batch: list[Claim]) -> None:
         """Say what the trials that just ended came to, and how the study stands."""
@@ -70,7 +80,8 @@ class Progress:
     def line(self, trials: list[FrozenTrial]) -> str:
         """The study's state in one line."""
         done = _count(trials, *_DONE)
-        parts = [f"{done} of {self._budget()} trials done"]
+        size = self._budget()
+        parts = [f"{counted(done, 'trial')} done" if size is None else f"{done} of {size} trials done"]
         for state, word in (
             (TrialState.PRUNED, "pruned"),
             (TrialState.FAIL, "failed"),
@@ -87,15 +98,8 @@ class Progress:
         return ", ".join(parts)
 
     def _best(self, trials: list[FrozenTrial]) -> FrozenTrial | None:
-        complete = [
-            trial
-            for trial in trials
-            if trial.state == TrialState.COMPLETE and trial.values and math.isfinite(trial.values[0])
-        ]
-        if not complete or len(self._spec.options.objective) > 1:
-            return None
-        sign = 1 if self._spec.options.direction[0] == "maximize" else -1
-        return max(complete, key=lambda trial: sign * trial.values[0])
+        several = len(self._spec.options.objective) > 1
+        return None if several else best_of(trials, maximize=self._spec.maximize)
 
     def _shown(self, trials: list[FrozenTrial], best: FrozenTrial) -> str:
         options = self._spec.options
@@ -104,10 +108,10 @@ class Progress:
         return f"{objective.name} {objective.shown(best.values[0])}"
 
     def _remaining_seconds(self, done: int) -> float | None:
-        lately = done - self._done_before
-        if lately <= 0 or done >= self._budget():
+        lately, size = done - self._done_before, self._budget()
+        if lately <= 0 or size is None or done >= size:
             return None
-        return (time.monotonic() - self._began) / lately * (self._budget() - done)
+        return (time.monotonic() - self._began) / lately * (size - done)
 
     def interrupted(self, trials: list[FrozenTrial]) -> None:
         """Say that the study can be taken up again, and how."""
@@ -115,9 +119,20 @@ class Progress:
             "study %s interrupted: %s; the same command goes on with it", self._spec.name, self.line(trials)
         )
 
-    def end(self, trials: list[FrozenTrial]) -> None:
-        """Say that the study is done."""
+    def end(self, trials: list[FrozenTrial], limit: str | None = None) -> None:
+        """Say that the study is done, by which limit, and what it leaves."""
+        if limit is not None:
+            log.info("study %s ended: %s", self._spec.name, limit)
         log.info("study %s: %s", self._spec.name, self.line(trials))
+        waiting = _count(trials, TrialState.WAITING)
+        if waiting:
+            key = "n_trials" if limit is None else limit.partition("=")[0]
+            log.info(
+                "%s: a larger hydra.sweeper.%s runs them", counted(waiting, "trial waits", "trials wait"), key
+            )
+        if self._spec.confirmation is not None:
+            folder = shlex.quote(str(self._spec.sweep_dir))
+            log.info("its verdict: python -m fer_lightning report %s", folder)
 
 
 def _count(trials: list[FrozenTrial], *states: TrialState) -> int:
@@ -129,7 +144,9 @@ def _arm(trial: FrozenTrial) -> str:
     """The arm, seed and fold of a plan's trial, in brackets."""
     key = key_of_trial(trial)
     if key is None:
-        return ""
+        return f" ({_FIRST})" if trial.user_attrs.get("first") == DEFAULT else ""
+    if key.stage == Stage.CONFIRM:
+        return f" (confirms {_FIRST if key.arm == DEFAULT_ARM else key.arm}, seed {key.seed})"
     what = {Stage.TUNING: f", tuning point {key.point}", Stage.TUNED: ", tuned"}.get(key.stage, "")
     fold = "" if key.fold is None else f", fold {key.fold}"
     return f" ({key.arm}{what}, seed {key.seed}{fold})"

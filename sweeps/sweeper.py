@@ -17,6 +17,7 @@ from fer_lightning.errors import ConfigError
 from fer_lightning.redact import redact_text
 from fer_lightning.runs.code_fingerprint import code_fingerprint, find_targets, task_target
 from fer_lightning.runs.files import write_text
+from fer_lightning.runs.provenance import typed_command
 from fer_lightning.signals import stoppable
 from fer_lightning.sweeps.command import read_command, require_known_options
 from fer_lightning.sweeps.composition import Composition
@@ -26,6 +27,7 @@ from fer_lightning.sweeps.jobs.launch import HydraLauncher, job_overrides, run_j
 from fer_lightning.sweeps.jobs.task import TracedTask
 from fer_lightning.sweeps.jobs.workers import Workers, given_place, starter_lives
 from fer_lightning.sweeps.options import SweepOptions
+from fer_lightning.sweeps.plan.beginning import Beginning, read_beginning
 from fer_lightning.sweeps.plan.checked_plan import read_plan, replaced_levels
 from fer_lightning.sweeps.queue.lease import storage_failures_halt
 from fer_lightning.sweeps.queue.trial_queue import Claim, TrialQueue
@@ -63,6 +65,11 @@ class StudySweep:
         self._plan = read_plan(self._options, self._composition)
         self._space = self._read_space(command.swept)
         self._custom = self._read_custom_space()
+        self._beginning = (
+            read_beginning(self._options, self._space, self._composition, custom=self._custom is not None)
+            if self._plan is None
+            else Beginning()
+        )
         self._spec = self._name_study()
         self._launcher: HydraLauncher = Plugins.instance().instantiate_launcher(
             hydra_context=hydra_context, task_function=TracedTask(task_function), config=config
@@ -129,9 +136,13 @@ class StudySweep:
             lookup=self._composition.lookup,
             custom=self._custom,
             subdirectory=self._subdirectory,
-            notes=(*self._notes, *self._repeated(), *self._replaced()),
+            notes=(*self._notes, *self._repeated(), *self._replaced(), *self._beginning.notes),
             code=self._read_code(),
             origin=origin_of(self._task_function),
+            first=self._beginning.points,
+            confirmation=self._beginning.confirmation,
+            command=None if place is not None else typed_command(),
+            choices=self._composition.choices,
         )
 
     def _replaced(self) -> list[str]:

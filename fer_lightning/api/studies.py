@@ -19,6 +19,7 @@ from fer_lightning.runs.leakage import Judged
 from fer_lightning.stats.label_doubts import Labels
 from fer_lightning.stats.rules import MinSeeds, Rules
 from fer_lightning.study.ablation_findings import AskedFaces
+from fer_lightning.study.experiment_file import with_experiment
 from fer_lightning.study.study_report import kept_findings, report_study
 
 
@@ -75,6 +76,7 @@ def search(
     n_trials: int | None = None,
     sampler: str | None = None,
     pruner: str | None = None,
+    confirm: int | None = None,
     workers: int | None = None,
     folder: str | Path | None = None,
     **named: Any,
@@ -92,6 +94,8 @@ def search(
         In total, over all calls.
     sampler, pruner
         Names of options of ``conf/hydra/sweeper/``.
+    confirm
+        How many of the best settings are then run again over new seeds, beside the configuration's own, for a verdict.
     workers, folder
         As for `ablation`.
 
@@ -114,6 +118,7 @@ def search(
         more += [written("+search_space", entries)] if entries else []
     chosen = {
         "hydra.sweeper.n_trials": n_trials,
+        "hydra.sweeper.confirm": confirm,
         "hydra/sweeper/sampler": sampler,
         "hydra/sweeper/pruner": pruner,
     }
@@ -132,6 +137,7 @@ def report(
     fer_plus: str | Path | None = None,
     data: Mapping[str, Any] | None = None,
     page: bool = True,
+    experiment: str | Path | None = None,
     confidence: OpenShare = 0.95,
     min_seeds: MinSeeds = 3,
     smallest_effect: Positive | None = None,
@@ -156,6 +162,9 @@ def report(
         FER+'s ``fer2013new.csv``, with which the doubtful labels are compared.
     page
         Whether ``report.html`` is written, too.
+    experiment
+        A file into which the best setting is written, to be run by ``+experiment=NAME``: of a search the confirmed one,
+        where it was confirmed.
     confidence, min_seeds, smallest_effect, power
         When an arm is called better or worse: see `Rules`.
 
@@ -182,18 +191,17 @@ def report(
         raise ConfigError(f"{place}: cannot be written; expected output=DIR, a folder for the report's files")
     rules = Rules(confidence, min_seeds, smallest_effect, power)
     place = typed_path(place) if typed_path(place).exists() else str(place)
-    return Study(
-        report_study(
-            place,
-            typed_path(place if output is None else output),
-            study_name,
-            rules,
-            page=page and faces == "all",
-            asked=AskedFaces(
-                faces, labels, None if fer_plus is None else typed_path(fer_plus), data_keys(data)
-            ),
-        )
+    findings = report_study(
+        place,
+        typed_path(place if output is None else output),
+        study_name,
+        rules,
+        page=page and faces == "all",
+        asked=AskedFaces(faces, labels, None if fer_plus is None else typed_path(fer_plus), data_keys(data)),
     )
+    if experiment is not None:
+        findings = with_experiment(findings, place, study_name, typed_path(experiment))
+    return Study(findings)
 
 
 def _require_another_folder(asked: str, place: str | Path, output: str | Path | None) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from fer_lightning.api.comparison import Comparison
 from fer_lightning.config.objective import Objective
 from fer_lightning.messages import counted
+from fer_lightning.report.search_text import searched
 from fer_lightning.runs.notebook_html import lines_html, picture_html, table_html
 from fer_lightning.runs.run import Run
 from fer_lightning.study.study_report import StudyFindings
@@ -57,18 +58,22 @@ class Study:
 
     @property
     def comparison(self) -> Comparison | None:
-        """The arms of an ablation with their verdicts; None for a search."""
-        return None if self.findings.report is None else Comparison(self.findings.report)
+        """The arms of an ablation with their verdicts, or a search's confirmed settings; None for a search alone."""
+        confirmed = self.findings.confirmed
+        report = self.findings.report if confirmed is None else confirmed.report
+        return None if report is None else Comparison(report)
 
     @property
     def verdicts(self) -> dict[str, str]:
-        """The word for each arm of an ablation; empty for a search."""
+        """The word for each arm of an ablation or each confirmed setting of a search; empty for a search alone."""
         return {} if self.comparison is None else self.comparison.verdicts
 
     @property
     def best(self) -> Trial | None:
-        """The complete trial with the best value."""
-        done = [trial for trial in self.trials if trial.state == "COMPLETE" and trial.value is not None]
+        """The complete trial with the best value, of a search without those that confirm it."""
+        done = [
+            trial for trial in searched(self.trials) if trial.state == "COMPLETE" and trial.value is not None
+        ]
         return min(done, key=lambda trial: self.objective.sort_key(trial.value or 0.0), default=None)
 
     @property
@@ -77,14 +82,14 @@ class Study:
         return [trial.run for trial in self.trials if trial.run.folder is not None]
 
     def to_pandas(self) -> pd.DataFrame:
-        """Return the arms of an ablation, or the trials of a search, as a table."""
+        """Return the arms of an ablation, or the trials of a search (not those that confirm it), as a table."""
         import pandas as pd
 
-        if self.comparison is not None:
-            return self.comparison.to_pandas()
+        if self.findings.report is not None:
+            return Comparison(self.findings.report).to_pandas()
         rows = [
             {"trial": trial.number, "state": trial.state, **trial.params, self.objective.name: trial.value}
-            for trial in self.trials
+            for trial in searched(self.trials)
         ]
         return pd.DataFrame(rows).set_index("trial")
 
@@ -95,14 +100,18 @@ class Study:
         return self.findings.text
 
     def _repr_html_(self) -> str:
-        if self.comparison is not None:
-            return self.comparison._repr_html_()
+        if self.findings.report is not None:
+            return Comparison(self.findings.report)._repr_html_()
         table = self.to_pandas().reset_index()
         rows = [
             [f"{cell:.4g}" if isinstance(cell, float) else str(cell) for cell in row] for row in table.values
         ]
         figures = [path for path in self.files.values() if path.suffix == ".png"]
         head = self.findings.text.partition("\n\n")[0].splitlines()
+        verdicts = "" if self.comparison is None else self.comparison._repr_html_()
         return (
-            lines_html(head) + table_html(list(map(str, table)), rows) + "".join(map(picture_html, figures))
+            verdicts
+            + lines_html(head)
+            + table_html(list(map(str, table)), rows)
+            + "".join(map(picture_html, figures))
         )

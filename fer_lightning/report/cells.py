@@ -13,6 +13,8 @@ from fer_lightning.stats.arm_summary import ArmSummary
 from fer_lightning.stats.power import MAX_SEEDS
 
 NONE = "–"
+# A command for more seeds is not given.
+_MOST_RUN = 40
 NOTHING_REAL = "faces drawn by a program; nothing here is a finding about real faces"
 
 
@@ -167,38 +169,63 @@ def _images_limit(report: AblationReport) -> str:
     return "; the number of images is the limit" if images > seeds else ""
 
 
-def seeds_lines(report: AblationReport) -> list[str]:
-    """What the present seeds can show, how many a smaller difference would take, and the command."""
-    rules = report.rules
+def seeds_target(report: AblationReport) -> int | None:
+    """How many seeds would answer what the present ones leave open; None where more of them would tell nothing."""
+    have, least = _seeds_in_common(report), -(-report.rules.min_seeds // report.folds)
+    if _has_no_spread(report):
+        return None
+    size, needed = report.smallest_effect, report.seeds_needed
+    wanted = needed if report.spread is not None and size is not None and needed and needed > have else None
+    target = wanted or (least if have < least else max(have + 2, least))
+    return target if target <= _MOST_RUN else None
+
+
+def _seeds_in_common(report: AblationReport) -> int:
     common = [len(row.effect.seeds) for row in report.arms if row.effect is not None]
-    have = max(common, default=len(report.seeds))
-    least = -(-rules.min_seeds // report.folds)
-    lines, target = [], max(have + 2, least)
+    return max(common, default=len(report.seeds))
+
+
+def _has_no_spread(report: AblationReport) -> bool:
+    return {row.verdict for row in report.arms} == {"baseline", "no spread between seeds"}
+
+
+def seeds_lines(report: AblationReport, *, command: bool = True) -> list[str]:
+    """What the present seeds can show, how many a smaller difference would take, and, if wanted, the command."""
+    rules = report.rules
+    have, least = _seeds_in_common(report), -(-rules.min_seeds // report.folds)
+    lines = []
     if have < least:
-        target = least
-        lines.append(f"{counted(have, 'seed')}: too few for any verdict; it takes {target} at least.")
+        lines.append(f"{counted(have, 'seed')}: too few for any verdict; it takes {least} at least.")
     elif report.detectable:  # 0 without any spread, which says nothing of other seeds
         lines.append(
             f"With {have} seed{'s' * (have != 1)} this study would find a true difference of "
             f"{number(report, report.detectable)}{unit(report)} or more with {100 * rules.power:g} % power."
         )
-    if {row.verdict for row in report.arms} == {"baseline", "no spread between seeds"}:
+    if _has_no_spread(report):
         return lines  # more of them would tell nothing
-    size = report.smallest_effect
-    if report.spread is not None and size is None:
-        lines.append(
-            f"How many seeds a smaller difference takes is told for a size of your own, smallest_effect=…, in "
-            f"{report.objective.unit or f'the unit of {report.metric}'}."
-        )
-    elif report.spread is not None and size is not None:
-        wanted = f"{number(report, size)}{unit(report)}"
-        if report.seeds_needed is None:
-            lines.append(
-                f"A difference of {wanted} is out of reach of {MAX_SEEDS} seeds{_images_limit(report)}."
-            )
-        elif report.seeds_needed > have:
-            target = report.seeds_needed
-            lines.append(f"A difference of {wanted} would take {target} seeds, {target - have} more.")
-    if report.command and target <= 40:
+    lines += _size_lines(report, have)
+    target = seeds_target(report)
+    if command and report.command and target is not None:
         lines.append(f"To run {target} seeds: {add_seeds_command(report.command, report.seeds, target)}")
     return lines
+
+
+def _size_lines(report: AblationReport, have: int) -> list[str]:
+    """How many seeds a difference of the rules' size would take."""
+    size = report.smallest_effect
+    if report.spread is None:
+        return []
+    if size is None:
+        return [
+            f"How many seeds a smaller difference takes is told for a size of your own, smallest_effect=…, in "
+            f"{report.objective.unit or f'the unit of {report.metric}'}."
+        ]
+    wanted = f"{number(report, size)}{unit(report)}"
+    needed = report.seeds_needed
+    if needed is None:
+        return [f"A difference of {wanted} is out of reach of {MAX_SEEDS} seeds{_images_limit(report)}."]
+    return (
+        [f"A difference of {wanted} would take {needed} seeds, {needed - have} more."]
+        if needed > have
+        else []
+    )

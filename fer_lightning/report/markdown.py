@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from fer_lightning.report import cells
 from fer_lightning.report.factorial_cells import EXPLANATION, HEADER, factorial_cells, importance_line
 from fer_lightning.report.label_cells import label_sections
 from fer_lightning.report.text import table_cells
 from fer_lightning.report.tuning_cells import tuning_lines, tuning_table
+from fer_lightning.report.what_next import Step, steps_markdown
 from fer_lightning.stats.ablation import AblationReport
 
 
@@ -17,8 +20,11 @@ def escaped(text: str) -> str:
     return " ".join(text.split())
 
 
-def to_markdown(report: AblationReport) -> str:
-    """The report as a Markdown section; each arm's verdict in bold where it is better or worse."""
+def to_markdown(report: AblationReport, steps: Sequence[Step] | None = None) -> str:
+    """The report as a Markdown section; each arm's verdict in bold where it is better or worse.
+
+    With `steps`, of which adding seeds is one, it ends with them.
+    """
     header, rows = table_cells(report)
     lines = [f"## {escaped(report.title)}", ""]
     data = cells.data_line(report)
@@ -53,8 +59,10 @@ def to_markdown(report: AblationReport) -> str:
     details = cells.failure_lines(report) + cells.single_run_lines(report)
     lines += [f"- {escaped(line)}" for line in details]
     lines += [f"- {escaped(note)}" for note in report.notes]
-    for line in cells.seeds_lines(report):
+    for line in cells.seeds_lines(report, command=steps is None):
         label, _, command = line.partition(": ")
         lines.append(f"- {label}: `{command}`" if line.startswith("To run ") else f"- {line}")
     text = "\n".join(lines) + "\n"
-    return text if report.tuned is None else f"{text}\n{to_markdown(report.tuned)}"
+    if report.tuned is not None:
+        text = f"{text}\n{to_markdown(report.tuned, None if steps is None else ())}"
+    return text + steps_markdown(steps or ())

@@ -7,6 +7,7 @@ import dataclasses
 import io
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from fer_lightning.report.effects import effects_data
 from fer_lightning.report.label_cells import CALIBRATION_FILE, DOUBTS_FILE, calibration_csv, doubts_csv
 from fer_lightning.report.markdown import to_markdown
 from fer_lightning.report.text import to_text
+from fer_lightning.report.what_next import Step
 from fer_lightning.runs.files import write_text
 from fer_lightning.stats.ablation import AblationReport
 from fer_lightning.stats.arm_summary import ArmSummary
@@ -135,10 +137,14 @@ def _write(path: Path, text: str) -> Path:
     return path
 
 
-def write_report(report: AblationReport, folder: Path | str) -> dict[str, Path]:
+def write_report(
+    report: AblationReport, folder: Path | str, steps: Sequence[Step] | None = None
+) -> dict[str, Path]:
     """Write ``report.txt``, ``.md``, ``.csv``, ``.json`` and ``effects.png``, and what else the report has.
 
     That is ``effects_tuned.png``, ``calibration.csv`` and ``.png``, and ``doubtful_labels.csv``.
+
+    `steps` are what the text ends with: see `to_text`.
 
     Returns
     -------
@@ -147,9 +153,20 @@ def write_report(report: AblationReport, folder: Path | str) -> dict[str, Path]:
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    texts = {"txt": to_text, "md": to_markdown, "csv": to_csv, "json": to_json}
-    paths = {kind: _write(folder / f"report.{kind}", render(report)) for kind, render in texts.items()}
-    paths["effects"] = save_figure(plot_effects(effects_data(report)), folder / "effects.png")
+    paths = {
+        "txt": _write(folder / "report.txt", to_text(report, steps=steps)),
+        "md": _write(folder / "report.md", to_markdown(report, steps)),
+    }
+    return paths | write_numbers(report, folder)
+
+
+def write_numbers(report: AblationReport, folder: Path) -> dict[str, Path]:
+    """Write the tables and figures of a report; see `write_report`."""
+    paths = {
+        "csv": _write(folder / "report.csv", to_csv(report)),
+        "json": _write(folder / "report.json", to_json(report)),
+        "effects": save_figure(plot_effects(effects_data(report)), folder / "effects.png"),
+    }
     if report.tuned is not None:
         figure = plot_effects(effects_data(report.tuned))
         paths["effects_tuned"] = save_figure(figure, folder / "effects_tuned.png")

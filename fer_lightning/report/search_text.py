@@ -1,8 +1,9 @@
-"""The best trials of a search for the terminal."""
+"""A search as text: its best trials, its confirmation and what is next."""
 
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,14 +11,26 @@ from fer_lightning.config.expectation import shown_value
 from fer_lightning.config.objective import Objective
 from fer_lightning.data.label import data_label
 from fer_lightning.messages import counted
+from fer_lightning.report.confirmation_text import confirmation_sentences
+from fer_lightning.report.markdown import escaped, to_markdown
+from fer_lightning.report.text import WIDTH, to_text
+from fer_lightning.report.what_next import Step, steps_markdown, steps_text
 from fer_lightning.stats.collapse import collapse_notes, guessing_levels
+from fer_lightning.stats.winners_curse import Confirmed
+from fer_lightning.sweeps.plan.planned_trial import Stage
 from fer_lightning.sweeps.study.results import Trial
 
 BEST = 5
 
 
 def search_text(trials: Sequence[Trial], objective: Objective, data: dict[str, Any]) -> str:
-    """Return the best trials of a search, and how many were pruned or failed, as text."""
+    """Return the best trials of a search, and how many were pruned or failed, as text.
+
+    Parameters
+    ----------
+    trials
+        Of the search itself: see `searched`.
+    """
     done = [
         (trial, trial.value)
         for trial in trials
@@ -44,7 +57,37 @@ def search_text(trials: Sequence[Trial], objective: Objective, data: dict[str, A
         )
         width = max(10, len(objective.heading))
         lines.append(f"{trial.number:>6}  {objective.text(value):>{width}}  {chosen}")
+    default = next((trial for trial, _ in done if trial.attrs.get("first") == "default"), None)
+    if default is not None and default.value is not None:
+        lines.append(f"The default setting is trial {default.number}: {objective.shown(default.value)}.")
     return "\n".join(lines)
+
+
+def searched(trials: Sequence[Trial]) -> list[Trial]:
+    """The trials of a search without those that confirm it."""
+    return [trial for trial in trials if trial.stage != Stage.CONFIRM]
+
+
+def search_report(text: str, confirmed: Confirmed | None, notes: Sequence[str], steps: Sequence[Step]) -> str:
+    """The whole report of a search for the terminal: its trials, its confirmation, notes and what is next."""
+    text += "".join(f"\nNote: {note}." for note in notes) + "\n"
+    if confirmed is not None:
+        sentences = [line for _, line in confirmation_sentences(confirmed)]
+        wrapped = (textwrap.fill(line, WIDTH, break_on_hyphens=False) for line in sentences)
+        text += "\n".join(["", *wrapped, "", to_text(confirmed.report)])
+    return text + steps_text(steps)
+
+
+def search_markdown(
+    name: str, text: str, confirmed: Confirmed | None, notes: Sequence[str], steps: Sequence[Step]
+) -> str:
+    """The whole report of a search as Markdown."""
+    lines = [f"# {escaped(name)}", ""]
+    if confirmed is not None:
+        lines += [f"- {escaped(line)}" for _, line in confirmation_sentences(confirmed)]
+        lines += ["", to_markdown(confirmed.report)]
+    lines += ["## Search", "", "```", text, "```", "", *(f"- {escaped(note)}" for note in notes)]
+    return "\n".join(lines) + "\n" + steps_markdown(steps)
 
 
 def search_notes(trials: Sequence[Trial], objective: Objective) -> list[str]:

@@ -12,6 +12,7 @@ from fer_lightning.report import cells
 from fer_lightning.report.factorial_cells import EXPLANATION, HEADER, factorial_cells, importance_line
 from fer_lightning.report.label_cells import label_sections
 from fer_lightning.report.tuning_cells import tuning_lines, tuning_table
+from fer_lightning.report.what_next import Step, steps_text
 from fer_lightning.stats.ablation import AblationReport
 
 WIDTH = 110
@@ -80,8 +81,11 @@ def wrapped_table(header: Sequence[str], rows: Sequence[Sequence[str]], width: i
     return aligned(table, left=[i for i, title in enumerate(header) if title in words])
 
 
-def to_text(report: AblationReport, width: int = WIDTH) -> str:
-    """The report for the terminal; commands stand on a line of their own and are not broken."""
+def to_text(report: AblationReport, width: int = WIDTH, steps: Sequence[Step] | None = None) -> str:
+    """The report for the terminal; commands stand on a line of their own and are not broken.
+
+    With `steps`, of which adding seeds is one, it ends with them.
+    """
     first = [cells.headline(report), ""]
     # A row that is wider than the terminal stays one line, so that its words stand under their titles.
     table = wrapped_table(*table_cells(report), width=width)
@@ -98,10 +102,13 @@ def to_text(report: AblationReport, width: int = WIDTH) -> str:
     if any(row.n_pruned or row.n_failed or row.n_unfinished for row in report.arms):
         lines.append("Left out: P pruned, F failed, U unfinished.")
     lines += cells.failure_lines(report) + cells.single_run_lines(report)
-    lines += [f"Note: {note}." for note in report.notes] + cells.seeds_lines(report)
+    lines += [f"Note: {note}." for note in report.notes]
+    lines += cells.seeds_lines(report, command=steps is None)
     out = [*_wrapped(first, width), *table, *_wrapped(lines, width)]
     text = "\n".join(out) + "\n"
-    return text if report.tuned is None else f"{text}\n{to_text(report.tuned, width)}"
+    if report.tuned is not None:
+        text = f"{text}\n{to_text(report.tuned, width, None if steps is None else ())}"
+    return text + steps_text(steps or ())
 
 
 def _wrapped(lines: Sequence[str], width: int) -> list[str]:

@@ -114,3 +114,10 @@ def command_line(arguments: Sequence[str] | None = None) -> str:
     elif words:
         words[0] = Path(words[0]).name
     return redact_text(shlex.join(words))
+
+
+def typed_command(arguments: Sequence[str] | None = None) -> str:
+    """Return `command_line` as it can be pasted: a script of any program with the interpreter before it."""
+    command = command_line(arguments)
+    first = shlex.split(command)[0] if command else ""
+    return f"python {command}" if first.endswith(".py") else command

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -19,22 +19,34 @@ from fer_lightning.config.objective import Objective, study_objective
 from fer_lightning.config.typed import shown
 from fer_lightning.errors import ConfigError, DataError, UserError
 from fer_lightning.report.page import write_page
-from fer_lightning.report.report_files import write_report
+from fer_lightning.report.report_files import write_numbers, write_report
 from fer_lightning.report.search_figures import write_search_figures
-from fer_lightning.report.search_text import search_notes, search_text
+from fer_lightning.report.search_text import (
+    search_markdown,
+    search_notes,
+    search_report,
+    search_text,
+    searched,
+)
 from fer_lightning.report.text import to_text
+from fer_lightning.report.what_next import Step, ablation_steps, search_steps
+from fer_lightning.runs.files import write_text
 from fer_lightning.stats.ablation import AblationReport
 from fer_lightning.stats.importance import objective_importance
 from fer_lightning.stats.rules import Rules
+from fer_lightning.stats.winners_curse import Confirmed
 from fer_lightning.study.ablation_findings import AskedFaces, judged_study
 from fer_lightning.study.code_notes import code_notes
+from fer_lightning.study.confirmed import judge_confirmation
 from fer_lightning.study.doubtful_sheet import SHEET
 from fer_lightning.study.verdicts import any_record
 from fer_lightning.sweeps.jobs.environment import WORKER
+from fer_lightning.sweeps.plan.confirmation import search_part
+from fer_lightning.sweeps.plan.planned_trial import Stage
 from fer_lightning.sweeps.study.results import Trial, load_study, study_trials
 
 if TYPE_CHECKING:
-    pass
+    import optuna
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +61,10 @@ class StudyFindings:
         Of the study.
     report
         The arms of an ablation; None for a search.
+    confirmed
+        What became of a search's best settings; None where they were not run again.
+    steps
+        What would answer what is open, with its commands.
     text
         The table.
     folder, paths
@@ -62,6 +78,8 @@ class StudyFindings:
     text: str
     folder: Path
     paths: dict[str, Path]
+    confirmed: Confirmed | None = None
+    steps: tuple[Step, ...] = ()
 
     def __str__(self) -> str:
         names = ", ".join(path.name for path in self.paths.values())
@@ -106,37 +124,66 @@ def report_study(
     trials = study_trials(study, place)
     record = any_record(trials)
     objective = study_objective(study, fallback=record.get("metric"))
-    if any(trial.arm is not None for trial in trials):
+    if any(trial.arm is not None and trial.stage != Stage.CONFIRM for trial in trials):
         report = judged_study(study, trials, folder, rules, asked)
-        paths = write_report(report, folder)
+        command = report.command or study.user_attrs.get("command")
+        steps = ablation_steps(report, trials, command, shown(folder))
+        paths = write_report(report, folder, steps)
         if report.doubts is not None and (folder / SHEET).is_file():
             paths["doubtful_faces"] = folder / SHEET
         if page:
-            paths["page"] = write_page(study, trials, folder, report)
+            paths["page"] = write_page(study, trials, folder, report, steps=steps)
+        text = to_text(report, steps=steps)
         return StudyFindings(
-            study.study_name, objective, tuple(trials), report, to_text(report), folder, paths
+            study.study_name, objective, tuple(trials), report, text, folder, paths, steps=tuple(steps)
         )
     if asked.words:
         raise ConfigError(f"{asked.words[0]}: {place} is no ablation; expected one, a search has no verdicts")
     if not any(trial.state == "COMPLETE" for trial in trials):
         raise DataError(f"{place}: no trial is complete yet")
-    data = record.get("data", {})
-    importance = objective_importance(study)
+    return _report_search(study, trials, objective, folder, rules, page=page)
+
+
+def _report_search(
+    study: optuna.Study,
+    trials: Sequence[Trial],
+    objective: Objective,
+    folder: Path,
+    rules: Rules | None,
+    *,
+    page: bool,
+) -> StudyFindings:
+    """Write the report of a search, with its confirmation where it has one."""
+    record, alone = any_record(trials), search_part(study)
+    data, importance = record.get("data", {}), objective_importance(alone)
     paths = write_search_figures(
-        study,
+        alone,
         folder,
         objective=objective,
         data_name=data.get("name", ""),
         synthetic=bool(data.get("synthetic", False)),
         importance=importance,
     )
+    confirmed = judge_confirmation(trials, objective, rules)
+    command = study.user_attrs.get("command", record.get("command"))
+    steps = search_steps(trials, confirmed, command, shown(folder))
+    if confirmed is not None:
+        paths |= write_numbers(confirmed.report, folder)
     if page:
-        paths["page"] = write_page(study, trials, folder, importance=importance)
-    text = search_text(trials, objective, data)
-    more = [*study.user_attrs.get("notes", []), *code_notes(study, trials)]
-    more += search_notes(trials, objective)
-    text += "".join(f"\nNote: {note}." for note in more)
-    return StudyFindings(study.study_name, objective, tuple(trials), None, text, folder, paths)
+        paths["page"] = write_page(
+            alone, trials, folder, importance=importance, confirmed=confirmed, steps=steps
+        )
+    table = search_text(searched(trials), objective, data)
+    notes = [*study.user_attrs.get("notes", []), *code_notes(study, trials)]
+    notes += search_notes(searched(trials), objective)
+    text = search_report(table, confirmed, notes, steps)
+    markdown = search_markdown(study.study_name, table, confirmed, notes, steps)
+    for kind, whole in (("txt", text), ("md", markdown)):
+        paths[kind] = folder / f"report.{kind}"
+        write_text(paths[kind], whole)
+    return StudyFindings(
+        study.study_name, objective, tuple(trials), None, text, folder, paths, confirmed, tuple(steps)
+    )
 
 
 Ended: TypeAlias = StudyFindings | UserError | OSError

@@ -75,7 +75,7 @@ def _wandb_options(session: TrialSession) -> dict[str, Any]:
         "study_folder": session.directory.parent,
         "run_name": f"trial {session.number}" + (f" · {arm}" if arm else ""),
         "job_type": arm or "search",
-        "study_tags": ["search" if arm is None else "ablation"],
+        "study_tags": ["search" if arm is None or session.confirms else "ablation"],
         "study": {**session.params, "trial": session.number, **({"arm": arm} if arm else {})},
     }
 

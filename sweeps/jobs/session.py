@@ -28,6 +28,7 @@ from fer_lightning.signals import (
 from fer_lightning.sweeps.jobs.environment import Job
 from fer_lightning.sweeps.jobs.error_file import keep_traceback
 from fer_lightning.sweeps.optuna_private import last_read
+from fer_lightning.sweeps.plan.confirmation import is_confirming, search_part
 from fer_lightning.sweeps.queue.heartbeat import Heartbeat
 from fer_lightning.sweeps.queue.lease import Lease, StudyHaltedError, TrialTakenError
 from fer_lightning.sweeps.queue.recovery import SPENT, seconds_since_start
@@ -66,7 +67,8 @@ class TrialSession:
         self._objectives: list[str] = about.get("objectives") or ["value"]
         self._lease = Lease(job, self._storage)
         self.resumed = self._lease.take()
-        self._trial = optuna.Trial(study, job.trial_id)
+        self._trial = optuna.Trial(search_part(study), job.trial_id)
+        self.confirms = is_confirming(last_read(self._trial))
         self._around = ExitStack()
         self._begun = False
         self.told = False
@@ -114,10 +116,13 @@ class TrialSession:
             self._trial.report(float(value), step)
 
     def should_prune(self) -> bool:
-        """Whether the study's pruner gives the trial up; always False with several objectives."""
+        """Whether the study's pruner gives the trial up.
+
+        Always False with several objectives, and for a trial that confirms a setting, whose mean needs every seed.
+        """
         raise_if_stopped()
         self._lease.check()
-        if len(self._objectives) > 1:
+        if len(self._objectives) > 1 or self.confirms:
             return False
         with self._storage_errors():
             return self._trial.should_prune()

@@ -38,9 +38,9 @@ def read_plan(options: SweepOptions, composition: Composition) -> Plan | None:
                 f"ablation.factors: folds are no factor; every arm runs on each of the {plan.folds} folds"
             )
     _refuse_set_keys(plan, composition)
-    _try_key("seed_key", plan.seed_key, plan.seeds[0], composition)
+    try_key("seed_key", plan.seed_key, plan.seeds[0], composition)
     if plan.folds is not None:
-        _try_key("fold_key", plan.fold_key, 0, composition)
+        try_key("fold_key", plan.fold_key, 0, composition)
     for factor in plan.factors:
         for level, texts in factor.levels.items():
             composition.compose(texts, f"ablation.factors.{factor.name}, level {shown_value(level)},")
@@ -74,7 +74,8 @@ def _refuse_set_keys(plan: Plan, composition: Composition) -> None:
             )
 
 
-def _try_key(name: str, key: str, value: int, composition: Composition) -> None:
+def try_key(name: str, key: str, value: int, composition: Composition) -> None:
+    """Compose an option's key with a value; raise `ConfigError` naming the option where there is no such key."""
     what = name.removesuffix("_key")
     try:
         composition.compose([override(key, value)], f"the {what}")

@@ -14,15 +14,16 @@ PREFIX = "tuning."
 
 
 class Stage(StrEnum):
-    """Purpose of a plan's trial, stored with it.
+    """Purpose of a planned trial, stored with it.
 
-    The comparison of arms at the command's settings, the search for an arm's own settings, and the comparison at
-    those.
+    Of an ablation plan: the comparison of arms at the command's settings, the search for an arm's own settings, and the
+    comparison at those. Of a search: the comparison of its best settings with the configuration's own.
     """
 
     PLAIN = "plain"
     TUNING = "tuning"
     TUNED = "tuned"
+    CONFIRM = "confirm"
 
 
 @dataclass(frozen=True)

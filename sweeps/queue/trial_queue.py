@@ -11,10 +11,13 @@ from optuna.trial import FrozenTrial, TrialState
 
 from fer_lightning.errors import RunsFailedError
 from fer_lightning.sweeps.optuna_private import fixed_params, last_read, storage_of, trial_id
-from fer_lightning.sweeps.plan.enqueue import enqueue, latest_by_key
+from fer_lightning.sweeps.plan.confirmation import SEARCH_SEED, search_part
+from fer_lightning.sweeps.plan.enqueue import enqueue, key_of_trial, latest_by_key
+from fer_lightning.sweeps.queue.ending import Ending
 from fer_lightning.sweeps.queue.heartbeat import record_beat
 from fer_lightning.sweeps.queue.owner import OWNER, Owner
 from fer_lightning.sweeps.queue.recovery import ATTEMPTS, Recovery, requeue, seconds_since_start
+from fer_lightning.sweeps.space.override import key_of
 from fer_lightning.sweeps.space.search_space import suggest
 from fer_lightning.sweeps.study.lock import claim_lock
 from fer_lightning.sweeps.study.objective_values import last_value
@@ -45,20 +48,30 @@ class TrialQueue:
 
     def __init__(self, study: optuna.Study, spec: StudySpec) -> None:
         self._study = study
+        self._search = search_part(study)
         self._storage = storage_of(study)
         self._spec = spec
         self._budget = spec.budget
         self._recovery = Recovery(grace=spec.options.grace, max_deaths=spec.options.max_deaths)
         self._keys = None if spec.plan is None else spec.plan.trial_keys
         self._exhausted = False
+        self._ending = Ending(study, spec)
         self._last_claims: list[Claim] = []
         with claim_lock(spec.url, spec.name):
             self._enqueue_tuned()
 
     @property
-    def budget(self) -> int:
-        """The study's total number of trials; it falls when a tuned arm keeps its own settings."""
-        return self._budget
+    def budget(self) -> int | None:
+        """The study's total number of trials; it falls when a tuned arm keeps its own settings.
+
+        None while it is open how many a search will come to.
+        """
+        return self._budget if self._spec.confirmation is None else self._ending.size(self.trials())
+
+    @property
+    def limit(self) -> str | None:
+        """Which of its limits beside the number of trials the study has reached, in words."""
+        return self._ending.limit
 
     @property
     def exhausted(self) -> bool:
@@ -115,11 +128,13 @@ class TrialQueue:
         started = len(trials) - len(waiting) + len(begun)
         if begun:
             return self._resume(begun[0])
-        if started >= self._budget:
-            return None
-        if self._spec.plan is None:
+        if self._spec.plan is not None:
+            done = started >= (self._budget or 0) or self._ending.at_limit(trials)
+            return self._resume(waiting[0]) if waiting and not done else None
+        if self._ending.goes_on(trials):
             return self._ask()
-        return self._resume(waiting[0]) if waiting else None
+        planned = self._ending.next_confirming()
+        return None if planned is None else self._resume(planned)
 
     def _stop_if_hopeless(self, trials: list[FrozenTrial]) -> None:
         limit, rate = self._spec.options.max_failures, self._spec.options.max_failure_rate
@@ -146,7 +161,8 @@ class TrialQueue:
         with warnings.catch_warnings():
             # Optuna warns that its heartbeats need `optimize`; here the job itself sends them.
             warnings.simplefilter("ignore")
-            return self._study.ask()
+            self._search.sampler = self._study.sampler
+            return self._search.ask()
 
     def _own(self, trial: optuna.Trial) -> Claim:
         overrides = self._overrides(trial)
@@ -157,11 +173,22 @@ class TrialQueue:
         if attempts == 0:
             trial.set_user_attr("directory", directory)
             trial.set_user_attr("overrides", overrides)
+            seed = self._search_seed(trial, overrides)
+            if seed is not None:
+                trial.set_user_attr(SEARCH_SEED, seed)
         self._storage.set_trial_system_attr(trial_id(trial), ATTEMPTS, attempts + 1)
         record_beat(self._storage, trial_id(trial))
         # Last, because a running trial without an owner counts as one whose claim was not finished.
         self._storage.set_trial_system_attr(trial_id(trial), OWNER, owner.as_attr())
         return claim
+
+    def _search_seed(self, trial: optuna.Trial, overrides: list[str]) -> int | None:
+        """The seed of a search's trial, which a confirmation must not use again."""
+        if self._spec.plan is not None or key_of_trial(last_read(trial)) is not None:
+            return None
+        key = key_of(self._spec.options.seed_key)
+        found = self._spec.lookup(key, overrides) if key in map(key_of, overrides) else self._spec.lookup(key)
+        return found if isinstance(found, int) and not isinstance(found, bool) else None
 
     def _directory(self, number: int, overrides: list[str]) -> str:
         """The folder of a new trial; its number is added where another trial has the folder already."""
@@ -174,6 +201,7 @@ class TrialQueue:
         if plan is not None:
             for name in fixed_params(last_read(trial)):
                 suggest(trial, name, plan.distribution(name))
+        if key_of_trial(last_read(trial)) is not None:
             return list(trial.user_attrs["overrides"])
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)

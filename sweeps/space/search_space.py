@@ -102,6 +102,10 @@ class SearchSpace:
         """The searched configuration keys."""
         return [parameter.target for parameter in self.parameters]
 
+    def by_name(self, name: str) -> Parameter:
+        """The parameter that Optuna knows by a name; KeyError where there is none."""
+        return {parameter.name: parameter for parameter in self.parameters}[name]
+
     def without(self, keys: set[str]) -> SearchSpace:
         """The space that is left when some keys are searched by other parameters."""
         return SearchSpace(tuple(p for p in self.parameters if p.target not in keys))

@@ -11,14 +11,16 @@ from typing import Any
 
 import optuna
 import yaml
+from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from fer_lightning.config.typed import shown
 from fer_lightning.redact import redact, redact_text
 from fer_lightning.runs.files import write_text
+from fer_lightning.runs.provenance import typed_command
 from fer_lightning.runs.run import Run
+from fer_lightning.sweeps.plan.confirmation import best_of
 from fer_lightning.sweeps.space.override import key_of
-from fer_lightning.sweeps.study.origin import typed_command
 
 log = logging.getLogger(__name__)
 
@@ -61,11 +63,14 @@ def write_best(study: optuna.Study, folder: Path, searched: Collection[str]) -> 
     searched
         The keys that it searches.
     """
-    if not study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
+    trials = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    if not trials:
         return
     found: dict[str, Any] = {"name": "optuna"}
     if len(study.directions) == 1:
-        best = study.best_trial
+        best = best_of(trials, maximize=study.direction == StudyDirection.MAXIMIZE)
+        if best is None:
+            return
         _say_where(best, folder, searched)
         found |= {"best_params": redact(best.params), "best_value": best.value}
         log.info("Best parameters: %s", found["best_params"])

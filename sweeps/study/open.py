@@ -19,9 +19,11 @@ from fer_lightning.errors import ConfigError
 from fer_lightning.redact import redact, redact_text
 from fer_lightning.sweeps.options import SweepOptions
 from fer_lightning.sweeps.optuna_private import study_id
+from fer_lightning.sweeps.plan.confirmation import Confirmation, retry_failed
 from fer_lightning.sweeps.plan.enqueue import enqueue
 from fer_lightning.sweeps.plan.plan import Plan
 from fer_lightning.sweeps.space.custom_space import CustomSpace
+from fer_lightning.sweeps.space.first_points import DEFAULT, GRIDS, FirstPoint
 from fer_lightning.sweeps.space.search_space import Lookup, SearchSpace
 from fer_lightning.sweeps.study.address import storage_file
 from fer_lightning.sweeps.study.algorithms import build_pruner, build_sampler
@@ -46,7 +48,9 @@ class StudySpec:
     """What a study is: its place, what is fixed in it, what is varied, and the own code that it runs.
 
     `subdirectory` gives a trial's folder within `sweep_dir` from its number and overrides, `custom` suggests parameters
-    beyond `space`, `notes` are lines that a reader of the study must know, and `origin` is what the command comes from.
+    beyond `space`, a search begins with the settings in `first`, `notes` are lines that its reader must know,
+    and `origin` is what the command comes from. `command` is what was typed, None in a worker, and `choices` are the
+    options of the configuration's groups.
     """
 
     name: str
@@ -62,6 +66,10 @@ class StudySpec:
     notes: tuple[str, ...] = ()
     code: Mapping[str, str] = field(default_factory=dict)
     origin: Mapping[str, Any] = field(default_factory=dict)
+    first: tuple[FirstPoint, ...] = ()
+    confirmation: Confirmation | None = None
+    command: str | None = None
+    choices: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def maximize(self) -> bool:
@@ -69,13 +77,16 @@ class StudySpec:
         return self.options.direction[0] == "maximize"
 
     @property
-    def budget(self) -> int:
-        """The study's total number of trials; with tuning the most it can come to."""
+    def budget(self) -> int | None:
+        """The study's total number of trials; with tuning the most it can come to, None where others end it.
+
+        A confirmation comes on top.
+        """
         wanted = self.options.n_trials
         if self.plan is not None:
             return min(self.plan.size, wanted or self.plan.size)
         target = str(self.options.sampler["_target_"])
-        if target.endswith((".GridSampler", ".BruteForceSampler")):
+        if target.endswith(GRIDS):
             if self.custom is not None:
                 raise ConfigError(
                     f"hydra.sweeper.custom_search_space={self.custom.name}: a grid must know every parameter before; "
@@ -83,7 +94,7 @@ class StudySpec:
                 )
             size = sum(1 for _ in self.space.points(self.lookup))
             return min(size, wanted or size)
-        if wanted is None:
+        if wanted is None and not self.options.limits:
             raise ConfigError("hydra.sweeper.n_trials=null: expected the study's total number of trials")
         return wanted
 
@@ -108,14 +119,26 @@ def open_study(spec: StudySpec) -> optuna.Study:
         study.sampler = build_sampler(dict(options.sampler), spec.space, options.seed, starts)
         if spec.plan is not None:
             enqueue(study, spec.plan, maximize=spec.maximize, retry_failed=options.retry_failed)
+        else:
+            _enqueue_first(study, spec)
+            if options.retry_failed:
+                retry_failed(study)
     return study
+
+
+def _enqueue_first(study: optuna.Study, spec: StudySpec) -> None:
+    """Enqueue the settings that a search begins with; its default only where it has no trial yet."""
+    begun = bool(study.get_trials(deepcopy=False))
+    for point in spec.first:
+        if point.name != DEFAULT or not begun:
+            study.enqueue_trial(dict(point.params), user_attrs={"first": point.name}, skip_if_exists=True)
 
 
 def _try_options(spec: StudySpec) -> None:
     """Find a wrong option before the study exists."""
     build_sampler(dict(spec.options.sampler), spec.space, seed=0)
     build_pruner(None if spec.options.pruner is None else dict(spec.options.pruner))
-    assert spec.budget > 0
+    assert spec.budget != 0
 
 
 def _refuse_shared_folder(spec: StudySpec, storage: BaseStorage) -> None:
@@ -184,6 +207,10 @@ def _create_or_load(spec: StudySpec, storage: BaseStorage) -> optuna.Study:
         study.set_user_attr("fixed", dict(spec.fixed))
     if spec.origin:
         keep_origin(study, dict(spec.origin))
+    if spec.command is not None and study.user_attrs.get("command") != spec.command:
+        study.set_user_attr("command", spec.command)
+    if spec.choices and "choices" not in study.user_attrs:
+        study.set_user_attr("choices", dict(spec.choices))
     if options.unit is not None and study.user_attrs.get("unit") != options.unit:
         study.set_user_attr("unit", options.unit)
     _settle_tuning(spec, study)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any
 
 import optuna
 
-from fer_lightning.runs.provenance import command_line, versions
+from fer_lightning.runs.provenance import typed_command, versions
 
 ORIGIN = "origin"
 # Beside Python and what the sweeper needs: named where the program has loaded them.
@@ -42,12 +42,6 @@ def origin_of(task: Callable[..., Any]) -> dict[str, Any]:
     with suppress(TypeError):  # an object that has no file, such as a partial
         program = f"{Path(inspect.getfile(function)).name}: {program}"
     return {"program": program, "command": typed_command(), "versions": found}
-
-
-def typed_command(arguments: Sequence[str] | None = None) -> str:
-    """Return this process's command, or one of the same program with other arguments, redacted, to be typed again."""
-    command = command_line(arguments)
-    return f"python {command}" if command.split(" ", 1)[0].endswith(".py") else command
 
 
 def keep_origin(study: optuna.Study, origin: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ from optuna.trial import FrozenTrial, TrialState
 from fer_lightning.config.typed import shown
 from fer_lightning.errors import RunsFailedError
 from fer_lightning.sweeps.jobs.error_file import ERROR_FILE
+from fer_lightning.sweeps.plan.confirmation import is_confirming, search_trials
 from fer_lightning.sweeps.plan.enqueue import key_of_trial
 from fer_lightning.sweeps.plan.planned_trial import Stage
 from fer_lightning.sweeps.study.open import StudySpec
@@ -25,8 +26,9 @@ def failure_of(trials: Sequence[FrozenTrial], spec: StudySpec) -> RunsFailedErro
         The study's trials that belong to the command, of which none is at work any more.
     """
     ended = [trial for trial in trials if trial.state.is_finished()]
-    arms = [] if spec.plan is None else spec.plan.arms
-    groups = {arm.name: _runs_of(arm.name, ended) for arm in arms} or {"": ended}
+    groups = (
+        _of_search(ended) if spec.plan is None else {a.name: _runs_of(a.name, ended) for a in spec.plan.arms}
+    )
     failed = {name: runs for name, runs in groups.items() if runs and all(map(_has_failed, runs))}
     if not failed:
         return None
@@ -45,6 +47,14 @@ def failure_of(trials: Sequence[FrozenTrial], spec: StudySpec) -> RunsFailedErro
         f" and {len(failed) - _SHOWN} more" if len(failed) > _SHOWN else ""
     )
     return RunsFailedError(f"study {spec.name}: every run failed of {named}: {reason}")
+
+
+def _of_search(trials: Sequence[FrozenTrial]) -> dict[str, list[FrozenTrial]]:
+    """The search itself, and the arms that confirm it."""
+    arms: dict[str, list[FrozenTrial]] = {"the search": search_trials(trials)}
+    for trial in filter(is_confirming, trials):
+        arms.setdefault(str(trial.user_attrs["arm"]), []).append(trial)
+    return arms
 
 
 def _runs_of(arm: str, trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:

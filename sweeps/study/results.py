@@ -60,12 +60,12 @@ class Trial:
 
     @property
     def arm(self) -> str | None:
-        """Of an ablation plan; None in a search."""
+        """Of an ablation plan or a confirmation; None in a search."""
         return self.attrs.get("arm")
 
     @property
     def seed(self) -> int | None:
-        """Of an ablation plan; None in a search."""
+        """Of an ablation plan or a confirmation; None in a search."""
         return self.attrs.get("seed")
 
     @property
@@ -75,7 +75,7 @@ class Trial:
 
     @property
     def stage(self) -> str:
-        """What a plan's trial is run for: "plain", "tuning" or "tuned"; "plain" in a search."""
+        """What a planned trial is run for: "plain", "tuning", "tuned" or "confirm"; "plain" in a search."""
         return str(self.attrs.get("stage", Stage.PLAIN))
 
     @property

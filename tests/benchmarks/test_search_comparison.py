@@ -6,9 +6,11 @@ import itertools
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 import search_comparison as comparison
 import searches
+from scipy import stats
 
 from fer_lightning.sweeps.study.results import Trial
 from frozen_trials import frozen_trial
@@ -75,6 +77,21 @@ def test_the_table_says_whether_a_third_was_enough(
     assert (row["tpe_epochs_to_target"], row["share"], row["within_third"]) == (needed, share, met)
     assert (row["tpe_epochs_to_near"], row["searches_equalled"]) == (near, equalled)
     assert (row["own_random_best"], row["tpe_epochs_to_own"]) == ("0.5000", needed)
+
+
+def test_the_mean_share_has_its_interval_and_names_what_is_open() -> None:
+    pool = searches.Pool((0.5, 0.5, 0.5, 0.3), 3)  # three trials come to 0.5: nine epochs
+
+    def search(*values: float) -> searches.Search:
+        return searches.search_of([trial(number, [value], "PRUNED") for number, value in enumerate(values)])
+
+    tpes = [search(0.1, 0.2, 0.5), search(0.1, 0.5), search(0.1, 0.1, 0.1, 0.1)]
+    shares = np.array([3, 2, 4]) / 9
+    mean, low, high, open_ = comparison.mean_share(pool, 3, tpes)
+    interval = stats.t.interval(0.95, 2, loc=shares.mean(), scale=stats.sem(shares))
+    assert (mean, low, high) == pytest.approx((shares.mean(), *interval))
+    assert open_ == 1
+    assert math.isnan(comparison.mean_share(pool, 3, tpes[:1])[1])
 
 
 def test_tpe_spends_the_third_whole_and_goes_on_only_without_success(

@@ -15,6 +15,7 @@ from fer_lightning.config.objective import Objective, study_objective
 from fer_lightning.plots.search import last_value, log_parameters
 from fer_lightning.redact import redact
 from fer_lightning.report import cells
+from fer_lightning.report.confirmation_text import confirmation_sentences
 from fer_lightning.report.factorial_cells import EXPLANATION, HEADER, factorial_cells, importance_line
 from fer_lightning.report.page import sentences as words
 from fer_lightning.report.page import study_provenance
@@ -27,9 +28,11 @@ from fer_lightning.report.page.columns import cost_columns, metric_columns, para
 from fer_lightning.report.page.config_diff import split_configs
 from fer_lightning.report.page.label_parts import label_parts, warnings, with_pictures
 from fer_lightning.report.page.run_entries import Pictures, embedded_sheets, run_entry
-from fer_lightning.report.search_text import search_notes
+from fer_lightning.report.search_text import search_notes, searched
 from fer_lightning.report.tuning_cells import tuning_lines, tuning_table
+from fer_lightning.report.what_next import Step
 from fer_lightning.stats.ablation import AblationReport
+from fer_lightning.stats.winners_curse import Confirmed
 from fer_lightning.sweeps.study.origin import ORIGIN
 
 if TYPE_CHECKING:
@@ -62,6 +65,9 @@ def page_model(
     report: AblationReport | None = None,
     importance: dict[str, float] | None = None,
     folder: Path | None = None,
+    *,
+    confirmed: Confirmed | None = None,
+    steps: Sequence[Step] = (),
 ) -> PageModel:
     """Gather a study for its page.
 
@@ -71,7 +77,10 @@ def page_model(
     report : of an ablation; None for a search
     importance : of a search, from ``objective_importance``, where it is known already
     folder : of the report's files, some of whose pictures the page shows
+    confirmed : what became of a search's best settings
+    steps : what would answer what is open
     """
+    compared = report if confirmed is None else confirmed.report
     # Once for all: each call looks through the whole environment.
     records, configs = redact(
         [[trial.run.record for trial in trials], [trial.run.config for trial in trials]]
@@ -89,14 +98,15 @@ def page_model(
         "runs": [run_entry(trial, objective.name, pictures) for trial in trials],
         "classes": _classes(trials),
         "config": split_configs([flatten(config) for config in configs]),
-        "forest": None if report is None else forest(report),
+        "forest": None if compared is None else forest(compared),
         "tuned": None if report is None or report.tuned is None else forest(report.tuned),
         **drawings,
     }
     names = len(data["classes"]) or 1
     # Each cell of a difference is judged at a level at which all of them hold at once (Bonferroni).
     data["cell_quantile"] = float(norm.ppf(1 - (1 - _CONFIDENCE) / 2 / names**2))
-    head = _head(study, trials, records, report, drawings, objective)
+    head = _head(study, trials, records, report, drawings, objective, confirmed)
+    head |= {"parts": _parts(compared), "steps": [(step.purpose, step.command) for step in steps]}
     head = redact(head | {"warnings": warnings(report), "label_parts": label_parts(report)})
     head["label_parts"] = with_pictures(head["label_parts"], folder)
     return PageModel(head, redact(data), pictures)
@@ -145,6 +155,7 @@ def _head(
     report: AblationReport | None,
     drawings: dict[str, Any],
     objective: Objective,
+    confirmed: Confirmed | None,
 ) -> dict[str, Any]:
     data = [record["data"] for record in records if record.get("data")]
     states = Counter(words.state_of(trial) for trial in trials)
@@ -167,12 +178,15 @@ def _head(
         "facts": [
             *study_provenance.program_facts(records, origin),
             *study_provenance.data_facts(records),
-            *([] if report else [(*note.split(": ", 1),) for note in search_notes(trials, objective)]),
+            *(
+                []
+                if report
+                else [(*note.split(": ", 1),) for note in search_notes(searched(trials), objective)]
+            ),
             *study_provenance.machine_facts(records),
         ],
         "versions": study_provenance.version_facts(records, origin),
-        "parts": _parts(report),
-        **_findings(trials, report, drawings, objective),
+        **_findings(trials, report, drawings, objective, confirmed),
     }
 
 
@@ -181,6 +195,7 @@ def _findings(
     report: AblationReport | None,
     drawings: dict[str, Any],
     objective: Objective,
+    confirmed: Confirmed | None,
 ) -> dict[str, Any]:
     if report is not None:
         return {
@@ -189,11 +204,14 @@ def _findings(
             "sentences": words.verdict_sentences(report),
         }
     importance = dict(map(tuple, drawings["importance"]))
-    names = list(dict.fromkeys(name for trial in trials for name in trial.params if name != "seed"))
+    alone = searched(trials)
+    names = list(dict.fromkeys(name for trial in alone for name in trial.params if name != "seed"))
+    verdicts = [] if confirmed is None else confirmation_sentences(confirmed)
+    found = words.search_sentences(alone, objective, importance, is_confirmed=confirmed is not None)
     return {
         "kind": "Search",
         "question": words.search_question(names, objective),
-        "sentences": words.search_sentences(trials, objective, importance),
+        "sentences": [*verdicts, *found],
     }
 
 
@@ -209,7 +227,7 @@ def _parts(report: AblationReport | None) -> list[dict[str, Any]]:
             "level": f"{100 * part.rules.confidence:g} %",
             "rows": forest_cells(part),
             "how": cells.how_to_read(part),
-            "more": [*cells.seeds_lines(part), *cells.single_run_lines(part)],
+            "more": [*cells.seeds_lines(part, command=False), *cells.single_run_lines(part)],
             "notes": list(part.notes),
             "tables": _more_tables(part),
         }

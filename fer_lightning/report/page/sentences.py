@@ -99,9 +99,13 @@ def _with_difference(report: AblationReport, row: ArmSummary) -> str:
 
 
 def search_sentences(
-    trials: Sequence[Trial], objective: Objective, importance: Mapping[str, float]
+    trials: Sequence[Trial],
+    objective: Objective,
+    importance: Mapping[str, float],
+    *,
+    is_confirmed: bool = False,
 ) -> list[tuple[str, str]]:
-    """The best trial, what mattered most, and what a best value is worth."""
+    """The best trial, what mattered most, and, where that is not confirmed, what a best value is worth."""
     done = [trial for trial in trials if state_of(trial) == "complete"]
     if not done:
         return [("not enough seeds", "No trial is complete yet.")]
@@ -109,10 +113,13 @@ def search_sentences(
     chosen = listed([f"{key} {_short(value)}" for key, value in best.params.items()])
     value = objective.shown(best.value or 0.0)
     found = [
+        # What is confirmed has its verdict.
         (
-            "better",
-            f"Best: run {best.number}, {objective.name} {value}, with {chosen}.",
+            "no difference found",
+            f"Best of the search: run {best.number}, {objective.name} {value}, with {chosen}.",
         )
+        if is_confirmed
+        else ("better", f"Best: run {best.number}, {objective.name} {value}, with {chosen}.")
     ]
     if len(done) < LEAST_TRIALS:
         found.append(
@@ -130,11 +137,13 @@ def search_sentences(
                 f"{name} matters most: it explains {100 * share:.0f} % of the variance (fANOVA).",
             )
         )
+    if is_confirmed:
+        return found
     caution = f"The best of {counted(len(done), 'single run')} is picked on the data that it is measured on"
     found.append(
         (
             "not enough seeds",
-            f"{caution}: expect a worse value from a new seed, and confirm it by an ablation.",
+            f"{caution}: expect a worse value from a new seed, and confirm it (hydra.sweeper.confirm=3).",
         )
     )
     return found
@@ -166,5 +175,7 @@ def run_name(trial: Trial) -> str:
     """How a run is called: its number, and of an ablation its arm, seed and fold."""
     if trial.arm is None:
         return f"{trial.number}"
+    if trial.stage == "confirm":
+        return f"{trial.number} (confirms {trial.arm}, seed {trial.seed})"
     fold = "" if trial.fold is None else f", fold {trial.fold}"
     return f"{trial.number} ({trial.arm}, seed {trial.seed}{fold})"

@@ -14,8 +14,10 @@ import jinja2
 from markupsafe import Markup
 
 from fer_lightning.report.page.page_data import PageModel, page_model
+from fer_lightning.report.what_next import Step
 from fer_lightning.runs.files import write_text
 from fer_lightning.stats.ablation import AblationReport
+from fer_lightning.stats.winners_curse import Confirmed
 
 if TYPE_CHECKING:
     import optuna
@@ -97,6 +99,9 @@ def write_page(
     folder: Path | str,
     report: AblationReport | None = None,
     importance: dict[str, float] | None = None,
+    *,
+    confirmed: Confirmed | None = None,
+    steps: Sequence[Step] = (),
 ) -> Path:
     """Write ``report.html`` into `folder` and return its path.
 
@@ -105,7 +110,10 @@ def write_page(
     study, trials : the study and all of its trials
     report : of an ablation; None for a search
     importance : of a search, from ``objective_importance``, where it is known already
+    confirmed : what became of a search's best settings
+    steps : what would answer what is open
     """
     path = Path(folder) / "report.html"
-    write_text(path, render(page_model(study, trials, report, importance, Path(folder))))
+    model = page_model(study, trials, report, importance, Path(folder), confirmed=confirmed, steps=steps)
+    write_text(path, render(model))
     return path

@@ -8,7 +8,7 @@ const runGroup = (index) => ({ key: `run:${runs[index].number}`, label: runName(
 
 function armGroup(arm) {
   const members = runs.map((_, index) => index).filter((index) => runs[index].arm === arm &&
-    runs[index].stage === "plain" && isComplete(index));
+    ["plain", "confirm"].includes(runs[index].stage) && isComplete(index));
   return { key: `arm:${arm}`, label: arm, runs: members };
 }
 
