@@ -37,10 +37,10 @@ def nearest_correlation(images: Images, among: Images) -> np.ndarray:
     """
     nearest = np.full(len(images), -1 if len(among) else 0, np.float32)
     for first in range(0, len(among), KNOWN):
-        known = _standardized(among[first : first + KNOWN])
+        known = standardized(among[first : first + KNOWN])
         for start in range(0, len(images), CHUNK):
             part = images[start : start + CHUNK]
-            found = [(_standardized(side) @ known.T).amax(1) for side in (part, part[:, :, ::-1])]
+            found = [(standardized(side) @ known.T).amax(1) for side in (part, part[:, :, ::-1])]
             so_far = nearest[start : start + CHUNK]
             np.maximum(so_far, torch.maximum(*found).numpy(), out=so_far)
     return nearest
@@ -54,7 +54,7 @@ def has_near_copy(images: Images, among: Images, least: float = NEAR) -> np.ndar
     return nearest_correlation(images, among) >= least
 
 
-def _standardized(images: np.ndarray) -> Tensor:
+def standardized(images: np.ndarray) -> Tensor:
     """Bring each image to mean 0 and length 1, so that a product is a correlation: float32 [N, H·W]."""
     pixels = torch.from_numpy(np.ascontiguousarray(images)).flatten(1).float()
     return F.normalize(pixels - pixels.mean(1, keepdim=True), dim=1, eps=1e-3)
