@@ -128,6 +128,7 @@ def report(
     faces: Judged = "all",
     data: Mapping[str, Any] | None = None,
     page: bool = True,
+    gallery: bool = True,
     confidence: OpenShare = 0.95,
     min_seeds: MinSeeds = 3,
     smallest_effect: Positive | None = None,
@@ -143,11 +144,12 @@ def report(
         Where the files are written; by default the study's folder.
     study_name
         Of a storage that holds several.
-    faces, data
-        "no_copy" or "no_near_copy" judges an ablation without the faces of which training has seen a copy; ``data``
-        says what has changed of the data since, as in ``{"path": "faces.zip"}``.
-    page
-        Whether ``report.html`` is written, too.
+    faces
+        "no_copy" or "no_near_copy" judges an ablation without the faces of which training has seen a copy.
+    data
+        What has changed of the data since, as in ``{"path": "faces.zip"}``.
+    page, gallery
+        Whether ``report.html`` is written, too, and whether it shows the validation faces.
     confidence, min_seeds, smallest_effect, power
         When an arm is called better or worse: see `Rules`.
 
@@ -161,9 +163,10 @@ def report(
     >>> report("studies/ablation-synthetic-1a2b3c4d", smallest_effect=0.02).verdicts  # doctest: +SKIP
     """
     place = study.folder if isinstance(study, Study) else study
-    if data and faces == "all":
+    if data and faces == "all" and not (page and gallery):
         raise ConfigError(
-            f"{', '.join(data_keys(data))}: is read with faces=no_copy or faces=no_near_copy only"
+            f"{', '.join(data_keys(data))}: is read with faces=no_copy or faces=no_near_copy, or for the page with its "
+            "gallery only"
         )
     if faces != "all" and output is None:
         raise ConfigError(f"faces={faces} needs output=DIR: the report in the study's folder is of all faces")
@@ -180,6 +183,7 @@ def report(
             study_name,
             rules,
             page=page and faces == "all",
+            gallery=gallery,
             faces=faces,
             overrides=data_keys(data),
         )

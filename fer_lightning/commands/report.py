@@ -21,6 +21,7 @@ class Keys:
     output: Name | None = None
     faces: Judged = "all"
     page: bool = True
+    gallery: bool = True
     confidence: OpenShare = 0.95
     min_seeds: MinSeeds = 3
     smallest_effect: Positive | None = None
@@ -31,7 +32,8 @@ def main(arguments: list[str]) -> int:
     """Print the report of the study in a folder, or of a storage, and write its files there or to ``output``.
 
     ``faces=no_copy`` and ``faces=no_near_copy`` judge an ablation without the validation faces of which training has
-    seen a copy; ``data.path=…`` says where the data are if they have moved.
+    seen a copy. ``gallery=false`` writes a page without the validation faces. ``data.path=…`` says where the data are
+    if they have moved.
     """
     place, rest = take_place(arguments, Keys, "report STUDY_DIR: expected the folder of one study", ["data."])
     values, overrides = parse_arguments(rest, Keys, prefixes=["data."])

@@ -18,7 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 from fer_lightning.config.objective import SHARE, Objective, study_objective
 from fer_lightning.config.typed import shown
 from fer_lightning.errors import ConfigError, DataError, UserError
-from fer_lightning.report.page import write_page
+from fer_lightning.report.page import page_gallery, write_page
 from fer_lightning.report.report_files import write_report
 from fer_lightning.report.search_figures import write_search_figures
 from fer_lightning.report.search_text import search_notes, search_text
@@ -74,6 +74,7 @@ def report_study(
     rules: Rules | None = None,
     *,
     page: bool = True,
+    gallery: bool = True,
     faces: str = "all",
     overrides: Mapping[str, Any] | None = None,
 ) -> StudyFindings:
@@ -90,9 +91,13 @@ def report_study(
     rules
         When an arm of an ablation is called better or worse.
     page
-        Whether to write ``report.html`` too; it shows all faces.
-    faces, overrides
+        Whether to write ``report.html`` too; it is about all faces.
+    gallery
+        Whether the page shows the validation faces.
+    faces
         Which faces an ablation is judged on: see `judge`.
+    overrides
+        ``data.…`` keys that have changed since the runs, such as ``data.path``.
 
     Raises
     ------
@@ -111,7 +116,8 @@ def report_study(
         report = _with_notes(report, study, folder, record, notes)
         paths = write_report(report, folder)
         if page:
-            paths["page"] = write_page(study, trials, folder, report)
+            shown = page_gallery(trials, folder, overrides) if gallery else None
+            paths["page"] = write_page(study, trials, folder, report, gallery=shown)
         return StudyFindings(
             study.study_name, objective, tuple(trials), report, to_text(report), folder, paths
         )
@@ -130,7 +136,8 @@ def report_study(
         importance=importance,
     )
     if page:
-        paths["page"] = write_page(study, trials, folder, importance=importance)
+        shown = page_gallery(trials, folder, overrides) if gallery else None
+        paths["page"] = write_page(study, trials, folder, importance=importance, gallery=shown)
     text = search_text(trials, objective, data)
     more = [*study.user_attrs.get("notes", []), *code_notes(study, trials)]
     more += search_notes(trials, objective)
@@ -187,6 +194,7 @@ class StudyReport(Callback):
                 folder,
                 config.hydra.sweeper.study_name,
                 page=OmegaConf.select(config, "study.page", default=True),
+                gallery=OmegaConf.select(config, "study.gallery", default=True),
             )
         except (UserError, OSError) as error:
             if kept is not None:

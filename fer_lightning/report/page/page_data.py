@@ -15,6 +15,7 @@ from fer_lightning.plots.search import last_value, log_parameters
 from fer_lightning.redact import redact
 from fer_lightning.report import cells
 from fer_lightning.report.factorial_cells import EXPLANATION, HEADER, factorial_cells, importance_line
+from fer_lightning.report.gallery import Gallery
 from fer_lightning.report.page import sentences as words
 from fer_lightning.report.page import study_provenance
 from fer_lightning.report.page.chart_data import (
@@ -24,6 +25,7 @@ from fer_lightning.report.page.chart_data import (
 )
 from fer_lightning.report.page.columns import cost_columns, metric_columns, parameter_columns
 from fer_lightning.report.page.config_diff import split_configs
+from fer_lightning.report.page.page_gallery import common_classes
 from fer_lightning.report.page.run_entries import Pictures, embedded_sheets, run_entry
 from fer_lightning.report.search_text import search_notes
 from fer_lightning.report.tuning_cells import tuning_lines, tuning_table
@@ -46,11 +48,13 @@ class PageModel:
     head : what is written into the HTML itself: question, verdicts, counts, provenance
     data : what the page's script draws from: columns, runs, configurations, drawings
     pictures : "<run number>-<kind of faces>" → ``data:`` address, width and height of that saliency grid
+    gallery : the validation faces; None for a page without them
     """
 
     head: dict[str, Any]
     data: dict[str, Any]
     pictures: Pictures
+    gallery: Gallery | None = None
 
 
 def page_model(
@@ -58,6 +62,7 @@ def page_model(
     trials: Sequence[Trial],
     report: AblationReport | None = None,
     importance: dict[str, float] | None = None,
+    gallery: Gallery | None = None,
 ) -> PageModel:
     """Gather a study for its page.
 
@@ -66,6 +71,7 @@ def page_model(
     study, trials : the study and all of its trials
     report : of an ablation; None for a search
     importance : of a search, from ``objective_importance``, where it is known already
+    gallery : the validation faces, from ``page_gallery``
     """
     # Once for all: each call looks through the whole environment.
     records, configs = redact(
@@ -82,7 +88,7 @@ def page_model(
         "higher": objective.higher_is_better,
         "columns": _columns(study, trials, records, objective),
         "runs": [run_entry(trial, objective.name, pictures) for trial in trials],
-        "classes": _classes(trials),
+        "classes": common_classes(trials),
         "config": split_configs([flatten(config) for config in configs]),
         "forest": None if report is None else forest(report),
         "tuned": None if report is None or report.tuned is None else forest(report.tuned),
@@ -92,7 +98,7 @@ def page_model(
     # Each cell of a difference is judged at a level at which all of them hold at once (Bonferroni).
     data["cell_quantile"] = float(norm.ppf(1 - (1 - _CONFIDENCE) / 2 / names**2))
     head = _head(study, trials, records, report, drawings, objective)
-    return PageModel(redact(head), redact(data), pictures)
+    return PageModel(redact(head), redact(data), pictures, gallery)
 
 
 def _objective(
@@ -122,13 +128,6 @@ def _columns(
         *cost_columns(records, [trial.seconds for trial in trials]),
     ]
     return [column.as_plain() for column in columns]
-
-
-def _classes(trials: Sequence[Trial]) -> list[str]:
-    """The class names that most runs have; runs with others are not compared class by class."""
-    matrices = [trial.run.confusion for trial in trials]
-    found = Counter(matrix.class_names for matrix in matrices if matrix is not None)
-    return list(found.most_common(1)[0][0]) if found else []
 
 
 def _head(

@@ -54,6 +54,7 @@ def _about(about: Mapping[str, Any]) -> dict[str, Any]:
         "checked_on": about.get("checked_on"),
         "synthetic": about.get("synthetic") is True,
         "faces": [_face(str(face.get("true", "")), str(face.get("predicted", ""))) for face in faces],
+        "ids": [str(face.get("id", "")) for face in faces],
     }
 
 

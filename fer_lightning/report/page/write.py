@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import jinja2
 from markupsafe import Markup
 
+from fer_lightning.report.gallery import Gallery
 from fer_lightning.report.page.page_data import PageModel, page_model
 from fer_lightning.runs.files import write_text
 from fer_lightning.stats.ablation import AblationReport
@@ -34,6 +35,14 @@ SCRIPTS = (
     "filter",
     "filter_form",
     "table",
+    "faces_data",
+    "faces_groups",
+    "faces_filter",
+    "faces_pictures",
+    "face_detail",
+    "faces_tiles",
+    "faces_form",
+    "faces_links",
     "confusion",
     "curves",
     "compare",
@@ -42,7 +51,7 @@ SCRIPTS = (
     "slices",
     "start",
 )
-STYLES = ("page", "table", "drawings", "print")
+STYLES = ("page", "table", "drawings", "faces", "print")
 
 
 def _asset(name: str) -> str:
@@ -76,6 +85,7 @@ def render(model: PageModel) -> str:
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
+    sprites = {} if model.gallery is None else model.gallery.pictures
     template = environment.from_string(_asset("page.html.j2"))
     return template.render(
         policy=policy,
@@ -83,6 +93,8 @@ def render(model: PageModel) -> str:
         script=Markup(script),
         data=json_for_html(model.data),
         pictures={key: json_for_html(picture) for key, picture in model.pictures.items()},
+        gallery=None if model.gallery is None else json_for_html(model.gallery.info),
+        sprites={key: json_for_html(address) for key, address in sprites.items()},
         **model.head,
     )
 
@@ -93,6 +105,7 @@ def write_page(
     folder: Path | str,
     report: AblationReport | None = None,
     importance: dict[str, float] | None = None,
+    gallery: Gallery | None = None,
 ) -> Path:
     """Write ``report.html`` into `folder` and return its path.
 
@@ -101,7 +114,8 @@ def write_page(
     study, trials : the study and all of its trials
     report : of an ablation; None for a search
     importance : of a search, from ``objective_importance``, where it is known already
+    gallery : the validation faces, from ``page_gallery``
     """
     path = Path(folder) / "report.html"
-    write_text(path, render(page_model(study, trials, report, importance)))
+    write_text(path, render(page_model(study, trials, report, importance, gallery)))
     return path
