@@ -33,6 +33,13 @@ SPACE: dict[str, BaseDistribution] = {
     "batch_norm": CategoricalDistribution([True, False]),
 }
 
+# A node of a configuration: enough faces of each class to tell galleries by.
+FEW_FACES: dict[str, Any] = {
+    "_target_": "fer_lightning.data.datamodule.FaceDataModule",
+    "name": "synthetic",
+    "drawing": {"n_train": 80, "n_val": 40, "n_test": 20},
+}
+
 
 @dataclass(frozen=True)
 class Made:

@@ -7,12 +7,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
+from fer_lightning.data.chosen_faces import ChosenFaces
 from fer_lightning.errors import DataError, UserError
 from fer_lightning.evaluation.evaluate import data_from
 from fer_lightning.messages import counted, one_line
 from fer_lightning.report.gallery.face_table import FaceTable, face_table
 from fer_lightning.report.gallery.gallery import Gallery, gallery, sampled
 from fer_lightning.report.gallery.shown_faces import ShownFaces, shown_faces
+from fer_lightning.runs.confusion_counts import class_names_of
 from fer_lightning.runs.predictions import Predictions
 from fer_lightning.runs.run import Run
 
@@ -74,13 +76,37 @@ def study_gallery(
     return gallery(table, {arm: found for arm, found in members.items() if found}, shown, notes)
 
 
+def predictions_gallery(predictions: Predictions, data: ChosenFaces, folder: Path | None = None) -> Gallery:
+    """Gather the validation faces of one model.
+
+    Parameters
+    ----------
+    predictions
+        Of the model on the validation faces.
+    data
+        That these are of.
+    folder
+        Where the nearest training faces are kept; None keeps them nowhere.
+
+    Raises
+    ------
+    DataError
+        The predictions have no ids, or are not of the data's validation faces.
+    """
+    whole = face_table([predictions], class_names_of(predictions))
+    if whole is None:
+        raise DataError("the predictions do not name their faces; expected ids, each once")
+    table, note = sampled(whole)
+    return gallery(table, {}, shown_faces(table, data, folder), [] if note is None else [note])
+
+
 def _predictions(run: Run) -> Predictions | None:
     with suppress(DataError):
         return run.predictions
     return None
 
 
-def _data(runs: Sequence[Run], table: FaceTable, overrides: Mapping[str, Any]) -> Any:
+def _data(runs: Sequence[Run], table: FaceTable, overrides: Mapping[str, Any]) -> ChosenFaces:
     """Return the data of the first run in the table that says what they are."""
     run = next((runs[number] for number in table.runs if runs[number].config.get("data")), None)
     if run is None:
@@ -91,5 +117,6 @@ def _data(runs: Sequence[Run], table: FaceTable, overrides: Mapping[str, Any]) -
     data = data_from(run.config, dict(overrides))
     known = (run.record.get("data") or {}).get("fingerprint")
     if known is not None and known != data.faces.fingerprint:
-        raise DataError(f"data.path={data.path}: not the data that {run.folder} was trained on")
+        place = f"data.path={data.path}" if data.path else data.faces.name
+        raise DataError(f"{place}: not the data that {run.folder} was trained on")
     return data
