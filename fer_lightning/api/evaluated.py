@@ -19,7 +19,6 @@ from fer_lightning.evaluation import evaluate as measuring
 from fer_lightning.evaluation.evaluate import data_of
 from fer_lightning.evaluation.evaluation import Evaluation, write_evaluation
 from fer_lightning.messages import counted
-from fer_lightning.report.page import write_faces_page
 from fer_lightning.runs.run import Run
 from fer_lightning.training.checkpoints import load_classifier
 
@@ -86,13 +85,15 @@ def evaluate(
 
 
 def _write_gallery(found: Evaluation, paths: Sequence[Path], data: ChosenFaces, folder: Path) -> None:
+    from fer_lightning.report.page import write_faces_page  # it loads Matplotlib and scipy
+
     what = str(paths[0]) if found.models == 1 else f"the average of {found.models} models"
     label = data_label(found.data, found.synthetic)
     faces = counted(int(found.metrics["faces"]), "validation face")
-    lines = [f"{what}: {100 * found.metrics['acc']:.2f} % of {faces} are classified right."]
+    lines = [f"{what}: {100 * found.metrics['acc']:.2f} % of {faces} of {label} are classified right."]
     if found.trained_on:
         lines.append("Trained on these faces.")
-    write_faces_page(found.predictions, data, folder, f"What the model takes the faces of {label} for", lines)
+    write_faces_page(found.predictions, data, folder, lines)
 
 
 def checkpoint_paths(checkpoint: Checkpoint | Sequence[Checkpoint]) -> list[Path]:

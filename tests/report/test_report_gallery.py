@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import json
+import re
 import zlib
 from dataclasses import replace
 
@@ -23,9 +24,11 @@ from fer_lightning.report.gallery.shown_faces import STORED, ShownFaces, shown_f
 from fer_lightning.report.gallery.sprite import sprite
 from fer_lightning.report.page import page_gallery
 from fer_lightning.report.page.run_entries import about_sheet
+from fer_lightning.runs.confusion_counts import confusion
 from fer_lightning.runs.predictions import Predictions, read_predictions
 from fer_lightning.sweeps.study.results import load_trials
 from page_study import FEW_FACES, make_study
+from training_runs import save
 
 NAMES = ("a", "b", "c")
 
@@ -262,3 +265,25 @@ def test_a_study_without_predictions_has_no_faces(study):
 def test_the_ids_of_drawn_faces_go_with_the_grids():
     about = json.loads('{"faces": [{"id": "x", "true": "a", "predicted": "b"}, {"true": "a"}]}')
     assert about_sheet(about)["ids"] == ["x", ""]
+
+
+def test_a_models_faces_are_written_for_the_validation_split_only(tmp_path, tiny, capsys):
+    module = save(tmp_path / "net.ckpt", tiny)
+    checkpoint = f"checkpoint={tmp_path}/net.ckpt"
+    assert main(["evaluate", checkpoint, f"output={tmp_path}/val"]) == 0
+    text = (tmp_path / "val" / "faces.html").read_text(encoding="utf-8")
+    stored = read_predictions(tmp_path / "val" / "val_logits.npz")
+    assert stored.class_names == module.class_names
+    scripts = re.findall(r'id="(study-data|faces-info)">(.*?)</script>', text)
+    found = {key: json.loads(value) for key, value in scripts}
+    assert found["study-data"]["runs"][0]["confusion"] == confusion(stored).counts.tolist()
+    assert lines(found["faces-info"]["ids"]) == stored.ids.tolist()
+    assert unpacked(found["faces-info"]["predicted"]).tolist() == stored.logits.argmax(1).tolist()
+    assert main(["evaluate", checkpoint, f"output={tmp_path}/none", "gallery=false"]) == 0
+    assert not (tmp_path / "none" / "faces.html").exists()
+    assert main(["evaluate", checkpoint, f"output={tmp_path}/test", "split=test"]) == 0
+    assert not (tmp_path / "test" / "faces.html").exists()
+    capsys.readouterr()
+    for words in (["split=test", f"output={tmp_path}/test"], ["split=val"]):
+        assert main(["evaluate", checkpoint, *words, "gallery=true"]) == 2
+        assert "gallery=true: expected output=DIR" in capsys.readouterr().err

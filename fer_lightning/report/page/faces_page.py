@@ -37,7 +37,7 @@ SCRIPTS: Final = (
 
 
 def write_faces_page(
-    predictions: Predictions, data: ChosenFaces, folder: Path, title: str, lines: Sequence[str] = ()
+    predictions: Predictions, data: ChosenFaces, folder: Path, lines: Sequence[str] = ()
 ) -> Path:
     """Write ``faces.html`` into a folder and return its path.
 
@@ -46,7 +46,6 @@ def write_faces_page(
     predictions : of a model, or of the average of several, on the validation faces of `data`
     data : that they are of
     folder : where the nearest training faces are kept, too
-    title : of the page, also what the model is called
     lines : sentences below the title
 
     Raises
@@ -72,7 +71,8 @@ def write_faces_page(
         predictions_gallery(predictions, data, folder),
         data=json_for_html(redact(model)),
         synthetic=data.faces.synthetic,
-        **redact({"title": title, "lines": list(lines)}),
+        title="What the model takes each face for",
+        lines=redact(list(lines)),
         command=command_line(),
     )
     write_text(path, text)

@@ -66,8 +66,9 @@ function buildFacesForm(place) {
   const differ = choice("differ", () => (look.second ? differChoices() : [["", "all"]]), "faces", "wide");
   const status = make("p", { class: "status", role: "status" });
   const most = () => Math.max(...countsOf(faceGroup(look.first)).seen);
+  // One model alone has nothing to be set beside.
   place.append(
-    make("div", { class: "faces-form" },
+    make("div", { class: "faces-form", hidden: facesInfo.runs.length < 2 },
       groupChoice("first", "seen by"), groupChoice("second", "beside", "none"), swap, differ),
     make("div", { class: "faces-form" },
       choice("truth", classChoices, "true class"), choice("named", classChoices, "predicted class"),
