@@ -92,7 +92,7 @@ def explain(
     compare: Checkpoint | None = None,
     data: Mapping[str, Any] | None = None,
     settings: Mapping[str, Any] | None = None,
-    gallery: bool = True,
+    gallery: bool | None = None,
     trust: bool = True,
     faces: Count = 49,
     region_faces: RegionFaces = 210,
@@ -123,8 +123,8 @@ def explain(
         Of the methods, by dotted key: ``{"lime.samples": 500}``; the files of ``conf/saliency``, ``conf/lime``,
         ``conf/regions`` and ``conf/trust`` name them.
     gallery
-        Whether ``faces.html``, a page of all validation faces and of what the model takes each for, is written beside;
-        not where parts are chosen by ``only``, nor of another split.
+        Whether ``faces.html``, a page of all validation faces and of what the model takes each for, is written beside.
+        By default it is where no parts are chosen by ``only``; other splits than the validation split are not shown.
     trust, faces
         Whether saliency is checked, and on how many faces.
     region_faces, filters
@@ -143,6 +143,8 @@ def explain(
     >>> found["confusion"].tables, found.page  # doctest: +SKIP
     """
     names = chosen_parts(as_list(only) or None)
+    if gallery and split != "val":
+        raise ConfigError(f"gallery=true: shows the faces of split=val only; got split={split}")
     if only and "own" in names and images is None:
         raise ConfigError("only=own: needs image=…, a picture, folder or pattern of your own")
     options = _options(
@@ -168,7 +170,7 @@ def explain(
     folder, sections = typed_path(output), []
     page = folder / "explanations.html"
     beside = None
-    if gallery and not only and known is not None and split == "val":
+    if (gallery or (gallery is None and not only)) and known is not None and split == "val":
         label = data_label(known.faces.name, known.faces.synthetic)
         lines = [f"{path}, on the validation split of {label}"]
         beside = write_faces_page(subject.predictions, known, folder, lines).name

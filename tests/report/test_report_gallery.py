@@ -284,6 +284,18 @@ def test_a_models_faces_are_written_for_the_validation_split_only(tmp_path, tiny
     assert main(["evaluate", checkpoint, f"output={tmp_path}/test", "split=test"]) == 0
     assert not (tmp_path / "test" / "faces.html").exists()
     capsys.readouterr()
+    # So is one beside what explain writes, by itself where all parts are made.
+    words = [checkpoint, f"output={tmp_path}/explained", "only=confusion"]
+    assert main(["explain", *words]) == 0
+    assert not (tmp_path / "explained" / "faces.html").exists()
+    assert main(["explain", *words, "gallery=true"]) == 0
+    again = (tmp_path / "explained" / "faces.html").read_text(encoding="utf-8")
+    assert re.findall(r'id="faces-info">(.*?)</script>', again) == [dict(scripts)["faces-info"]]
+    page = (tmp_path / "explained" / "explanations.html").read_text(encoding="utf-8")
+    assert '<a href="faces.html">' in page
+    capsys.readouterr()
+    assert main(["explain", *words, "split=test", "gallery=true"]) == 2
+    assert "gallery=true: shows the faces of split=val only" in capsys.readouterr().err
     for words in (["split=test", f"output={tmp_path}/test"], ["split=val"]):
         assert main(["evaluate", checkpoint, *words, "gallery=true"]) == 2
         assert "gallery=true: expected output=DIR" in capsys.readouterr().err

@@ -97,7 +97,7 @@ def test_the_filters_keep_the_faces_that_they_say(opened, arms):
     page.locator("select[name=named]").select_option(label="sad")
     sad = (runs == names.index("sad")).any(0)
     assert shown(page, ids) == np.flatnonzero(sad).tolist()
-    assert page.locator("#faces .status").inner_text() == f"{sad.sum()} faces of 40"
+    assert page.locator("#faces .status").inner_text().split(" · ")[0] == f"{sad.sum()} faces of 40"
     page.get_by_role("button", name="Show all faces").click()
     page.locator("select[name=sort]").select_option("right")
     assert [times[face] for face in shown(page, ids)] == sorted(times)
@@ -181,6 +181,7 @@ def test_one_face_tells_what_every_run_says_of_it_and_is_reached_by_keys(opened,
         assert any(row.startswith(f"{name} {times}/3") for row in rows)
     dialog.locator("summary").click()
     each = dialog.locator("details table tbody tr")
+    each.last.wait_for()  # a folded part is filled when it has been opened
     assert each.count() == 12
     run = read_predictions(study / "trial_0000" / "val_logits.npz").logits[1]
     shares = np.exp(run - run.max()) / np.exp(run - run.max()).sum()
@@ -208,26 +209,46 @@ def test_a_phone_shows_faces_and_one_face_without_sideways_scrolling(opened, sch
 
 
 @pytest.mark.slow
-def test_500_runs_with_their_faces_open_in_3_seconds_and_stay_under_40_megabytes(browser, tmp_path):
+def test_the_faces_of_500_runs_take_under_8_megabytes_and_3_seconds(browser, tmp_path):
+    """Without saliency grids, whose bytes and seconds are tested with the rest of the page."""
     node = FEW_FACES | {"drawing": {"n_train": 400, "n_val": 3589, "n_test": 20}}
-    folder = make_study(tmp_path / "study", 500, epochs=20, data=node)
+    folder = make_study(tmp_path / "study", 500, epochs=2, pictures=False, data=node)
     trials = load_trials(folder)
+    complete = sum(trial.state == "COMPLETE" for trial in trials)
     path = write_page(load_study(folder), trials, folder, gallery=page_gallery(trials, folder))
-    assert path.stat().st_size < 40e6
+    assert path.stat().st_size < 8e6
     page = browser.new_page()
     page.set_default_timeout(PATIENCE)
     session = page.context.new_cdp_session(page)
     session.send("Performance.enable")
+
+    def seconds() -> float:
+        metrics = session.send("Performance.getMetrics")["metrics"]
+        return float({row["name"]: row["value"] for row in metrics}["ThreadTime"])
+
     page.goto(path.as_uri())
-    page.wait_for_selector("body.drawn", state="attached")
-    measured = {row["name"]: row["value"] for row in session.send("Performance.getMetrics")["metrics"]}
-    assert 0 < measured["ThreadTime"] < 3
+    page.wait_for_selector("body.ready", state="attached")
+    opened = seconds()
+    assert 0 < opened < 3
     page.locator("#faces").scroll_into_view_if_needed()
     page.wait_for_selector("#face-tiles .tile")
-    assert "of 365 runs the page holds the class" in page.locator("#faces").inner_text().lower()
-    after = {row["name"]: row["value"] for row in session.send("Performance.getMetrics")["metrics"]}
-    assert after["ThreadTime"] - measured["ThreadTime"] < 3
-    assert page.locator("#faces .status").inner_text() == "3,589 faces of 3,589"
+    assert seconds() - opened < 3
+    assert page.locator("#faces .status").inner_text().split(" · ")[0] == "3,589 faces of 3,589"
+    said = f"Of {complete} runs the page holds the class that each predicts and its probability, not those of all 7"
+    assert said in page.locator("#faces").inner_text()
+    # A run alone has what is kept of it: the probability of the class that it predicts.
+    run = read_predictions(folder / "trial_0000" / "val_logits.npz").logits[0]
+    page.locator("select[name=first]").select_option("run:0")
+    page.locator("#face-tiles .tile").first.click()
+    cells = (
+        page.locator("#face-detail table")
+        .first.locator("tr", has_text="run 0")
+        .locator("td")
+        .all_inner_texts()
+    )
+    shares = np.exp(run - run.max()) / np.exp(run - run.max()).sum()
+    assert [cell != "" for cell in cells] == [place == run.argmax() for place in range(7)]
+    assert float(max(cells)) == pytest.approx(100 * shares.max(), abs=0.8)
     page.close()
 
 
@@ -253,8 +274,8 @@ def test_fer2013s_faces_take_three_megabytes_and_the_page_of_50_runs_under_eight
     assert 0 < measured["ThreadTime"] < 1.5
     page.locator("#faces").scroll_into_view_if_needed()
     page.wait_for_selector("#face-tiles .tile")
-    assert page.locator("#faces .status").inner_text() == "3,589 faces of 3,589"
+    assert page.locator("#faces .status").inner_text().split(" · ")[0] == "3,589 faces of 3,589"
     # What is known of FER2013: 280 validation faces have an exact copy in training.
     page.locator("select[name=copies]").select_option("exact")
-    assert page.locator("#faces .status").inner_text() == "280 faces of 3,589"
+    assert page.locator("#faces .status").inner_text().split(" · ")[0] == "280 faces of 3,589"
     page.close()

@@ -25,7 +25,7 @@ function groupRows(face) {
   const chosen = lookedAtBy(), keys = new Set(chosen.map((group) => group.key));
   return [...chosen, ...(arms.length ? arms : all).filter((group) => !keys.has(group.key))]
     .filter((group) => countsOf(group).seen[face])
-    .map((group) => probabilityRow(group.label, meanProbabilities(group, face), face, `${timesRight(group, face)}`));
+    .map((group) => probabilityRow(group.label, meanProbabilities(group, face), face, timesShown(group, face, ANY)));
 }
 
 function eachRun(face) {
@@ -37,7 +37,7 @@ function eachRun(face) {
   const open = () => {
     if (place.firstChild) return;
     place.append(probabilityTable(`Per cent that each run gives each class${facesInfo.probabilities ? "" : "; only that of the class it names is kept"}`,
-      columns.map(([index]) => probabilityRow(runName(index), meanProbabilities(runGroup(index), face), face, timesRight(runGroup(index), face)))));
+      columns.map(([index]) => probabilityRow(runName(index), meanProbabilities(runGroup(index), face), face, timesShown(runGroup(index), face, ANY)))));
   };
   return make("details", { on: { toggle: open } }, make("summary", {}, `Each of ${columns.length} runs`), place);
 }

@@ -56,7 +56,8 @@ function sortChoices() {
 
 function statusWords() {
   const shown = shownFaces.length === 1 ? "1 face" : `${shownFaces.length.toLocaleString("en")} faces`;
-  return `${shown} of ${faceTable.count.toLocaleString("en")}`;
+  const says = look.named === ANY ? "is right" : `says ${study.classes[look.named]}`;
+  return [`${shown} of ${faceTable.count.toLocaleString("en")}`, make("span", { class: "small" }, ` · below each: in how many runs it ${says}`)];
 }
 
 function buildFacesForm(place) {
@@ -82,6 +83,6 @@ function buildFacesForm(place) {
     differ.hidden = swap.hidden = !look.second;
     turn.textContent = look.sign > 0 ? "▲ rising" : "▼ falling";
     turn.setAttribute("aria-label", `Turn the order round; now ${look.sign > 0 ? "rising" : "falling"}`);
-    status.textContent = statusWords();
+    replace(status, statusWords());
   });
 }

@@ -1,13 +1,14 @@
-// The gallery's tiles: a picture, its true class and what it is taken for, and in how many runs that is right.
+// The gallery's tiles: a picture, its true class and what it is taken for, and in how many runs that is right; where a
+// predicted class is asked for, in how many runs it is that one.
 
 const FACES_AT_ONCE = 120;
 let faceLimit = FACES_AT_ONCE;
 
 // "4/5", or a tick or a cross where there is one run; "–" where none was validated on the face.
-function timesRight(group, face) {
-  const { seen, right } = countsOf(group);
+function timesShown(group, face, name) {
+  const { seen } = countsOf(group), times = timesNamed(group, face, name);
   if (!seen[face]) return "–";
-  return seen[face] === 1 ? (right[face] ? "✓" : "✗") : `${right[face]}/${seen[face]}`;
+  return seen[face] === 1 ? (times ? "✓" : "✗") : `${times}/${seen[face]}`;
 }
 
 const nameOf = (name) => study.classes[name] ?? (name === UNDECIDED ? "undecided" : "–");
@@ -23,14 +24,16 @@ function faceWords(face, groups) {
 }
 
 function tileOf(face, groups) {
-  const truth = faceTable.labels[face], named = countsOf(groups[0]).most[face];
+  const truth = faceTable.labels[face];
+  const named = [...new Set(groups.filter((group) => countsOf(group).seen[face]).map((group) => countsOf(group).most[face]))];
+  const right = named.every((name) => name === truth);
   const words = faceWords(face, groups);
   const shares = groups.map((group, g) => make("span", { class: `share colour-${g}` },
-    make("span", { class: "share-bar", style: { "--share": shareNamed(group, face, ANY).toFixed(3) } }), timesRight(group, face)));
-  return make("button", { type: "button", class: `tile ${truth === named ? "right" : "wrong"}`, "data-face": face,
+    make("span", { class: "share-bar", style: { "--share": shareNamed(group, face, look.named).toFixed(3) } }), timesShown(group, face, look.named)));
+  return make("button", { type: "button", class: `tile ${right ? "right" : "wrong"}`, "data-face": face,
     "data-tip": words, "aria-label": words.replaceAll("\n", "; "), tabindex: -1, on: { click: () => openFace(face) } },
   facePicture("faces", facesInfo.sprite, face, faceTable.ids[face], ""),
-  make("span", { class: "tile-names" }, truth === named ? nameOf(truth) : `${nameOf(truth)} → ${nameOf(named)}`),
+  make("span", { class: "tile-names" }, right ? nameOf(truth) : `${nameOf(truth)} → ${named.map(nameOf).join(" | ")}`),
   make("span", { class: "tile-shares" }, shares));
 }
 
