@@ -169,6 +169,23 @@ def test_no_test_face_is_shown_and_other_data_are_refused(study, data):
             shown_faces(table, data)
 
 
+def test_under_cross_validation_faces_of_all_folds_are_shown_without_training_faces(data):
+    folds = [data_from({"data": FEW_FACES | {"folds": 2, "fold": fold}}, {}) for fold in (0, 1)]
+    runs = []
+    for fold in folds:
+        rows = fold.val_indices
+        logits = np.eye(7, dtype=np.float32)[fold.faces.labels[rows]]
+        ids = np.asarray(fold.faces.ids)[rows]
+        runs.append(Predictions(logits, fold.faces.labels[rows], ids, fold.faces.class_names))
+    table = face_table(runs, data.faces.class_names)
+    assert len(table) == 120  # training and validation faces
+    assert ((table.predicted == UNSEEN).sum(axis=1) == 1).all()
+    found = shown_faces(table, folds[0])
+    assert found.copies is None
+    assert found.nearest is None
+    assert np.asarray(data.faces.ids)[found.rows].tolist() == table.ids.tolist()
+
+
 def test_the_nearest_faces_are_kept_and_read_again_for_the_same_data_only(study, data, tmp_path, monkeypatch):
     table = face_table([read_predictions(study / "trial_0000" / "val_logits.npz")], data.faces.class_names)
     first = shown_faces(table, data, tmp_path)
@@ -214,6 +231,7 @@ def test_more_than_a_page_can_hold_is_left_out_and_said(study, data):
     unpictured = gallery(table, {}, ShownFaces(blank, np.zeros(40, np.int64)))
     assert unpictured.info["copies"] is None
     assert unpictured.info["nearest"] is None
+    assert unpictured.info["notes"][0].startswith("Without copies in training and nearest training faces")
 
 
 def test_data_that_are_gone_leave_the_page_without_pictures_and_one_line(study, tmp_path):

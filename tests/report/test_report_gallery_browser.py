@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from browser import CHROMIUM, FLAGS
 from fer_lightning.report.page import page_gallery, write_page
-from fer_lightning.runs.predictions import read_predictions
+from fer_lightning.runs.predictions import read_predictions, write_predictions
 from fer_lightning.sweeps.study.results import load_study, load_trials
 from page_study import FEW_FACES, judged, make_study
 
@@ -206,6 +207,33 @@ def test_a_phone_shows_faces_and_one_face_without_sideways_scrolling(opened, sch
     assert page.locator("#face-detail").evaluate(
         "d => d.scrollWidth <= d.clientWidth && d.clientWidth <= 390"
     )
+
+
+def test_markup_in_names_of_classes_arms_and_faces_stays_text(browser, tmp_path):
+    hostile = "<img src=x onerror=\"document.title='hit'\"><b>bold</b>"
+    folder = make_study(
+        tmp_path / "study", 8, kind="ablation", faces=20, epochs=2, pictures=False, baseline=hostile,
+        classes=(hostile, "b"),
+    )  # fmt: skip
+    trials = load_trials(folder)
+    for trial in trials:
+        found = read_predictions(folder / f"trial_{trial.number:04d}" / "val_logits.npz")
+        ids = np.array([f"{hostile}{name}" for name in found.ids])
+        write_predictions(folder / f"trial_{trial.number:04d}" / "val_logits.npz", replace(found, ids=ids))
+    trials = load_trials(folder)
+    path = write_page(load_study(folder), trials, folder, judged(folder), gallery=page_gallery(trials))
+    page = browser.new_page()
+    page.set_default_timeout(PATIENCE)
+    page.goto(path.as_uri())
+    page.locator("#faces").scroll_into_view_if_needed()
+    page.wait_for_selector("#face-tiles .tile")
+    page.locator("select[name=first]").select_option(f"arm:{hostile}")
+    assert "Without pictures" in page.locator("#faces").inner_text()
+    page.locator("#face-tiles .tile").first.click()
+    assert page.locator("#face-title").inner_text() == f"{hostile}0"
+    assert page.locator("main img, main b, dialog b").count() == 0
+    assert page.title() != "hit"
+    page.close()
 
 
 @pytest.mark.slow

@@ -81,6 +81,10 @@ def gallery(
         pictures["faces"] = of_faces.address
     elif shown is not None:
         said.append(f"Without pictures: those of {counted(len(table), 'face')} do not fit into the page")
+    if shown is not None and shown.nearest is None:
+        said.append(
+            "Without copies in training and nearest training faces: the runs do not all train on the same faces"
+        )
     info = {
         "count": len(table),
         "classes": list(table.class_names),
