@@ -5,17 +5,18 @@ from __future__ import annotations
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from fer_lightning.data.chosen_faces import ChosenFaces
 from fer_lightning.data.faces import SPLITS, Faces
 from fer_lightning.data.fingerprint import digest
-from fer_lightning.data.near_copies import NEAR
 from fer_lightning.errors import DataError
 from fer_lightning.report.gallery.face_table import FaceTable
 from fer_lightning.runs.files import write_arrays
+
+if TYPE_CHECKING:
+    from fer_lightning.data.chosen_faces import ChosenFaces
 
 NEAREST: Final = 3
 """Training faces that are shown with a face."""
@@ -51,6 +52,8 @@ class ShownFaces:
         """2 for a face with an exact copy in training, 1 for one with a near copy, else 0: uint8 ``[N]``."""
         if self.copied is None or self.correlations is None:
             return None
+        from fer_lightning.data.near_copies import NEAR  # it loads PyTorch
+
         nearly = (self.correlations >= NEAR).any(axis=1)
         return np.where(self.copied, 2, nearly).astype(np.uint8)
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from fer_lightning.data.chosen_faces import ChosenFaces
 from fer_lightning.errors import DataError, UserError
-from fer_lightning.evaluation.evaluate import data_from
 from fer_lightning.messages import counted, one_line
 from fer_lightning.report.gallery.face_table import FaceTable, face_table
 from fer_lightning.report.gallery.gallery import Gallery, gallery, sampled
@@ -17,6 +15,9 @@ from fer_lightning.report.gallery.shown_faces import ShownFaces, shown_faces
 from fer_lightning.runs.confusion_counts import class_names_of
 from fer_lightning.runs.predictions import Predictions
 from fer_lightning.runs.run import Run
+
+if TYPE_CHECKING:
+    from fer_lightning.data.chosen_faces import ChosenFaces
 
 _DATA: Final = "fer_lightning.data.datamodule.FaceDataModule"
 
@@ -114,6 +115,8 @@ def _data(runs: Sequence[Run], table: FaceTable, overrides: Mapping[str, Any]) -
     # Whoever looks at a study does not mean to run what its files name.
     if run.config["data"].get("_target_") != _DATA:
         raise DataError(f"the config.yaml in {run.folder} names no data of this package")
+    from fer_lightning.evaluation.evaluate import data_from  # it loads Lightning
+
     data = data_from(run.config, dict(overrides))
     known = (run.record.get("data") or {}).get("fingerprint")
     if known is not None and known != data.faces.fingerprint:

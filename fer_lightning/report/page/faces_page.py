@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from fer_lightning.data.chosen_faces import ChosenFaces
 from fer_lightning.redact import redact
 from fer_lightning.report.gallery import predictions_gallery
 from fer_lightning.report.page.render_page import json_for_html, render_page
@@ -14,6 +13,9 @@ from fer_lightning.runs.confusion_counts import confusion
 from fer_lightning.runs.files import write_text
 from fer_lightning.runs.predictions import Predictions
 from fer_lightning.runs.provenance import command_line
+
+if TYPE_CHECKING:
+    from fer_lightning.data.chosen_faces import ChosenFaces
 
 FACES_PAGE: Final = "faces.html"
 SCRIPTS: Final = (

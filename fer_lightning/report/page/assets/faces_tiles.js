@@ -4,11 +4,11 @@
 const FACES_AT_ONCE = 120;
 let faceLimit = FACES_AT_ONCE;
 
-// "4/5", or a tick or a cross where there is one run; "–" where none was validated on the face.
+// "4/5", or a tick or a cross where one run is right or wrong; "–" where none was validated on the face.
 function timesShown(group, face, name) {
   const { seen } = countsOf(group), times = timesNamed(group, face, name);
   if (!seen[face]) return "–";
-  return seen[face] === 1 ? (times ? "✓" : "✗") : `${times}/${seen[face]}`;
+  return seen[face] === 1 && name === ANY ? (times ? "✓" : "✗") : `${times}/${seen[face]}`;
 }
 
 const nameOf = (name) => study.classes[name] ?? (name === UNDECIDED ? "undecided" : "–");
@@ -25,15 +25,15 @@ function faceWords(face, groups) {
 
 function tileOf(face, groups) {
   const truth = faceTable.labels[face];
-  const named = [...new Set(groups.filter((group) => countsOf(group).seen[face]).map((group) => countsOf(group).most[face]))];
-  const right = named.every((name) => name === truth);
+  const named = groups.filter((group) => countsOf(group).seen[face]).map((group) => countsOf(group).most[face]);
+  const others = [...new Set(named.filter((name) => name !== truth))].map(nameOf);
   const words = faceWords(face, groups);
   const shares = groups.map((group, g) => make("span", { class: `share colour-${g}` },
     make("span", { class: "share-bar", style: { "--share": shareNamed(group, face, look.named).toFixed(3) } }), timesShown(group, face, look.named)));
-  return make("button", { type: "button", class: `tile ${right ? "right" : "wrong"}`, "data-face": face,
+  return make("button", { type: "button", class: `tile ${others.length ? "wrong" : "right"}`, "data-face": face,
     "data-tip": words, "aria-label": words.replaceAll("\n", "; "), tabindex: -1, on: { click: () => openFace(face) } },
   facePicture("faces", facesInfo.sprite, face, faceTable.ids[face], ""),
-  make("span", { class: "tile-names" }, right ? nameOf(truth) : `${nameOf(truth)} → ${named.map(nameOf).join(" | ")}`),
+  make("span", { class: "tile-names" }, others.length ? `${nameOf(truth)} → ${others.join(" | ")}` : nameOf(truth)),
   make("span", { class: "tile-shares" }, shares));
 }
 
