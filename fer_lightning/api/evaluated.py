@@ -11,11 +11,16 @@ import torch
 from fer_lightning.api.settings import data_keys
 from fer_lightning.config.typed import typed_path
 from fer_lightning.config.values import Count, Processors, checked
+from fer_lightning.data.chosen_faces import ChosenFaces
 from fer_lightning.data.faces import Split
+from fer_lightning.data.label import data_label
 from fer_lightning.errors import ConfigError, DataError
 from fer_lightning.evaluation import evaluate as measuring
+from fer_lightning.evaluation.evaluate import data_of
 from fer_lightning.evaluation.evaluation import Evaluation, write_evaluation
+from fer_lightning.messages import counted
 from fer_lightning.runs.run import Run
+from fer_lightning.training.checkpoints import load_classifier
 
 # A checkpoint's file, or a run, of which the best one counts.
 Checkpoint: TypeAlias = str | Path | Run
@@ -30,6 +35,7 @@ def evaluate(
     flip: bool = False,
     crop: Count | None = None,
     output: str | Path | None = None,
+    gallery: bool | None = None,
     threads: Processors | None = None,
 ) -> Evaluation:
     """Measure a checkpoint, or the average of the class probabilities of several.
@@ -46,6 +52,9 @@ def evaluate(
         Average over mirror images, and over five crops of so many pixels (test-time augmentation).
     output
         A folder for ``evaluation.json`` and the logits, which `compare` reads.
+    gallery
+        Whether ``faces.html``, a page of the faces and of what the model takes each for, is written there, too. By
+        default it is for the validation split; other splits are not shown.
     threads
         Of the processor.
 
@@ -59,13 +68,32 @@ def evaluate(
     >>> found = evaluate("runs/one/checkpoints/best.ckpt", "test")  # doctest: +SKIP
     >>> found.metrics["acc"], found.confusion, found.predictions.logits  # doctest: +SKIP
     """
+    if gallery and (output is None or split != "val"):
+        raise ConfigError(
+            f"gallery=true: expected output=DIR, a folder for the page, and split=val; got split={split}"
+        )
     paths = checkpoint_paths(checkpoint)
     if threads:
         torch.set_num_threads(threads)
     found = measuring.evaluate(paths, split, data_keys(data), flip=flip, crop=crop)
     if output is not None:
-        write_evaluation(found, paths, {"flip": flip, "crop": crop}, typed_path(output))
+        folder = typed_path(output)
+        write_evaluation(found, paths, {"flip": flip, "crop": crop}, folder)
+        if gallery or (gallery is None and split == "val"):
+            _write_gallery(found, paths, data_of(load_classifier(paths[0]), data_keys(data)), folder)
     return found
+
+
+def _write_gallery(found: Evaluation, paths: Sequence[Path], data: ChosenFaces, folder: Path) -> None:
+    from fer_lightning.report.page import write_faces_page  # it loads Matplotlib and scipy
+
+    what = str(paths[0]) if found.models == 1 else f"the average of {found.models} models"
+    label = data_label(found.data, found.synthetic)
+    faces = counted(int(found.metrics["faces"]), "validation face")
+    lines = [f"{what}: {100 * found.metrics['acc']:.2f} % of {faces} of {label} are classified right."]
+    if found.trained_on:
+        lines.append("Trained on these faces.")
+    write_faces_page(found.predictions, data, folder, lines)
 
 
 def checkpoint_paths(checkpoint: Checkpoint | Sequence[Checkpoint]) -> list[Path]:

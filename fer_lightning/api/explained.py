@@ -15,6 +15,7 @@ from fer_lightning.config.typed import typed_path
 from fer_lightning.config.values import Count, CountOrZero, Processors, check_keys, checked, hints_of
 from fer_lightning.data.datamodule import FaceDataModule
 from fer_lightning.data.faces import Split
+from fer_lightning.data.label import data_label
 from fer_lightning.data.labelled_pictures import SplitPictures
 from fer_lightning.data.pictures import Pictures, read_pictures
 from fer_lightning.errors import ConfigError, DataError, UserError
@@ -29,6 +30,7 @@ from fer_lightning.explain.region_occlusion import RegionOcclusion
 from fer_lightning.explain.saliency_methods import METHODS, make_method
 from fer_lightning.explain.subject import Subject
 from fer_lightning.explain.trust_checks import TrustRules
+from fer_lightning.report.page import write_faces_page
 from fer_lightning.runs.notebook_html import lines_html, picture_html, table_html
 from fer_lightning.training.checkpoints import load_classifier
 from fer_lightning.training.contract import TrainedModule
@@ -93,6 +95,7 @@ def explain(
     compare: Checkpoint | None = None,
     data: Mapping[str, Any] | None = None,
     settings: Mapping[str, Any] | None = None,
+    gallery: bool | None = None,
     trust: bool = True,
     faces: Count = 49,
     region_faces: RegionFaces = 210,
@@ -123,6 +126,9 @@ def explain(
     settings
         Of the methods, by dotted key: ``{"lime.samples": 500}``; the files of ``conf/saliency``, ``conf/lime``,
         ``conf/regions`` and ``conf/trust`` name them.
+    gallery
+        Whether ``faces.html``, a page of all validation faces and of what the model takes each for, is written beside.
+        By default it is where no parts are chosen by ``only``; other splits than the validation split are not shown.
     trust, faces
         Whether saliency is checked, and on how many faces.
     region_faces, filters
@@ -143,6 +149,8 @@ def explain(
     >>> found["confusion"].tables, found.page  # doctest: +SKIP
     """
     names = chosen_parts(as_list(only) or None)
+    if gallery and split != "val":
+        raise ConfigError(f"gallery=true: shows the faces of split=val only; got split={split}")
     if only and "own" in names and images is None:
         raise ConfigError("only=own: needs image=…, a picture, folder or pattern of your own")
     options = _options(
@@ -168,10 +176,15 @@ def explain(
     subject.rows_of(options.ids)
     folder, sections = typed_path(output), []
     page = folder / "explanations.html"
+    beside = None
+    if (gallery or (gallery is None and not only)) and known is not None and split == "val":
+        label = data_label(known.faces.name, known.faces.synthetic)
+        lines = [f"{path}, on the validation split of {label}"]
+        beside = write_faces_page(subject.predictions, known, folder, lines).name
     for section in make_parts(subject, options, folder, names, tell):
         sections.append(section)
         # After each part, so that there is a page whenever it is stopped.
-        page = write_page(subject, str(path), sections, folder)
+        page = write_page(subject, str(path), sections, folder, beside)
     if not any(section.pictures or section.tables or section.says for section in sections):
         reasons = [f"{each.key}: {'; '.join(each.left_out) or 'nothing to show'}" for each in sections]
         raise DataError(f"nothing could be made of {path}: {'; '.join(reasons)}")

@@ -137,6 +137,7 @@ def report(
     fer_plus: str | Path | None = None,
     data: Mapping[str, Any] | None = None,
     page: bool = True,
+    gallery: bool = True,
     experiment: str | Path | None = None,
     confidence: OpenShare = 0.95,
     min_seeds: MinSeeds = 3,
@@ -153,15 +154,16 @@ def report(
         Where the files are written; by default the study's folder.
     study_name
         Of a storage that holds several.
-    faces, data
-        "no_copy" or "no_near_copy" judges an ablation without the faces of which training has seen a copy; ``data``
-        says what has changed of the data since, as in ``{"path": "faces.zip"}``.
+    faces
+        "no_copy" or "no_near_copy" judges an ablation without the faces of which training has seen a copy.
     labels
         "trusted" judges an ablation without the faces whose label its own runs doubt.
     fer_plus
         FER+'s ``fer2013new.csv``, with which the doubtful labels are compared.
-    page
-        Whether ``report.html`` is written, too.
+    data
+        What has changed of the data since, as in ``{"path": "faces.zip"}``.
+    page, gallery
+        Whether ``report.html`` is written, too, and whether it shows the validation faces.
     experiment
         A file into which the best setting is written, to be run by ``+experiment=NAME``: of a search the confirmed one,
         where it was confirmed.
@@ -178,9 +180,10 @@ def report(
     >>> report("studies/ablation-synthetic-1a2b3c4d", smallest_effect=0.02).verdicts  # doctest: +SKIP
     """
     place = study.folder if isinstance(study, Study) else study
-    if data and faces == "all":
+    if data and faces == "all" and not (page and gallery):
         raise ConfigError(
-            f"{', '.join(data_keys(data))}: is read with faces=no_copy or faces=no_near_copy only"
+            f"{', '.join(data_keys(data))}: is read with faces=no_copy or faces=no_near_copy, or for the page with its "
+            "gallery only"
         )
     for key, value in (("faces", faces), ("labels", labels)):
         if value != "all":
@@ -197,6 +200,7 @@ def report(
         study_name,
         rules,
         page=page and faces == "all",
+        gallery=gallery,
         asked=AskedFaces(faces, labels, None if fer_plus is None else typed_path(fer_plus), data_keys(data)),
     )
     if experiment is not None:

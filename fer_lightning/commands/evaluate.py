@@ -22,11 +22,15 @@ class Keys:
     flip: bool = False
     crop: Count | None = None
     output: Name | None = None
+    gallery: bool | None = None
     threads: Processors | None = None
 
 
 def main(arguments: list[str]) -> int:
-    """Print accuracy, macro-F1, calibration error and recalls; with ``output=DIR`` also write them."""
+    """Print accuracy, macro-F1, calibration error and recalls; with ``output=DIR`` also write them.
+
+    Of the validation split there is also ``faces.html``, a page of its faces; ``gallery=false`` leaves it out.
+    """
     values, overrides = parse_arguments(arguments, Keys, prefixes=["data."])
     checkpoint = values.pop("checkpoint")
     if not checkpoint:

@@ -33,6 +33,7 @@ class Keys:
     method: Annotated[Any, Field(description="a saliency method, or several as method=[a,b]")] = None
     split: Split = "val"
     compare: Name | None = None
+    gallery: bool | None = None
     trust: bool = True
     faces: Count = 49
     region_faces: RegionFaces = 210

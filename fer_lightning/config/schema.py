@@ -35,6 +35,7 @@ class StudyConfig(TypedDict):
 
     workers: Processors
     page: bool
+    gallery: bool
 
 
 class RunConfig(TypedDict):

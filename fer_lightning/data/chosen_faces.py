@@ -14,6 +14,7 @@ from fer_lightning.data.duplicates import Exclusion, exclusion_mask, has_trainin
 from fer_lightning.data.faces import Faces
 from fer_lightning.data.folds import fold_splits
 from fer_lightning.data.near_copies import NEAR_SIZE, has_near_copy
+from fer_lightning.data.nearest_faces import nearest_faces
 from fer_lightning.data.picture_arrays import Selection
 from fer_lightning.data.reading import Reading
 from fer_lightning.data.source import load_faces
@@ -233,6 +234,20 @@ class ChosenFaces:
         images = self._compared_images()
         chosen, known = (Selection(images, rows) for rows in (faces.indices(split), self._indices_of(splits)))
         return has_near_copy(chosen, known)
+
+    def nearest_in_training(self, split: str, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return for each face of ``split`` the training faces that look most like it: see :func:`nearest_faces`.
+
+        Returns
+        -------
+        tuple
+            int64 ``[N, count]``, positions among all faces of the source; float32 ``[N, count]``, correlations of the
+            pixels, falling. Whatever share of :attr:`training_splits` was trained on, all their faces count.
+        """
+        images, known = self._compared_images(), self._indices_of(self.training_splits)
+        chosen = Selection(images, self.faces.indices(split))
+        found, correlations = nearest_faces(chosen, Selection(images, known), count)
+        return known[found], correlations
 
     def _indices_of(self, splits: Iterable[str]) -> np.ndarray:
         found = [self.faces.indices(split) for split in splits]

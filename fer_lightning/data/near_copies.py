@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Final
 
 import numpy as np
@@ -45,10 +45,10 @@ def nearest_correlation(images: Images, among: Images) -> np.ndarray:
     nearest = np.full(len(images), -1 if len(among) else 0, np.float32)
     at_a_time = KNOWN // (3 if len(images.shape) == 4 else 1)
     for first in range(0, len(among), at_a_time):
-        known = _Centred.of(among[first : first + at_a_time])
+        known = CentredImages.of(among[first : first + at_a_time])
         for start in range(0, len(images), CHUNK):
             part = images[start : start + CHUNK]
-            found = [_Centred.of(side).correlation(known).amax(1) for side in (part, part[:, :, ::-1])]
+            found = [CentredImages.of(side).correlation(known).amax(1) for side in (part, part[:, :, ::-1])]
             so_far = nearest[start : start + CHUNK]
             np.maximum(so_far, torch.maximum(*found).numpy(), out=so_far)
     return nearest
@@ -63,7 +63,7 @@ def has_near_copy(images: Images, among: Images, least: float = NEAR) -> np.ndar
 
 
 @dataclass(frozen=True)
-class _Centred:
+class CentredImages:
     """Images of which each channel's mean is removed.
 
     Attributes
@@ -87,7 +87,7 @@ class _Centred:
     grey: Tensor
 
     @classmethod
-    def of(cls, images: np.ndarray) -> _Centred:
+    def of(cls, images: np.ndarray) -> CentredImages:
         """Centre uint8 images [N, H, W] or [N, H, W, 3]."""
         levels = as_tensor(np.ascontiguousarray(images)).flatten(2)
         grey = (levels == levels[:, :1]).flatten(1).all(1)
@@ -97,7 +97,11 @@ class _Centred:
         cast = (means - means.mean(1, keepdim=True)).squeeze(2) * levels.shape[2] ** 0.5
         return cls(F.normalize(centred, dim=1, eps=_LEAST), centred.norm(dim=1), cast, levels, grey)
 
-    def correlation(self, other: _Centred) -> Tensor:
+    def __getitem__(self, rows: Tensor | slice) -> CentredImages:
+        """Return some of the images."""
+        return CentredImages(*(getattr(self, each.name)[rows] for each in fields(self)))
+
+    def correlation(self, other: CentredImages) -> Tensor:
         """Return the correlation of each image with each of another set: float32 [N, M]."""
         found = self.shape @ other.shape.T
         if self.levels.shape[1] == 1:

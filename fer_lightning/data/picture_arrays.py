@@ -117,7 +117,7 @@ class Selection:
     def __len__(self) -> int:
         return len(self.positions)
 
-    def __getitem__(self, rows: slice) -> np.ndarray:
+    def __getitem__(self, rows: slice | np.ndarray) -> np.ndarray:
         """Copy the pictures of some rows."""
         return np.asarray(self.images[self.positions[rows]])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 from fer_lightning.config.objective import Objective, study_objective
 from fer_lightning.config.typed import shown
 from fer_lightning.errors import ConfigError, DataError, UserError
-from fer_lightning.report.page import write_page
+from fer_lightning.report.page import page_gallery, write_page
 from fer_lightning.report.report_files import write_numbers, write_report
 from fer_lightning.report.search_figures import write_search_figures
 from fer_lightning.report.search_text import (
@@ -93,6 +93,7 @@ def report_study(
     rules: Rules | None = None,
     *,
     page: bool = True,
+    gallery: bool = True,
     asked: AskedFaces | None = None,
 ) -> StudyFindings:
     """Write a study's report files and figures and return what it found.
@@ -109,6 +110,8 @@ def report_study(
         When an arm of an ablation is called better or worse.
     page
         Whether to write ``report.html`` too; its runs are shown as they are on all faces.
+    gallery
+        Whether the page shows the validation faces.
     asked
         Which faces an ablation is judged on; without it all.
 
@@ -132,7 +135,8 @@ def report_study(
         if report.doubts is not None and (folder / SHEET).is_file():
             paths["doubtful_faces"] = folder / SHEET
         if page:
-            paths["page"] = write_page(study, trials, folder, report, steps=steps)
+            shown_faces = page_gallery(trials, folder, asked.overrides) if gallery else None
+            paths["page"] = write_page(study, trials, folder, report, steps=steps, gallery=shown_faces)
         text = to_text(report, steps=steps)
         return StudyFindings(
             study.study_name, objective, tuple(trials), report, text, folder, paths, steps=tuple(steps)
@@ -141,7 +145,9 @@ def report_study(
         raise ConfigError(f"{asked.words[0]}: {place} is no ablation; expected one, a search has no verdicts")
     if not any(trial.state == "COMPLETE" for trial in trials):
         raise DataError(f"{place}: no trial is complete yet")
-    return _report_search(study, trials, objective, folder, rules, page=page)
+    return _report_search(
+        study, trials, objective, folder, rules, page=page, gallery=gallery, overrides=asked.overrides
+    )
 
 
 def _report_search(
@@ -152,6 +158,8 @@ def _report_search(
     rules: Rules | None,
     *,
     page: bool,
+    gallery: bool,
+    overrides: Mapping[str, Any],
 ) -> StudyFindings:
     """Write the report of a search, with its confirmation where it has one."""
     record, alone = any_record(trials), search_part(study)
@@ -171,7 +179,13 @@ def _report_search(
         paths |= write_numbers(confirmed.report, folder)
     if page:
         paths["page"] = write_page(
-            alone, trials, folder, importance=importance, confirmed=confirmed, steps=steps
+            alone,
+            trials,
+            folder,
+            importance=importance,
+            confirmed=confirmed,
+            steps=steps,
+            gallery=page_gallery(trials, folder, overrides) if gallery else None,
         )
     table = search_text(searched(trials), objective, data)
     notes = [*study.user_attrs.get("notes", []), *code_notes(study, trials)]
@@ -222,6 +236,7 @@ class StudyReport(Callback):
                 folder,
                 config.hydra.sweeper.study_name,
                 page=OmegaConf.select(config, "study.page", default=True),
+                gallery=OmegaConf.select(config, "study.gallery", default=True),
             )
         except (UserError, OSError) as error:
             if kept is not None:

@@ -17,9 +17,10 @@ from fer_lightning.report.page.chart_data import curves_of
 from fer_lightning.report.page.columns import metric_columns, parameter_columns
 from fer_lightning.report.page.config_diff import split_configs
 from fer_lightning.report.page.page_data import page_model
+from fer_lightning.report.page.render_page import json_for_html
 from fer_lightning.report.page.saliency_grids import LARGEST, TOTAL, embedded, picture_budget
 from fer_lightning.report.page.study_provenance import latest_command
-from fer_lightning.report.page.write import json_for_html, render, write_page
+from fer_lightning.report.page.write import render, write_page
 from fer_lightning.runs.confusion_counts import confusion
 from fer_lightning.runs.predictions import read_predictions
 from fer_lightning.runs.run import Run

@@ -115,7 +115,10 @@ def test_the_ablation_ends_with_a_table_and_goes_on_with_more_seeds(here, tiny, 
             ["faces=no_copy"],
             "faces=no_copy needs output=DIR: the report in the study's folder is of all faces",
         ),
-        (["data.path=x"], "data.path: is read with faces=no_copy or faces=no_near_copy only"),
+        (
+            ["data.path=x", "gallery=false"],
+            "data.path: is read with faces=no_copy or faces=no_near_copy, or for the page with its gallery only",
+        ),
     ],
 )
 def test_what_a_report_without_copies_needs_is_said(tmp_path, capsys, words, message):

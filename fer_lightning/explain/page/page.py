@@ -31,8 +31,10 @@ def inlined(picture: Picture) -> tuple[str, int, int]:
         return f"data:image/png;base64,{text}", image.width, image.height
 
 
-def render(subject: Subject, checkpoint: str, sections: Sequence[Section], folder: Path) -> str:
-    """Return the page as HTML.
+def render(
+    subject: Subject, checkpoint: str, sections: Sequence[Section], folder: Path, faces: str | None = None
+) -> str:
+    """Return the page as HTML; ``faces`` is the name of a page of all faces beside it, which it links to.
 
     Its Content-Security-Policy allows its one style by digest and pictures from ``data:`` addresses; it holds no
     script, and all text is escaped.
@@ -63,11 +65,14 @@ def render(subject: Subject, checkpoint: str, sections: Sequence[Section], folde
         synthetic=subject.synthetic,
         about=about,
         sections=sections,
+        faces=faces,
     )
 
 
-def write_page(subject: Subject, checkpoint: str, sections: Sequence[Section], folder: Path) -> Path:
-    """Write ``explanations.html`` into ``folder`` and return its path."""
+def write_page(
+    subject: Subject, checkpoint: str, sections: Sequence[Section], folder: Path, faces: str | None = None
+) -> Path:
+    """Write ``explanations.html`` into ``folder`` and return its path; ``faces`` as for `render`."""
     path = folder / "explanations.html"
-    write_text(path, render(subject, checkpoint, sections, folder))
+    write_text(path, render(subject, checkpoint, sections, folder, faces))
     return path

@@ -17,6 +17,7 @@ from fer_lightning.redact import redact
 from fer_lightning.report import cells
 from fer_lightning.report.confirmation_text import confirmation_sentences
 from fer_lightning.report.factorial_cells import EXPLANATION, HEADER, factorial_cells, importance_line
+from fer_lightning.report.gallery import Gallery
 from fer_lightning.report.page import sentences as words
 from fer_lightning.report.page import study_provenance
 from fer_lightning.report.page.chart_data import (
@@ -27,6 +28,7 @@ from fer_lightning.report.page.chart_data import (
 from fer_lightning.report.page.columns import cost_columns, metric_columns, parameter_columns
 from fer_lightning.report.page.config_diff import split_configs
 from fer_lightning.report.page.label_parts import label_parts, warnings, with_pictures
+from fer_lightning.report.page.page_gallery import common_classes
 from fer_lightning.report.page.run_entries import Pictures, embedded_sheets, run_entry
 from fer_lightning.report.search_text import search_notes, searched
 from fer_lightning.report.tuning_cells import tuning_lines, tuning_table
@@ -52,11 +54,13 @@ class PageModel:
     head : what is written into the HTML itself: question, verdicts, counts, provenance
     data : what the page's script draws from: columns, runs, configurations, drawings
     pictures : "<run number>-<kind of faces>" → ``data:`` address, width and height of that saliency grid
+    gallery : the validation faces; None for a page without them
     """
 
     head: dict[str, Any]
     data: dict[str, Any]
     pictures: Pictures
+    gallery: Gallery | None = None
 
 
 def page_model(
@@ -68,6 +72,7 @@ def page_model(
     *,
     confirmed: Confirmed | None = None,
     steps: Sequence[Step] = (),
+    gallery: Gallery | None = None,
 ) -> PageModel:
     """Gather a study for its page.
 
@@ -79,6 +84,7 @@ def page_model(
     folder : of the report's files, some of whose pictures the page shows
     confirmed : what became of a search's best settings
     steps : what would answer what is open
+    gallery : the validation faces, from ``page_gallery``
     """
     compared = report if confirmed is None else confirmed.report
     # Once for all: each call looks through the whole environment.
@@ -96,7 +102,7 @@ def page_model(
         "higher": objective.higher_is_better,
         "columns": _columns(study, trials, records, objective),
         "runs": [run_entry(trial, objective.name, pictures) for trial in trials],
-        "classes": _classes(trials),
+        "classes": common_classes(trials),
         "config": split_configs([flatten(config) for config in configs]),
         "forest": None if compared is None else forest(compared),
         "tuned": None if report is None or report.tuned is None else forest(report.tuned),
@@ -109,7 +115,7 @@ def page_model(
     head |= {"parts": _parts(compared), "steps": [(step.purpose, step.command) for step in steps]}
     head = redact(head | {"warnings": warnings(report), "label_parts": label_parts(report)})
     head["label_parts"] = with_pictures(head["label_parts"], folder)
-    return PageModel(head, redact(data), pictures)
+    return PageModel(head, redact(data), pictures, gallery)
 
 
 def _objective(
@@ -139,13 +145,6 @@ def _columns(
         *cost_columns(records, [trial.seconds for trial in trials]),
     ]
     return [column.as_plain() for column in columns]
-
-
-def _classes(trials: Sequence[Trial]) -> list[str]:
-    """The class names that most runs have; runs with others are not compared class by class."""
-    matrices = [trial.run.confusion for trial in trials]
-    found = Counter(matrix.class_names for matrix in matrices if matrix is not None)
-    return list(found.most_common(1)[0][0]) if found else []
 
 
 def _head(

@@ -35,14 +35,14 @@ def run_entry(trial: Trial, metric: str, pictures: Pictures) -> dict[str, Any]:
         "confusion": None if matrix is None else matrix.counts.tolist(),
         "classes": None if matrix is None else list(matrix.class_names),
         "sheets": {
-            kind: _about(about)
+            kind: about_sheet(about)
             for kind, (_, about) in run.sheets.items()
             if f"{trial.number}-{kind}" in pictures
         },
     }
 
 
-def _about(about: Mapping[str, Any]) -> dict[str, Any]:
+def about_sheet(about: Mapping[str, Any]) -> dict[str, Any]:
     """What a grid's ``.json`` says for a reader: method, verdict of the checks, epoch, and the faces in words."""
     faces = [face for face in about.get("faces") or [] if isinstance(face, dict)]
     epoch = about.get("epoch")
@@ -54,6 +54,7 @@ def _about(about: Mapping[str, Any]) -> dict[str, Any]:
         "checked_on": about.get("checked_on"),
         "synthetic": about.get("synthetic") is True,
         "faces": [_face(str(face.get("true", "")), str(face.get("predicted", ""))) for face in faces],
+        "ids": [str(face.get("id", "")) for face in faces],
     }
 
 

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
 from collections.abc import Sequence
-from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import jinja2
-from markupsafe import Markup
-
+from fer_lightning.report.gallery import Gallery
 from fer_lightning.report.page.page_data import PageModel, page_model
+from fer_lightning.report.page.render_page import json_for_html, render_page
 from fer_lightning.report.what_next import Step
 from fer_lightning.runs.files import write_text
 from fer_lightning.stats.ablation import AblationReport
@@ -36,6 +31,14 @@ SCRIPTS = (
     "filter",
     "filter_form",
     "table",
+    "faces_data",
+    "faces_groups",
+    "faces_filter",
+    "faces_pictures",
+    "face_detail",
+    "faces_tiles",
+    "faces_form",
+    "faces_links",
     "confusion",
     "curves",
     "compare",
@@ -44,49 +47,14 @@ SCRIPTS = (
     "slices",
     "start",
 )
-STYLES = ("page", "table", "drawings", "print")
-
-
-def _asset(name: str) -> str:
-    return resources.files(__package__).joinpath("assets", name).read_text(encoding="utf-8")
-
-
-def _digest(text: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
-
-
-def json_for_html(value: Any) -> Markup:
-    """JSON that cannot end the ``<script>`` element it stands in, whatever text it holds."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    for character in "<>&":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    return Markup(text)
 
 
 def render(model: PageModel) -> str:
-    """The page as HTML.
-
-    Its Content-Security-Policy allows the one style and the one script by their digests, pictures from
-    ``data:`` addresses, and nothing else; all text of the study is escaped or stands in JSON.
-    """
-    script = '"use strict";\n(() => {\n' + "\n".join(_asset(f"{name}.js") for name in SCRIPTS) + "\n})();\n"
-    style = "\n".join(_asset(f"{name}.css") for name in STYLES)
-    policy = (
-        f"default-src 'none'; script-src {_digest(script)}; style-src {_digest(style)}; img-src data:; "
-        "base-uri 'none'; form-action 'none'"
-    )
-    environment = jinja2.Environment(
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        loader=jinja2.FunctionLoader(_asset),
-    )
-    template = environment.from_string(_asset("page.html.j2"))
-    return template.render(
-        policy=policy,
-        style=Markup(style),
-        script=Markup(script),
+    """The page as HTML; all text of the study is escaped or stands in JSON."""
+    return render_page(
+        "page",
+        SCRIPTS,
+        model.gallery,
         data=json_for_html(model.data),
         pictures={key: json_for_html(picture) for key, picture in model.pictures.items()},
         **model.head,
@@ -102,6 +70,7 @@ def write_page(
     *,
     confirmed: Confirmed | None = None,
     steps: Sequence[Step] = (),
+    gallery: Gallery | None = None,
 ) -> Path:
     """Write ``report.html`` into `folder` and return its path.
 
@@ -112,8 +81,11 @@ def write_page(
     importance : of a search, from ``objective_importance``, where it is known already
     confirmed : what became of a search's best settings
     steps : what would answer what is open
+    gallery : the validation faces, from ``page_gallery``
     """
     path = Path(folder) / "report.html"
-    model = page_model(study, trials, report, importance, Path(folder), confirmed=confirmed, steps=steps)
+    model = page_model(
+        study, trials, report, importance, Path(folder), confirmed=confirmed, steps=steps, gallery=gallery
+    )
     write_text(path, render(model))
     return path

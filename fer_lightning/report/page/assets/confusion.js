@@ -34,20 +34,21 @@ function shadedCell(text, tone, strength, tip, extra = "") {
   return make("td", { class: `cell ${tone} ${extra}`, "data-tip": tip, style: { "--strength": strength.toFixed(3) } }, text);
 }
 
-function countsTable(label, matrix, asShares) {
+function countsTable(group, matrix, asShares) {
   const { counts } = matrix;
-  const title = `${label}${matrix.runs > 1 ? ` (${matrix.runs} runs together)` : ""}`;
+  const title = `${group.label}${matrix.runs > 1 ? ` (${matrix.runs} runs together)` : ""}`;
   return matrixTable(title, (i, j) => {
     const part = share(counts, i, j);
     const tip = `${study.classes[i]} taken for ${study.classes[j]}: ${counts[i][j]} of ${faces(counts, i)} faces`;
     const text = asShares ? (part === null ? "–" : (100 * part).toFixed(0)) : counts[i][j];
-    return shadedCell(text, "more", part ?? 0, tip, i === j ? "diagonal" : "");
+    const content = counts[i][j] ? cellLink(text, [group], i, j, tip) : text;
+    return shadedCell(content, "more", part ?? 0, tip, i === j ? "diagonal" : "");
   });
 }
 
 // Blue where the second has more right or fewer wrong answers, orange where it is the other way round.
-function differenceTable(first, second, labels, judged) {
-  return matrixTable(`${labels[1]} minus ${labels[0]}, points`, (i, j) => {
+function differenceTable(first, second, pair, judged) {
+  return matrixTable(`${pair[1].label} minus ${pair[0].label}, points`, (i, j) => {
     const before = share(first.counts, i, j), after = share(second.counts, i, j);
     if (before === null || after === null) return shadedCell("–", "more", 0, "no faces");
     const change = 100 * (after - before);
@@ -56,7 +57,8 @@ function differenceTable(first, second, labels, judged) {
     const tip = `${study.classes[i]} taken for ${study.classes[j]}: ${(100 * before).toFixed(1)} % before, ${(100 * after).toFixed(1)} % now` +
       (sure ? "\nmore than chance over images" : "");
     const text = Math.abs(change) < 0.05 ? "0" : signed(change, Math.abs(change) < 9.95 ? 1 : 0);
-    return shadedCell(text, good ? "blue" : "orange", Math.min(Math.abs(change) / 30, 1), tip,
+    const content = first.counts[i][j] || second.counts[i][j] ? cellLink(text, pair, i, j, tip) : text;
+    return shadedCell(content, good ? "blue" : "orange", Math.min(Math.abs(change) / 30, 1), tip,
       [i === j && "diagonal", sure && "sure"].filter(Boolean).join(" "));
   });
 }
@@ -89,9 +91,9 @@ function compareConfusions(groups) {
   const single = (g) => groups[g].runs.length === 1;
   const tables = make("div", { class: "matrices" });
   const show = () => replace(tables,
-    known.map((g) => countsTable(groups[g].label, matrices[g], asShares)),
+    known.map((g) => countsTable(groups[g], matrices[g], asShares)),
     known.slice(1).map((g) => differenceTable(matrices[first], matrices[g],
-      [groups[first].label, groups[g].label], single(first) && single(g))));
+      [groups[first], groups[g]], single(first) && single(g))));
   box.addEventListener("change", () => { asShares = box.checked; show(); });
   show();
   const bold = known.slice(1).some((g) => single(first) && single(g))
@@ -100,6 +102,7 @@ function compareConfusions(groups) {
     make("label", {}, box, "show per cent of each true class instead of counts"), tables,
     known.length > 1 && make("p", { class: "small" },
       `Differences: blue where the second has more right or fewer wrong answers, orange the other way round.${bold}`),
+    rightAndWrong(groups),
     recallTable(groups, matrices),
   ].filter(Boolean);
 }

@@ -12,6 +12,16 @@ function drawLater(node, act) {
   sight.observe(node);
 }
 
+// What may not even be drawn when the browser has time, for few look at it.
+function whenSeen(node, act) {
+  const watch = new IntersectionObserver((entries) => {
+    if (!entries.some((entry) => entry.isIntersecting)) return;
+    watch.disconnect();
+    act();
+  }, { rootMargin: "300px" });
+  watch.observe(node);
+}
+
 function drawNow(node) {
   const act = waiting.get(node);
   if (!act) return;

@@ -31,6 +31,7 @@ showComparison();
 showCommon();
 if (study.kind === "search") showImportance();
 drawSpace();
+if (facesInfo) whenSeen(byId("faces"), buildFaces);
 
 let lastWidth = window.innerWidth, resized = 0;
 window.addEventListener("resize", () => {

@@ -58,6 +58,7 @@ const heading = (column) => (column.unit ? `${column.name} ${column.unit}` : col
 
 function runName(index) {
   const run = runs[index];
+  if (run.name) return run.name;
   const stage = run.stage === "plain" ? "" : ` (${run.stage})`;
   return run.arm === null ? `run ${run.number}` : `run ${run.number}: ${run.arm}, seed ${run.seed}${run.fold === null ? "" : `, fold ${run.fold}`}${stage}`;
 }

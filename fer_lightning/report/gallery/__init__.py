@@ -1,0 +1,6 @@
+"""The validation faces of the report page: what each run takes each face for, their pictures, and what is like them."""
+
+from fer_lightning.report.gallery.gallery import Gallery
+from fer_lightning.report.gallery.study_gallery import predictions_gallery, study_gallery
+
+__all__ = ["Gallery", "predictions_gallery", "study_gallery"]
