@@ -15,7 +15,7 @@ from pydantic.fields import FieldInfo
 _WORDS = {int: "a whole number", float: "a number", bool: "true or false", str: "a text", type(None): "null"}
 _WORDS |= {list: "a list", dict: "a mapping"}
 _LONG = 300  # characters of a value that a message repeats
-_UNLIKE_TEXT = re.compile(r"\s*|[-+.]?\d.*|true|false|null|none", re.IGNORECASE)
+_UNLIKE_TEXT = re.compile(r"\s*|[-+]?\.?\d[\d_.:e+-]*|true|false|null|none", re.IGNORECASE)
 
 
 def shown_value(value: Any) -> Any:

@@ -146,7 +146,10 @@ def test_broken_files_are_named(folder: Path, zipped: bool) -> None:
 
 def test_a_broken_link(folder: Path) -> None:
     (folder / "train" / "happy" / "x.png").symlink_to("nowhere.png")
-    assert message(folder) == "fer/train/happy/x.png: cannot be read (No such file or directory)"
+    assert message(folder) == (
+        "fer/train/happy/x.png: cannot be read (No such file or directory); expected a whole image file, or "
+        "data.unreadable=skip to leave it out"
+    )
 
 
 def test_missing_paths(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from fer_lightning.data.normalization import GreyLevels, Unit
-from fer_lightning.errors import ConfigError
+from fer_lightning.errors import ConfigError, DataError
 from fer_lightning.explain.unit_watch import UnitWatch, dead_alert, dead_share, dead_units
 from fer_lightning.models import Small
 from fer_lightning.models.activation import make_activation
@@ -93,7 +93,7 @@ class Interrupted(nn.Module):
 
 def test_hooks_and_modes_are_as_before_even_after_an_error():
     model = Interrupted().train()
-    with pytest.raises(RuntimeError, match="midway"):
+    with pytest.raises(DataError, match=r"Interrupted fails on a batch \[.*\]: RuntimeError: midway"):
         dead_units(model, [faces()])
     assert model.training
     assert not model.activation._forward_hooks
