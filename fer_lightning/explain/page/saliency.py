@@ -43,11 +43,11 @@ def make(subject: Subject, options: Options, section: Section) -> None:
     """Check the methods, then draw each of them on one right face of every class and on the surest mistakes."""
     methods = asked_methods(subject, options, section)
     logits, labels = subject.predictions.logits, subject.predictions.labels
-    report = _checked(subject, options, methods, section) if options.trust else None
     right = one_of_each_class(logits, labels)
     chosen = np.array(list(right.values()), np.int64)
     if missing := without_correct(right, subject.class_names):
         section.says.append(missing)
+    report = _checked(subject, options, methods, section) if options.trust and right else None
     wrong = worst_mistakes(logits, labels, 7)
     asked = subject.rows_of(options.ids)
     summary = []
