@@ -14,6 +14,7 @@ from fer_lightning.explain.face_selection import (
     drawn_of_each_class,
     one_of_each_class,
     probabilities,
+    without_correct,
     worst_mistakes,
 )
 from fer_lightning.explain.subject import Subject
@@ -105,7 +106,7 @@ class SaliencyMaps(InspectionCallback):
             found.maps,
             titles,
             verdict=checked["caption"],
-            note=f"{_KINDS[self.which]}; {subject.title}. Yellow: each map's 99th percentile and above.",
+            note=self._note(subject, true),
             parts=("face", "map"),
         )
         name = "saliency_mistakes" if self.which == "mistakes" else "saliency"
@@ -128,6 +129,11 @@ class SaliencyMaps(InspectionCallback):
             return worst_mistakes(predictions.logits, predictions.labels, self.count)
         found = one_of_each_class(predictions.logits, predictions.labels)
         return np.array(list(found.values()), np.int64)
+
+    def _note(self, subject: Subject, shown: np.ndarray) -> str:
+        note = f"{_KINDS[self.which]}; {subject.title}. Yellow: each map's 99th percentile and above."
+        missing = without_correct(set(shown.tolist()), subject.class_names)
+        return f"{note} {missing}" if missing and self.which == "correct" else note
 
     def _verdict(self, subject: Subject, method: Any) -> dict[str, Any]:
         from fer_lightning.explain.trust_checks import TrustRules, check_trust

@@ -37,6 +37,9 @@ COMMANDS = {
     ),
     "predict": ("fer_lightning.commands.predict", "class probabilities of your own pictures"),
 }
+# Commands whose imports take seconds.
+_LOAD_TORCH = frozenset({"summary", "audit", "evaluate", "explain", "predict"})
+_LOADING = "fer_lightning: loading PyTorch and Lightning"
 # What a system says of a place where a person may not write.
 _REFUSED = (
     *(errno.EACCES, errno.EPERM, errno.EROFS),
@@ -183,7 +186,7 @@ def _dispatch(arguments: list[str]) -> int:
     with stoppable():
         # Within, because the imports take seconds.
         if line.runs and not os.environ.get("FER_WORKER"):
-            print("fer_lightning: loading PyTorch and Lightning", flush=True)
+            print(_LOADING, flush=True)
         from fer_lightning.study.experiment import run_experiment
 
         return run_experiment(line)
@@ -195,6 +198,8 @@ def _command(name: str, arguments: list[str]) -> int:
     asked_for_help = bool({"-h", "--help"} & set(arguments))
     if asked_for_help:
         print(f"{name}: {does}", flush=True)  # before imports that take seconds
+    elif name in _LOAD_TORCH and "torch" not in sys.modules:
+        print(_LOADING, file=sys.stderr, flush=True)  # standard output may be read by a program
     module = import_module(place)
     if asked_for_help:
         from fer_lightning.commands.arguments import help_text

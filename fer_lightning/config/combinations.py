@@ -37,7 +37,7 @@ def check_combinations(config: Mapping[str, Any]) -> None:
     for key in ("saturation", "hue"):
         if augmentation.get(key) and config["data"].get("channels", 1) == 1:
             raise ConfigError(
-                f"augmentation.{key}={augmentation[key]} with data.channels=1: grey faces have no colour; expected "
+                f"augmentation.{key}={augmentation[key]} with data.channels=1: grey images have no colour; expected "
                 f"data.channels=3, or augmentation.{key}=0"
             )
     _check_length(config)

@@ -101,7 +101,7 @@ def predict_split(
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     module = module.eval().to(device)
     parts = []
-    for images, _, _ in progress(data.split_dataloader(split), f"{len(chosen):,} {split} faces"):
+    for images, _, _ in progress(data.split_dataloader(split), f"{len(chosen):,} {split} images"):
         seen = views(images.to(device).float(), crop=crop, flip=flip)
         logits = torch.stack([module(view).log_softmax(1) for view in seen]).mean(0)
         parts.append(logits.float().cpu().numpy())

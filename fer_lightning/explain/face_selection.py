@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Container, Sequence
+
 import numpy as np
 import torch
 
@@ -66,6 +68,12 @@ def one_of_each_class(logits: np.ndarray, labels: np.ndarray) -> dict[int, int]:
         if len(members):
             chosen[label] = int(members[np.argsort(sure[members], kind="stable")[len(members) // 2]])
     return chosen
+
+
+def without_correct(chosen: Container[int], class_names: Sequence[str]) -> str:
+    """Return a sentence that names the classes that :func:`one_of_each_class` left out; empty if there are none."""
+    missing = [name for label, name in enumerate(class_names) if label not in chosen]
+    return f"Classes without a correctly classified image: {', '.join(missing)}." if missing else ""
 
 
 def drawn_of_each_class(labels: np.ndarray, seed: int) -> np.ndarray:

@@ -184,7 +184,7 @@ def effect_cells(effects: RegionEffects) -> tuple[list[str], list[list[str]]]:
     """Return header and rows of the result as text, in points."""
     header = [
         "class",
-        "faces",
+        "images",
         "region",
         "lost [interval]",
         "elsewhere",

@@ -181,5 +181,5 @@ class Subject:
 
     def batches(self) -> Iterable[tuple[Tensor, Tensor, Tensor]]:
         """Return all pictures, predicted or not, with labels and positions, batch by batch."""
-        for images, labels, positions in progress(self.pictures.batches(), f"{self.pictures.split} faces"):
+        for images, labels, positions in progress(self.pictures.batches(), f"{self.pictures.split} images"):
             yield images.float().to(self.device), labels, positions

@@ -39,7 +39,7 @@ def check_shares(trainer: Mapping[str, Any], data: FaceDataModule) -> None:
                 continue
             if isinstance(share, float) and count and int(count * share) == 0:
                 raise ConfigError(
-                    f"trainer.{key}={share}: is less than one of the {count} batches of {name} faces; expected 1, "
+                    f"trainer.{key}={share}: is less than one of the {count} batches of {name} images; expected 1, "
                     f"or a share of at least {1 / count:.3g}"
                 )
             break
@@ -58,7 +58,7 @@ def few_steps(trainer: Mapping[str, Any], data: FaceDataModule) -> str:
     in_all = "" if total is None else f", {total} in all"
     return (
         f"{counted(steps, 'step')} an epoch{in_all}: data.batch_size={data.batch_size} of "
-        f"{counted(len(data.train_indices), 'training face')}; a smaller data.batch_size trains in more steps"
+        f"{counted(len(data.train_indices), 'training image')}; a smaller data.batch_size trains in more steps"
     )
 
 
@@ -108,7 +108,7 @@ def rehearse(module: TrainedModule, data: FaceDataModule) -> None:
         try:
             net.train()(inputs[:smallest])
         except ValueError as error:
-            key = "data.batch_size=1" if data.batch_size == 1 else "a single training face"
+            key = "data.batch_size=1" if data.batch_size == 1 else "a single training image"
             raise ConfigError(
                 f"{key}: {name} cannot be trained on it; expected at least 2 ({error})"
             ) from error

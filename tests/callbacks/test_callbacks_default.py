@@ -85,6 +85,8 @@ def test_the_saliency_is_of_right_faces_by_the_best_weights(run):
     maps = attributions(module, images, [faces.class_names.index(name) for name in names], "gradient").maps
     note = "Correctly classified images, one of each class; SYNTHETIC DATA (synthetic), val, best epoch "
     note += f"{found['epoch']}. Yellow: each map's 99th percentile and above."
+    missing = [name for name in faces.class_names if name not in names]
+    note += f" Classes without a correctly classified image: {', '.join(missing)}." if missing else ""
     parts = ("face", "map")
     ax = plot_saliency(images[:, 0], maps, names, verdict=found["caption"], note=note, parts=parts)
     with Image.open(run / "saliency.png") as picture:

@@ -249,6 +249,14 @@ def test_the_module_runs_from_another_folder(tmp_path: Path, tiny):
     assert "Traceback" not in bad.stderr
 
 
+def test_a_command_says_that_it_loads_pytorch_before_anything_else():
+    command = [sys.executable, "-m", "fer_lightning", "predict"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith("fer_lightning: loading PyTorch and Lightning\nfer_lightning: checkpoint=")
+
+
 def test_a_reader_that_has_enough_ends_a_command_without_a_traceback():
     command = [sys.executable, "-m", "fer_lightning", "--help"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:

@@ -216,7 +216,14 @@ def test_faces_of_the_split_are_asked_for_by_their_ids(tmp_path, tiny, capsys):
     few = ["method=gradient", "trust=false", f"ids=['{last}','{first}']"]
     assert main(["explain", *words, *few]) == 0
     assert (tmp_path / "out" / "saliency" / "gradient_asked.png").is_file()
-    assert "The images that were asked for" in text_of(tmp_path / "out")
+    page = text_of(tmp_path / "out")
+    assert "The images that were asked for" in page
+    logits, labels = subject.predictions.logits, subject.predictions.labels
+    missing = [
+        name for k, name in enumerate(subject.class_names) if k not in labels[logits.argmax(1) == labels]
+    ]
+    assert missing
+    assert f"Classes without a correctly classified image: {', '.join(missing)}." in page
     assert main(["explain", *words, f"ids='{last}x'"]) == 2
     said = capsys.readouterr().err
     assert f"ids={last}x: the test split has no such face; did you mean {last}?" in said

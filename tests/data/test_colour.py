@@ -160,7 +160,7 @@ def test_colour_jitter_is_refused_for_grey() -> None:
         Augmentation(hue=0.1)(torch.zeros(2, 1, 8, 8))
     for key in ("saturation", "hue"):
         with pytest.raises(
-            ConfigError, match=rf"^augmentation.{key}=0.2 with data.channels=1: grey faces have no colour"
+            ConfigError, match=rf"^augmentation.{key}=0.2 with data.channels=1: grey images have no colour"
         ):
             check_config(compose_config([f"augmentation.{key}=0.2"]))
         check_config(compose_config([f"augmentation.{key}=0.2", "data.channels=3"]))

@@ -127,7 +127,7 @@ def test_the_key_at_which_the_trainer_takes_offence_is_named(
         ),
         (
             ["trainer.limit_train_batches=0.1", "data.batch_size=48"],
-            r"trainer\.limit_train_batches=0\.1: .* the 2 batches of train faces; expected 1, or .* at least 0\.5$",
+            r"trainer\.limit_train_batches=0\.1: .* the 2 batches of train images; expected 1, or .* at least 0\.5$",
         ),
     ],
 )

@@ -236,7 +236,7 @@ def test_a_key_of_other_data_is_refused(tmp_path, tiny, word, message):
 def test_a_share_of_no_batch_is_one_line(tmp_path, tiny):
     with pytest.raises(
         ConfigError,
-        match=r"trainer\.limit_train_batches=0\.01: is less than one of the 3 batches of train faces",
+        match=r"trainer\.limit_train_batches=0\.01: is less than one of the 3 batches of train images",
     ):
         run(tmp_path, tiny, "trainer.limit_train_batches=0.01")
 
@@ -252,8 +252,8 @@ def test_a_batch_that_leaves_hardly_any_steps_is_named():
         return few_steps(trainer, data)
 
     assert hint(128, max_epochs=6) == (
-        "1 step an epoch, 6 in all: data.batch_size=128 of 60 training faces; a smaller data.batch_size trains in more "
-        "steps"
+        "1 step an epoch, 6 in all: data.batch_size=128 of 60 training images; a smaller data.batch_size trains in "
+        "more steps"
     )
     assert hint(30, max_epochs=None).startswith("2 steps an epoch: data.batch_size=30 of 60")
     for other in (hint(20, max_epochs=6), hint(128, max_epochs=100), hint(128, limit_train_batches=1)):

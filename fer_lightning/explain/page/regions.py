@@ -37,7 +37,7 @@ def make(subject: Subject, options: Options, section: Section) -> None:
     section.draw(
         plot_regions(effects, title=f"What covering a region costs: {subject.title}"),
         "regions",
-        "What each class loses when a region is covered, beside the same boxes elsewhere on the face and beside the "
+        "What each class loses when a region is covered, beside boxes of the same size elsewhere and beside the "
         "same network untrained.",
     )
     section.tabulate("The same in numbers, in points.", *effect_cells(effects))

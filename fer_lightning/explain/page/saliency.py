@@ -5,7 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from fer_lightning.errors import ConfigError
-from fer_lightning.explain.face_selection import balanced_correct, one_of_each_class, worst_mistakes
+from fer_lightning.explain.face_selection import (
+    balanced_correct,
+    one_of_each_class,
+    without_correct,
+    worst_mistakes,
+)
 from fer_lightning.explain.page.options import Options
 from fer_lightning.explain.page.section import Section
 from fer_lightning.explain.saliency_methods import Method, attributions
@@ -18,8 +23,8 @@ from fer_lightning.runs.files import write_json, write_text
 
 UNCHECKED = "not checked"
 WHAT = {
-    "right": "One correctly classified image of each class, of median confidence: the image, what counts for its "
-    "class, and the image masked to the fifth that counts most.",
+    "right": "One correctly classified image of each class that has one, of median confidence: the image, what "
+    "counts for its class, and the image masked to the fifth that counts most.",
     "wrong": "The mistakes that the network is surest of, with what counts for the class that it says.",
     "asked": "The images that were asked for, with what counts for the class that the network says.",
 }
@@ -38,18 +43,19 @@ def make(subject: Subject, options: Options, section: Section) -> None:
     """Check the methods, then draw each of them on one right face of every class and on the surest mistakes."""
     methods = asked_methods(subject, options, section)
     logits, labels = subject.predictions.logits, subject.predictions.labels
-    report = _checked(subject, options, methods, section) if options.trust else None
-    chosen = np.array(list(one_of_each_class(logits, labels).values()), np.int64)
+    right = one_of_each_class(logits, labels)
+    chosen = np.array(list(right.values()), np.int64)
+    if missing := without_correct(right, subject.class_names):
+        section.says.append(missing)
+    report = _checked(subject, options, methods, section) if options.trust and right else None
     wrong = worst_mistakes(logits, labels, 7)
     asked = subject.rows_of(options.ids)
     summary = []
     for method in progress(methods, "methods drawn"):
         caption = report.caption(method.name) if report else f"{method.name}: {UNCHECKED}"
-        _draw(subject, section, method, chosen, caption, "right")
-        if len(wrong):
-            _draw(subject, section, method, wrong, caption, "wrong")
-        if len(asked):
-            _draw(subject, section, method, asked, caption, "asked")
+        for kind, rows in (("right", chosen), ("wrong", wrong), ("asked", asked)):
+            if len(rows):
+                _draw(subject, section, method, rows, caption, kind)
         word = report[method.name].verdict if report else UNCHECKED
         summary.append(
             {"method": method.name, "settings": method.settings, "verdict": word, "caption": caption}
