@@ -24,7 +24,7 @@ from fer_lightning.sweeps.command import read_command
 from fer_lightning.sweeps.composition import selected
 from fer_lightning.sweeps.plan.parse_plan import parse_plan
 from fer_lightning.sweeps.plan.plan import BASELINE
-from fer_lightning.sweeps.space.override import override
+from fer_lightning.sweeps.space.override import key_of, override
 from fer_lightning.training.build import build_data, build_module, check_parts, check_trainer
 from fer_lightning.training.build_loss import build_loss
 from fer_lightning.training.distillation import read_teachers
@@ -62,6 +62,8 @@ def preflight(line: CommandLine) -> None:
         )
     check = _Check(settings, sweeps=sweeps)
     arms = list(_levels(whole)) if sweeps else []
+    if not arms:
+        _require_no_seeds(line.overrides, sweeps=sweeps)
     runs = [(arm, [*base, *overrides]) for arm, overrides in arms] or [
         (BASELINE, words) for words in alternatives
     ]
@@ -112,6 +114,17 @@ def _levels(config: DictConfig) -> Iterator[tuple[str, Sequence[str]]]:
     for arm in plan.arms:
         if sum(arm.levels[factor.name] != factor.baseline for factor in plan.factors) <= 1:
             yield arm.name, [*arm.overrides, *fold]
+
+
+def _require_no_seeds(overrides: Sequence[str], *, sweeps: bool) -> None:
+    """Refuse `seeds`, which only an ablation plan runs over."""
+    typed = [word for word in overrides if key_of(word) == "seeds"]
+    if typed:
+        expected = (
+            "seed=0,1,2 for a run of each" if sweeps else "seed=0, or with -m seed=0,1,2 for a run of each"
+        )
+        confirm = "; a search is confirmed over hydra.sweeper.confirm_seeds" if sweeps else ""
+        raise ConfigError(f"{typed[-1]}: only an ablation runs over seeds; expected {expected}{confirm}")
 
 
 class _Check:

@@ -33,6 +33,10 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["trainer.accelerator=tpu,cpu"], "trainer.accelerator=tpu .*"),
         (["metric=val/recall/hapy,val/acc"], "metric=val/recall/hapy: no run measures it"),
         (["data.drawing.n_val=0,48"], "data.drawing.n_val=0: expected"),
+        (
+            ["seeds=[0,1]", "seed=0,1"],
+            r"seeds=\[0,1\]: only an ablation runs over seeds; expected seed=0,1,2 for .* each; a search is .*",
+        ),
     ],
 )
 def test_an_alternative_that_is_not_the_last_is_checked_too(
@@ -41,6 +45,14 @@ def test_an_alternative_that_is_not_the_last_is_checked_too(
     with pytest.raises(ConfigError, match=message):
         preflight(read_command_line(["-m", *tiny, *words]))
     assert not list(here.iterdir())
+
+
+def test_seeds_of_a_single_run_are_refused(tiny: list[str]) -> None:
+    with pytest.raises(
+        ConfigError, match=r"^seeds=\[0\]: only an ablation runs over seeds; expected seed=0, or with -m"
+    ):
+        preflight(read_command_line([*tiny, "seeds=[0]"]))
+    preflight(read_command_line([*tiny, *PLAN, "seeds=[0]"]))
 
 
 def test_each_set_of_parts_is_tried_once_and_data_are_read_where_they_differ(
