@@ -12,15 +12,21 @@ from typing import Any, TextIO
 
 MASK = "***"
 # Not in compassion, passive, compass, secretary or tokenizer: classes and settings have such names.
-_SECRET = r"(?:password|passwd|secret(?!ar|ion|iv)|token(?!i[sz])|api_?key|credential)"
-_SECRET_KEY = re.compile(rf"(?i){_SECRET}|passphrase|private_?key|(?<!com)(?<!by)pass(?![a-z])")
+_SECRET = (
+    r"(?:password|passwd|secret(?!ar|ion|iv)|token(?!i[sz])|api_?key|credential|passphrase|private_?key)"
+)
+_PASS = r"(?<!com)(?<!by)pass(?![a-z])"
+_SECRET_KEY = re.compile(rf"(?i){_SECRET}|{_PASS}")
 # A git remote may hold a bare token, before the @ or before a colon: on the web a user's name hides with it.
 _WEB_USER = re.compile(r"(?i)(?P<head>https?://)[^\s/?#'\"<>]+@")
 # A database's user is no secret, its password is; it may hold a slash.
 _URL_PASSWORD = re.compile(r"(?P<head>\b(?!(?i:https?):)[a-zA-Z][\w+.-]*://[^\s:/@]*):[^\s@]+@")
 # A share, a count or a loss is no secret: a class may be called token.
 _NUMBER = r"[-+]?\d{0,5}(?:\.\d+)?(?:e[-+]?\d+)?%?(?=[\s,;&'\"\])}]|$)"
-_ASSIGNMENT = re.compile(rf"(?i)(?P<head>[\w.]*{_SECRET}\w*\s*[=:]\s*)(?!{_NUMBER})[^\s,;&'\"\]}}]+")
+# A variable's name is no secret. In quotes, a value may hold spaces; one that begins with a separator is none.
+_VALUE = rf"(?!\$\{{oc\.env:\w+\}})(?:(['\"])(?!{_NUMBER})[^\s,;:&'\"\]}}][^'\"\n]*\2|(?!{_NUMBER})[^\s,;&'\"\]}}]+)"
+# A pass is also an epoch's: in a sentence only the sign of an assignment makes it a secret.
+_ASSIGNMENT = re.compile(rf"(?i)(?P<head>[\w.]*(?:{_SECRET}\w*\s*[=:]|{_PASS}\w*=)\s*){_VALUE}")
 
 
 def _secret_values() -> list[str]:
@@ -45,7 +51,7 @@ class _Mask:
             text = _WEB_USER.sub(rf"\g<head>{MASK}@", text)
             text = _URL_PASSWORD.sub(rf"\g<head>:{MASK}@", text)
         if "=" in text or ":" in text:
-            text = _ASSIGNMENT.sub(rf"\g<head>{MASK}", text)
+            text = redact_assignments(text)
         if len(self.home) > 1 and self.home in text:
             text = self.home_path.sub("~", text)
         return text
@@ -70,6 +76,11 @@ def _hide(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_hide(item) for item in value]
     return value if value is None or isinstance(value, (bool, float)) or value in range(100_000) else MASK
+
+
+def redact_assignments(text: str) -> str:
+    """Return ``text`` without what is assigned to a secret's name."""
+    return _ASSIGNMENT.sub(rf"\g<head>{MASK}", text)
 
 
 def redact_text(text: str) -> str:

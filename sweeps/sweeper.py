@@ -14,7 +14,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from fer_lightning.errors import ConfigError
-from fer_lightning.redact import redact_text
+from fer_lightning.redact import redact
 from fer_lightning.runs.code_fingerprint import code_fingerprint, find_targets, task_target
 from fer_lightning.runs.files import write_text
 from fer_lightning.runs.provenance import typed_command
@@ -196,7 +196,8 @@ class StudySweep:
         with storage_failures_halt(spec.url):
             study = open_study(spec)
         spec.sweep_dir.mkdir(parents=True, exist_ok=True)
-        write_text(spec.sweep_dir / "multirun.yaml", redact_text(OmegaConf.to_yaml(self._config)))
+        kept = OmegaConf.create(redact(OmegaConf.to_container(self._config)))
+        write_text(spec.sweep_dir / "multirun.yaml", OmegaConf.to_yaml(kept))
         leave_place(spec.sweep_dir, spec.url, spec.name)
         try:
             with Workers(spec) as workers:

@@ -13,7 +13,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from fer_lightning.redact import redact_text
+from fer_lightning.redact import redact_assignments, redact_text
 
 PACKAGES = (
     "torch",
@@ -113,7 +113,8 @@ def command_line(arguments: Sequence[str] | None = None) -> str:
         words[:1] = ["python", "-m", "fer_lightning"]
     elif words:
         words[0] = Path(words[0]).name
-    return redact_text(shlex.join(words))
+    # Before the shell's quotes, which may part a secret from its name, and after: the home path is not quoted.
+    return redact_text(shlex.join(map(redact_assignments, words)))
 
 
 def typed_command(arguments: Sequence[str] | None = None) -> str:

@@ -15,7 +15,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from fer_lightning.config.typed import shown
-from fer_lightning.redact import redact, redact_text
+from fer_lightning.redact import MASK, redact, redact_text
 from fer_lightning.runs.files import write_text
 from fer_lightning.runs.provenance import typed_command
 from fer_lightning.runs.run import Run
@@ -48,7 +48,8 @@ def _say_where(best: FrozenTrial, folder: Path, searched: Collection[str]) -> No
     if run.record and run.checkpoint is not None:  # one of this package's own
         place = shlex.quote(redact_text(shown(run.checkpoint)))
         log.info("to measure it: python -m fer_lightning evaluate checkpoint=%s", place)
-    log.info("to run it once more: %s", typed_command(again))
+    command = typed_command(again)
+    log.info("to run it once more%s: %s", f", with what {MASK} hides" if MASK in command else "", command)
 
 
 def write_best(study: optuna.Study, folder: Path, searched: Collection[str]) -> None:

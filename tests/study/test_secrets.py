@@ -12,6 +12,9 @@ from pathlib import Path
 import pytest
 from conftest import TINY
 
+from fer_lightning.redact import redact_text
+from fer_lightning.runs.provenance import command_line
+
 PLANTED = {
     "environment": "planted-environment-7d1f",
     "password": "planted-password-91ab",
@@ -192,3 +195,23 @@ def test_the_home_directory_is_named_nowhere_and_holds_nothing_else(outputs):
     assert not (home / ".cache" / "wandb").exists()
     assert not (home / ".config" / "wandb").exists()
     assert not (home / ".local").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("+api_key=abc", "+api_key=***"),
+        ("+auth_token='two words'", "+auth_token=***"),
+        ("+private_key=abc +db.pass=abc", "+private_key=*** +db.pass=***"),
+        ("+api_key=${oc.env:MY_API_KEY}", "+api_key=${oc.env:MY_API_KEY}"),
+        ("bypass=abc, first pass: abc", "bypass=abc, first pass: abc"),
+        ("token='0.5'", "token='0.5'"),
+        ('{"said": "token=", "next": "abc"}', '{"said": "token=", "next": "abc"}'),
+    ],
+)
+def test_what_is_assigned_to_a_secrets_name_is_masked(text, written):
+    assert redact_text(text) == written
+
+
+def test_the_shells_quotes_do_not_part_a_secret_from_its_name():
+    assert command_line(["+auth_token='two words'", "rate=1"]).endswith(" '+auth_token=***' rate=1")
