@@ -188,7 +188,7 @@ main()
             "stopped: 1 of 1 trials failed (max_failures=1)",
         ),
         (["hydra.sweeper.n_jobs=0"], 1, "hydra.sweeper.n_jobs=0: expected a whole number of at least 1"),
-        (["y=1,2"], 1, "search_space.y cannot be composed"),
+        (["y=1,2"], 1, "y: no such key; expected one of bad, x (+y would add it)"),
     ],
 )
 def test_the_status_of_a_foreign_program_and_its_one_line(

@@ -257,7 +257,7 @@ def test_a_study_of_another_program_is_refused(sweep, tmp_path: Path) -> None:  
         ([*SEARCH, "hydra.sweeper.storage=postgresql://a:b@c/d"], r"PGPASSWORD"),
         ([*SEARCH, "hydra/sweeper/sampler=grid"], r"search_space\.optimizer\.lr: a grid needs finitely many values"),
         ([*SEARCH, "+hydra.sweeper.sampler.popsize=3"], r"sampler: optuna\.samplers\.TPESampler cannot be"),
-        ([*SEARCH, "+hydra.sweeper.budget=3"], r"hydra\.sweeper\.budget: no such key; did you mean"),
+        ([*SEARCH, "+hydra.sweeper.budgte=3"], r"hydra\.sweeper\.budgte: no such key; did you mean"),
     ],
 )  # fmt: skip
 def test_mistakes_are_named_before_a_study_exists(

@@ -260,9 +260,11 @@ def test_a_command_that_was_stopped_goes_on_as_the_same_run(wandb_server, tmp_pa
     assert record["wandb"]["id"] == name
     assert arrived(wandb_server, name) == [*range(30)]
     rows = wandb_server.history(name)
-    assert len(rows) == 3  # none for pictures alone
+    assert len(rows) == 30  # none for pictures alone
     best = np.maximum.accumulate([row["val/acc"] for row in rows])
-    assert pictures(wandb_server, name) == {0.0, *(np.flatnonzero(np.diff(best)) + 1.0)}
+    drawn, expected = pictures(wandb_server, name), {0.0, *(np.flatnonzero(np.diff(best)) + 1.0)}
+    # What a killed process had not sent of its pictures is not drawn again; the rows are, from metrics.csv.
+    assert drawn <= expected if sign == signal.SIGKILL else drawn == expected
     assert record["best"]["epoch"] in pictures(wandb_server, name)
     assert found["ended"] == 0
 
