@@ -19,6 +19,7 @@ from fer_lightning.config.flags import CommandLine
 from fer_lightning.config.schema import check_config
 from fer_lightning.data.datamodule import FaceDataModule
 from fer_lightning.errors import ConfigError, UserError
+from fer_lightning.messages import counted, progress
 from fer_lightning.runs.files import require_plain, require_writable
 from fer_lightning.sweeps.command import read_command
 from fer_lightning.sweeps.composition import selected
@@ -67,7 +68,7 @@ def preflight(line: CommandLine) -> None:
     runs = [(arm, [*base, *overrides]) for arm, overrides in arms] or [
         (BASELINE, words) for words in alternatives
     ]
-    for arm, words in runs:
+    for arm, words in progress(runs, f"checking {counted(len(runs), 'configuration')}"):
         try:
             check(compose_config(words, *place))
         except UserError as error:
