@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from fer_lightning.api.evaluated import evaluate
     from fer_lightning.api.explained import Explanations, explain
     from fer_lightning.api.predicted import predict
-    from fer_lightning.api.studies import ablation, report, search
+    from fer_lightning.api.reported import report
+    from fer_lightning.api.studies import ablation, search
     from fer_lightning.api.study_result import Study
     from fer_lightning.api.trained import train
     from fer_lightning.errors import ConfigError, DataError, RunsFailedError, UserError
@@ -55,7 +56,8 @@ _PLACES: Final = {
     "api.evaluated": ["evaluate"],
     "api.explained": ["Explanations", "explain"],
     "api.predicted": ["predict"],
-    "api.studies": ["ablation", "report", "search"],
+    "api.reported": ["report"],
+    "api.studies": ["ablation", "search"],
     "api.study_result": ["Study"],
     "api.trained": ["train"],
     "errors": ["ConfigError", "DataError", "RunsFailedError", "UserError"],

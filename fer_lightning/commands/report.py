@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fer_lightning.api.studies import report
+from fer_lightning.api.reported import report
 from fer_lightning.commands.arguments import FileName, parse_arguments, take_place
 from fer_lightning.config.values import Name, OpenShare, Positive
 from fer_lightning.runs.leakage import Judged
