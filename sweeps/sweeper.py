@@ -17,7 +17,6 @@ from fer_lightning.errors import ConfigError
 from fer_lightning.redact import redact
 from fer_lightning.runs.code_fingerprint import code_fingerprint, find_targets, task_target
 from fer_lightning.runs.files import write_text
-from fer_lightning.runs.provenance import typed_command
 from fer_lightning.signals import stoppable
 from fer_lightning.sweeps.command import read_command, require_known_options
 from fer_lightning.sweeps.composition import Composition
@@ -141,7 +140,6 @@ class StudySweep:
             origin=origin_of(self._task_function),
             first=self._beginning.points,
             confirmation=self._beginning.confirmation,
-            command=None if place is not None else typed_command(),
             choices=self._composition.choices,
         )
 

@@ -43,6 +43,7 @@ from fer_lightning.study.verdicts import any_record
 from fer_lightning.sweeps.jobs.environment import WORKER
 from fer_lightning.sweeps.plan.confirmation import search_part
 from fer_lightning.sweeps.plan.planned_trial import Stage
+from fer_lightning.sweeps.study.origin import command_of
 from fer_lightning.sweeps.study.results import Trial, load_study, study_trials
 
 if TYPE_CHECKING:
@@ -129,7 +130,7 @@ def report_study(
     objective = study_objective(study, fallback=record.get("metric"))
     if any(trial.arm is not None and trial.stage != Stage.CONFIRM for trial in trials):
         report = judged_study(study, trials, folder, rules, asked)
-        command = report.command or study.user_attrs.get("command")
+        command = report.command or command_of(study)
         steps = ablation_steps(report, trials, command, shown(folder))
         paths = write_report(report, folder, steps)
         if report.doubts is not None and (folder / SHEET).is_file():
@@ -173,7 +174,7 @@ def _report_search(
         importance=importance,
     )
     confirmed = judge_confirmation(trials, objective, rules)
-    command = study.user_attrs.get("command", record.get("command"))
+    command = command_of(study) or record.get("command")
     steps = search_steps(trials, confirmed, command, shown(folder))
     if confirmed is not None:
         paths |= write_numbers(confirmed.report, folder)

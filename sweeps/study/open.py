@@ -49,8 +49,7 @@ class StudySpec:
 
     `subdirectory` gives a trial's folder within `sweep_dir` from its number and overrides, `custom` suggests parameters
     beyond `space`, a search begins with the settings in `first`, `notes` are lines that its reader must know,
-    and `origin` is what the command comes from. `command` is what was typed, None in a worker, and `choices` are the
-    options of the configuration's groups.
+    `origin` is what the command comes from, and `choices` are the options of the configuration's groups.
     """
 
     name: str
@@ -68,7 +67,6 @@ class StudySpec:
     origin: Mapping[str, Any] = field(default_factory=dict)
     first: tuple[FirstPoint, ...] = ()
     confirmation: Confirmation | None = None
-    command: str | None = None
     choices: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -207,8 +205,6 @@ def _create_or_load(spec: StudySpec, storage: BaseStorage) -> optuna.Study:
         study.set_user_attr("fixed", dict(spec.fixed))
     if spec.origin:
         keep_origin(study, dict(spec.origin))
-    if spec.command is not None and study.user_attrs.get("command") != spec.command:
-        study.set_user_attr("command", spec.command)
     if spec.choices and "choices" not in study.user_attrs:
         study.set_user_attr("choices", dict(spec.choices))
     if options.unit is not None and study.user_attrs.get("unit") != options.unit:

@@ -48,3 +48,9 @@ def keep_origin(study: optuna.Study, origin: dict[str, Any]) -> None:
     """Keep with a study what has worked on it last."""
     if study.user_attrs.get(ORIGIN) != origin:
         study.set_user_attr(ORIGIN, origin)
+
+
+def command_of(study: optuna.Study) -> str | None:
+    """Return the command that worked on a study last; None where that was not kept."""
+    command: str | None = study.user_attrs.get(ORIGIN, {}).get("command")
+    return command
