@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from browser import CHROMIUM, FLAGS
+from browser import CHROMIUM
 from fer_lightning.report.page import page_gallery, write_page
 from fer_lightning.runs.predictions import read_predictions, write_predictions
 from fer_lightning.sweeps.study.results import load_study, load_trials
@@ -18,14 +18,6 @@ from page_study import FEW_FACES, judged, make_study
 PATIENCE = 120_000  # milliseconds: on a busy machine a page waits for its turn
 playwright = pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no {CHROMIUM}")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with playwright.sync_playwright() as started:
-        chromium = started.chromium.launch(executable_path=str(CHROMIUM), args=list(FLAGS))
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="module")

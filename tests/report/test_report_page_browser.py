@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from browser import CHROMIUM, FLAGS
+from browser import CHROMIUM
 from fer_lightning.report.page.page_data import page_model
 from fer_lightning.report.page.write import render, write_page
 from fer_lightning.sweeps.study.results import load_study, load_trials
@@ -13,14 +13,6 @@ from page_study import judged, make_study
 PATIENCE = 120_000  # milliseconds: on a busy machine a page waits for its turn, which is no fault of its own
 playwright = pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason=f"no {CHROMIUM}")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with playwright.sync_playwright() as started:
-        chromium = started.chromium.launch(executable_path=str(CHROMIUM), args=list(FLAGS))
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from fer_lightning.redact import redact
 from fer_lightning.report.gallery import predictions_gallery
-from fer_lightning.report.page.render_page import json_for_html, render_page
+from fer_lightning.report.page.render_page import OF_FACES, json_for_html, render_page
 from fer_lightning.runs.confusion_counts import confusion
 from fer_lightning.runs.files import write_text
 from fer_lightning.runs.predictions import Predictions
@@ -24,14 +24,7 @@ SCRIPTS: Final = (
     "later",
     "tooltip",
     "selection",
-    "faces_data",
-    "faces_groups",
-    "faces_filter",
-    "faces_pictures",
-    "face_detail",
-    "faces_tiles",
-    "faces_form",
-    "faces_links",
+    *OF_FACES,
     "confusion",
     "compare",
     "faces_start",

@@ -14,6 +14,17 @@ from markupsafe import Markup
 
 from fer_lightning.report.gallery import Gallery
 
+# The scripts of the gallery, in the order in which they build on each other.
+OF_FACES = (
+    "faces_data",
+    "faces_groups",
+    "faces_filter",
+    "faces_pictures",
+    "face_detail",
+    "faces_tiles",
+    "faces_form",
+    "faces_links",
+)
 STYLES = ("page", "table", "drawings", "faces", "print")
 
 

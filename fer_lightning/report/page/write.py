@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from fer_lightning.report.gallery import Gallery
 from fer_lightning.report.page.page_data import PageModel, page_model
-from fer_lightning.report.page.render_page import json_for_html, render_page
+from fer_lightning.report.page.render_page import OF_FACES, json_for_html, render_page
 from fer_lightning.report.what_next import Step
 from fer_lightning.runs.files import write_text
 from fer_lightning.stats.ablation import AblationReport
@@ -31,14 +31,7 @@ SCRIPTS = (
     "filter",
     "filter_form",
     "table",
-    "faces_data",
-    "faces_groups",
-    "faces_filter",
-    "faces_pictures",
-    "face_detail",
-    "faces_tiles",
-    "faces_form",
-    "faces_links",
+    *OF_FACES,
     "confusion",
     "curves",
     "compare",
