@@ -16,20 +16,9 @@ os.environ["WANDB_MODE"] = "offline"
 import pytest
 import torch
 
-from postgresql_server import server  # noqa: F401  (a fixture of several rooms)
-
-# Few enough faces for a run of a second, enough that a small net learns something from them.
-TINY = [
-    "data.drawing.n_train=96",
-    "data.drawing.n_val=48",
-    "data.drawing.n_test=48",
-    "data.batch_size=32",
-    "trainer.max_epochs=1",
-    "trainer.accelerator=cpu",
-    "threads=1",
-    "logger=csv",
-]
-
+from browser import browser  # noqa: F401  (fixtures of several rooms)
+from postgresql_server import server  # noqa: F401
+from tiny_words import TINY
 
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     # A shell that starts tests in the background has them ignore Ctrl-C, and so would every process they start.

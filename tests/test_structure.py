@@ -52,3 +52,17 @@ def test_the_map_shows_every_room() -> None:
     rooms = {str(path.parent.relative_to(ROOT)) for path in modules()} - {"fer_lightning/report/page"}
     assert rooms <= shown
     assert all((ROOT / room).is_dir() for room in shown)
+
+
+def test_what_tests_share_lies_in_support() -> None:
+    """Of two modules named `conftest` an import finds whichever was loaded last."""
+    tests = ROOT / "tests"
+    assert list(tests.rglob("conftest.py")) == [tests / "conftest.py"]
+    names = Counter(path.stem for path in tests.rglob("*.py"))
+    assert [name for name, number in names.items() if number > 1] == []
+    takers = [
+        path.name
+        for path in tests.rglob("*.py")
+        if "from conftest import" in path.read_text(encoding="utf-8")
+    ]
+    assert takers == ["test_structure.py"]

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import TINY
 from omegaconf import OmegaConf
 from PIL import Image
 
@@ -23,6 +22,7 @@ from fer_lightning.runs.metrics_csv import read_metrics
 from fer_lightning.runs.predictions import read_predictions
 from fer_lightning.training.checkpoints import load_classifier, read_checkpoint
 from fer_lightning.training.train import train
+from tiny_words import TINY
 
 BUDGET = [word for word in TINY if not word.startswith("trainer.max_epochs")]
 LONGER = [*BUDGET, "trainer.max_epochs=4", "optimizer.lr=0.01", "data.drawing.n_train=384"]

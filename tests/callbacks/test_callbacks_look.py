@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import TINY
 
 from fer_lightning.callbacks.inspection import Findings, InspectionCallback
 from fer_lightning.config.compose import compose_config
@@ -18,6 +17,7 @@ from fer_lightning.runs.metrics_csv import read_metrics
 from fer_lightning.runs.predictions import read_predictions
 from fer_lightning.training.checkpoints import load_classifier, read_checkpoint
 from fer_lightning.training.train import train
+from tiny_words import TINY
 
 THREE_EPOCHS = [word for word in TINY if not word.startswith("trainer.max_epochs")] + ["trainer.max_epochs=3"]
 

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import TINY
 from PIL import Image
 
 from fer_forms import small_fer, write_folder, write_zip
 from fer_lightning.cli import COMMANDS, main
 from fer_lightning.sweeps.study.identity import study_name
+from tiny_words import TINY
 from training_runs import run
 
 

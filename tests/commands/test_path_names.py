@@ -12,13 +12,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import TINY
 from hypothesis import HealthCheck, Phase, assume, given, settings
 from PIL import Image
 
 from fer_lightning.cli import main
 from fer_lightning.runs.run import Run
 from path_names import NAMES, NASTY, examples
+from tiny_words import TINY
 
 # pytest-xdist ends where a warning names a path with bytes that are no UTF-8.
 pytestmark = pytest.mark.filterwarnings("ignore")

@@ -10,10 +10,10 @@ import zlib
 from pathlib import Path
 
 import pytest
-from conftest import TINY
 
 from fer_lightning.redact import redact_text
 from fer_lightning.runs.provenance import command_line
+from tiny_words import TINY
 
 PLANTED = {
     "environment": "planted-environment-7d1f",

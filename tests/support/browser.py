@@ -1,8 +1,10 @@
-"""The browser of the tests that need one: where it is, and how it is started without asking any network."""
+"""The browser of the tests that need one: where it is, how it starts without asking any network, its fixture."""
 
 from __future__ import annotations
 
 from pathlib import Path
+
+import pytest
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = (
@@ -14,3 +16,13 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Chromium; tests that take it are skipped where it or playwright is missing."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    with playwright.sync_playwright() as started:
+        chromium = started.chromium.launch(executable_path=str(CHROMIUM), args=list(FLAGS))
+        yield chromium
+        chromium.close()

@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import TINY
 
 from fer_lightning.commands.workspace import main as workspace
 from fer_lightning.config.compose import compose_config
@@ -24,6 +23,7 @@ from fer_lightning.tracking import start
 from fer_lightning.tracking.logger import WandbRun
 from fer_lightning.tracking.mode import choose_mode
 from fer_lightning.training.train import train
+from tiny_words import TINY
 from wandb_server import WandbServer, fresh_client, wandb_server  # noqa: F401  (fixtures)
 
 # ruff: noqa: F811

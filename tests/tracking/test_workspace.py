@@ -5,7 +5,6 @@ import time
 from typing import Any
 
 import pytest
-from conftest import TINY
 
 from fer_lightning.commands.workspace import main
 from fer_lightning.config.compose import compose_config
@@ -14,6 +13,7 @@ from fer_lightning.tracking.log_reader import read_wandb_log
 from fer_lightning.tracking.run_metadata import run_configuration, run_summary
 from fer_lightning.tracking.wandb_workspace import build_workspace, workspace_spec
 from fer_lightning.training.train import train
+from tiny_words import TINY
 
 CONFIG: dict[str, Any] = {
     "seed": 3,
