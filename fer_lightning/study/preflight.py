@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -17,15 +15,12 @@ from fer_lightning.config.combinations import check_measured, check_objectives
 from fer_lightning.config.compose import compose_config
 from fer_lightning.config.flags import CommandLine
 from fer_lightning.config.schema import check_config
+from fer_lightning.config.variants import Variants
 from fer_lightning.data.datamodule import FaceDataModule
 from fer_lightning.errors import ConfigError, UserError
 from fer_lightning.messages import counted, progress
 from fer_lightning.runs.files import require_plain, require_writable
-from fer_lightning.sweeps.command import read_command
-from fer_lightning.sweeps.composition import selected
-from fer_lightning.sweeps.plan.parse_plan import parse_plan
-from fer_lightning.sweeps.plan.plan import BASELINE
-from fer_lightning.sweeps.space.override import key_of, override
+from fer_lightning.study.configurations import configurations, without_sweeps
 from fer_lightning.training.build import build_data, build_module, check_parts, check_trainer
 from fer_lightning.training.build_loss import build_loss
 from fer_lightning.training.distillation import read_teachers
@@ -38,7 +33,9 @@ _NO_PART = ("seed", "seeds", "note", "logger", "ablation", "study", "resume")
 
 
 def preflight(line: CommandLine) -> None:
-    """Check a run, each alternative of a sweep or each level of an ablation plan; prepare the data of a sweep.
+    """Check a run, or each alternative of a sweep, level of an ablation plan and value of a search space alone.
+
+    The data of a sweep are prepared too.
 
     Raises
     ------
@@ -46,8 +43,8 @@ def preflight(line: CommandLine) -> None:
         A key, a value, a combination or the data are not as expected.
     """
     quiet_libraries()
-    alternatives = _alternatives(line.overrides)
-    base, place = alternatives[0], (line.config_name, line.config_path)
+    base, alternatives = without_sweeps(line.overrides)
+    place = line.config_name, line.config_path
     of_hydra = [word for word in line.overrides if word.lstrip("+").startswith("hydra") and word not in base]
     whole = compose_config([*base, *of_hydra], *place, with_hydra=True)
     settings = whole.hydra
@@ -62,70 +59,23 @@ def preflight(line: CommandLine) -> None:
             "expected python -m fer_lightning, whose runs start trainer.devices processes by themselves"
         )
     check = _Check(settings, sweeps=sweeps)
-    arms = list(_levels(whole)) if sweeps else []
-    if not arms:
-        _require_no_seeds(line.overrides, sweeps=sweeps)
-    runs = [(arm, [*base, *overrides]) for arm, overrides in arms] or [
-        (BASELINE, words) for words in alternatives
-    ]
-    for arm, words in progress(runs, f"checking {counted(len(runs), 'configuration')}"):
+    variants = Variants(base, *place)
+    runs = list(configurations(line.overrides, alternatives, whole, variants, sweeps=sweeps))
+    for run in progress(runs, f"checking {counted(len(runs), 'configuration')}"):
+        _check_one(run.what, [lambda words=words: check(variants(words)) for words in run.ways])
+
+
+def _check_one(what: str, ways: Sequence[Callable[[], None]]) -> None:
+    """Refuse what is refused in every way, with the first reason."""
+    refused: list[UserError] = []
+    for way in ways:
         try:
-            check(compose_config(words, *place))
+            return way()
         except UserError as error:
-            if arm == BASELINE:
-                raise
-            raise ConfigError(f"ablation, arm {arm}: {error}") from error
-
-
-def _alternatives(overrides: Sequence[str]) -> list[list[str]]:
-    """Return override lists that between them hold every value that a sweep will set, each list without sweeps."""
-    parser = OverridesParser.create()
-    fixed: list[str] = []
-    swept: list[list[str]] = []
-    for word in overrides:
-        try:
-            parsed = parser.parse_override(word)
-        except HydraException as error:
-            raise ConfigError(f"{word}: cannot be read ({' '.join(str(error).split())})") from error
-        if parsed.is_hydra_override() and parsed.key_or_group != "hydra.searchpath":
-            continue
-        if not parsed.is_discrete_sweep():
-            # A continuous range has no values to try beforehand.
-            if not parsed.is_sweep_override():
-                fixed.append(word)
-            continue
-        key = parsed.get_key_element()
-        swept.append([f"{key}={value}" for value in parsed.sweep_string_iterator()])
-    base = [*fixed, *(values[0] for values in swept)]
-    others = [[*base, value] for values in swept for value in values[1:]]
-    return [base, *others]
-
-
-def _levels(config: DictConfig) -> Iterator[tuple[str, Sequence[str]]]:
-    """Yield name and overrides of the arms of a study's plan in which at most one factor is off its baseline."""
-    if "plan" not in config.hydra.sweeper:
-        return
-    options = read_command(config, OverridesParser.create()).options
-    if options["plan"] is None:
-        return
-    plan = parse_plan(
-        options["plan"], options["seeds"], lambda key: selected(config, key), options["seed_key"]
-    )
-    fold = [] if options["folds"] is None else [override(options["fold_key"], 0)]
-    for arm in plan.arms:
-        if sum(arm.levels[factor.name] != factor.baseline for factor in plan.factors) <= 1:
-            yield arm.name, [*arm.overrides, *fold]
-
-
-def _require_no_seeds(overrides: Sequence[str], *, sweeps: bool) -> None:
-    """Refuse `seeds`, which only an ablation plan runs over."""
-    typed = [word for word in overrides if key_of(word) == "seeds"]
-    if typed:
-        expected = (
-            "seed=0,1,2 for a run of each" if sweeps else "seed=0, or with -m seed=0,1,2 for a run of each"
-        )
-        confirm = "; a search is confirmed over hydra.sweeper.confirm_seeds" if sweeps else ""
-        raise ConfigError(f"{typed[-1]}: only an ablation runs over seeds; expected {expected}{confirm}")
+            refused.append(error)
+    if not what:
+        raise refused[0]
+    raise ConfigError(f"{what}: {refused[0]}") from refused[0]
 
 
 class _Check:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from fer_lightning.config.expectation import shown_value
 from fer_lightning.errors import ConfigError
 from fer_lightning.sweeps.composition import Composition
 from fer_lightning.sweeps.options import SweepOptions
-from fer_lightning.sweeps.space.override import key_of, node_of, override
+from fer_lightning.sweeps.space.override import key_of
 from fer_lightning.sweeps.space.parse_space import in_order, parse_space
 from fer_lightning.sweeps.space.search_space import Parameter, SearchSpace
+from fer_lightning.sweeps.space.tried_values import conditions_met
 
 
 def read_space(options: SweepOptions, composition: Composition, swept: SearchSpace) -> SearchSpace:
@@ -64,7 +63,7 @@ def _refuse_set_keys(configured: SearchSpace, composition: Composition) -> None:
 
 def _try(parameter: Parameter, space: SearchSpace, composition: Composition) -> None:
     """Compose a parameter, under its conditions: a group with each of its options, a key with some value."""
-    given = _conditions_met(parameter, space, composition)
+    given = conditions_met(parameter, space, composition.lookup)
     what = f"search_space.{parameter.name}"
     if not composition.is_group(parameter.target):
         composition.compose([*given, parameter.override(parameter.some_value())], what)
@@ -75,29 +74,3 @@ def _try(parameter: Parameter, space: SearchSpace, composition: Composition) -> 
         if isinstance(value, str) and not value.startswith("[") and "$" not in value and value not in options:
             raise ConfigError(f"{what}: {value!r} is none of {', '.join(options)}")
         composition.compose([*given, parameter.override(value)], f"{what}={shown_value(value)}")
-
-
-def _conditions_met(parameter: Parameter, space: SearchSpace, composition: Composition) -> list[str]:
-    """Return the overrides under which a parameter exists, those that they need in turn first."""
-    given: list[str] = []
-    for key, allowed in parameter.conditions.items():
-        other = next((p for p in space.parameters if p.target == key), None)
-        if other is None:
-            given += _fixed_condition(key, allowed, given, composition)
-            continue
-        values = [value for value in other.candidates() or allowed if value in allowed]
-        if not values:
-            raise ConfigError(
-                f"search_space.{parameter.name}.when: {key} is never one of {list(allowed)}; "
-                f"expected one of {other.candidates()}"
-            )
-        given += [*_conditions_met(other, space, composition), other.override(values[0])]
-    # Groups first, for they replace what is set within them.
-    return sorted(dict.fromkeys(given), key=lambda text: "." in node_of(key_of(text)))
-
-
-def _fixed_condition(
-    key: str, allowed: Sequence[object], given: list[str], composition: Composition
-) -> list[str]:
-    """Return the override that meets a condition on a key that is not searched, if it is not met anyway."""
-    return [] if composition.lookup(key, given) in allowed else [override(key, allowed[0])]

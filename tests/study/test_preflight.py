@@ -160,3 +160,50 @@ def test_a_misspelt_argument_in_a_plan_is_refused_before_the_study(
     with pytest.raises(ConfigError, match=f"{key}: no such key|{key} is not a key"):
         preflight(read_command_line(["+experiment=ablation", *OTHERS, factor, *tiny, *own]))
     assert not list(here.iterdir())
+
+
+SEARCH = [
+    "+experiment=search",
+    "~search_space.augmentation",
+    "~search_space.activation",
+    "~search_space.normalization",
+]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ["+search_space.hue={key: augmentation.hue, type: float, low: 0, high: 0.1}"],
+            r"^search, augmentation\.hue=0\.1: augmentation\.hue=0\.1 with data\.channels=1: grey images have no",
+        ),
+        (
+            ["augmentation.hue=interval(0.01,0.1)"],
+            r"^search, augmentation\.hue=0\.01: .* grey images have no colour",
+        ),
+        (
+            ["hydra.sweeper.params={augmentation.hue: 'interval(0.01,0.1)'}"],
+            r"^search, augmentation\.hue=0\.01: .* grey images have no colour",
+        ),
+        (
+            ["+search_space.size={key: data.batch_size, choices: [32, 1]}", "model.norm=batch"],
+            r"^search, data\.batch_size=1: data\.batch_size=1: model: Small cannot be trained on it",
+        ),
+        # Each for itself could be searched, together no trial could run.
+        (
+            ["model.dropout=interval(0,0.5)"],
+            r"^search: model\.dropout_scale=.*: scales the model's own rates",
+        ),
+    ],
+)
+def test_values_of_a_search_space_are_tried_before_any_trial(
+    here: Path, tiny: list[str], words: list[str], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        preflight(read_command_line([*SEARCH, *tiny, *words]))
+    assert not list(here.iterdir())
+
+
+def test_a_range_is_meant_without_an_end_that_no_trial_could_have(tiny: list[str]) -> None:
+    words = ["~search_space.dropout", "model.dropout=interval(0,1)", "optimizer.lr=interval(0,0.1)"]
+    preflight(read_command_line([*SEARCH, *tiny, *words]))
