@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 from omegaconf.errors import OmegaConfBaseException
 
 from fer_lightning.config.compose import compose_config
@@ -25,13 +25,21 @@ class Variants:
         The overrides of the command.
     name, folder
         Its primary configuration; see `compose_config`.
+    composed
+        What the command composes with Hydra's own part, where that was needed anyway.
     """
 
-    def __init__(self, base: Sequence[str], name: str | None = None, folder: str | None = None) -> None:
+    def __init__(
+        self,
+        base: Sequence[str],
+        name: str | None = None,
+        folder: str | None = None,
+        composed: DictConfig | None = None,
+    ) -> None:
         self._base = tuple(base)
         self._place = name, folder
         self._parser = OverridesParser.create()
-        self._config: DictConfig | None = None
+        self._config = None if composed is None else _without_hydra(composed)
 
     def __call__(self, overrides: Sequence[str] = ()) -> DictConfig:
         """Return the configuration with further overrides.
@@ -57,6 +65,13 @@ class Variants:
     def with_hydra(self, overrides: Sequence[str] = ()) -> DictConfig:
         """Return the same with Hydra's own part, which says what option of each group is chosen."""
         return compose_config([*self._base, *overrides], *self._place, with_hydra=True)
+
+
+def _without_hydra(composed: DictConfig) -> DictConfig:
+    config = copy.deepcopy(composed)
+    with open_dict(config):
+        del config["hydra"]
+    return config
 
 
 def _sets_within_a_group(item: Override) -> bool:

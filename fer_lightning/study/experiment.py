@@ -14,7 +14,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 
-from fer_lightning.config.compose import VERSION_BASE, describe_override_error, describe_unreadable, is_sweep
+from fer_lightning.config.compose import VERSION_BASE, describe_override_error, describe_unreadable
 from fer_lightning.config.flags import CommandLine
 from fer_lightning.errors import ConfigError, UserError
 from fer_lightning.messages import full_disk_error
@@ -67,7 +67,7 @@ class _Job:
             return None
 
 
-def _with_mode(line: CommandLine) -> list[str]:
+def _with_mode(line: CommandLine, *, sweeps: bool) -> list[str]:
     """Return the arguments for Hydra, with the mode that the chosen experiment sets.
 
     Hydra 1.4 reads `hydra.mode` from the command line and the primary configuration only, and refuses it in an
@@ -75,9 +75,7 @@ def _with_mode(line: CommandLine) -> list[str]:
     """
     asked = [*line.flags, *line.words]
     given = line.multirun or any(word.startswith("hydra.mode=") for word in line.words)
-    if line.runs and not given and is_sweep(line.overrides, line.config_name, line.config_path):
-        asked.append("hydra.mode=MULTIRUN")
-    return asked
+    return [*asked, "hydra.mode=MULTIRUN"] if sweeps and not given else asked
 
 
 def run_experiment(line: CommandLine) -> int:
@@ -94,13 +92,14 @@ def run_experiment(line: CommandLine) -> int:
     for word in line.words:
         if "=" not in word and not word.startswith("~"):
             raise ConfigError(f"{word}: expected key=value, such as seed=0, or a command first; see --help")
+    sweeps = False
     if line.runs:
         from fer_lightning.study.preflight import preflight
 
-        preflight(line)
+        sweeps = preflight(line)
     before = sys.argv, provenance.typed
     job = _Job(provenance.command_line(line.typed))
-    sys.argv, provenance.typed = [sys.argv[0], *_with_mode(line)], job.command
+    sys.argv, provenance.typed = [sys.argv[0], *_with_mode(line, sweeps=sweeps)], job.command
     try:
         hydra.main(config_path="pkg://fer_lightning.conf", config_name="config", **VERSION_BASE)(job)()
         if job.mistake is not None:

@@ -20,7 +20,7 @@ from fer_lightning.data.datamodule import FaceDataModule
 from fer_lightning.errors import ConfigError, UserError
 from fer_lightning.messages import counted, progress
 from fer_lightning.runs.files import require_plain, require_writable
-from fer_lightning.study.configurations import configurations, without_sweeps
+from fer_lightning.study.configurations import Configuration, configurations, without_sweeps
 from fer_lightning.training.build import build_data, build_module, check_parts, check_trainer
 from fer_lightning.training.build_loss import build_loss
 from fer_lightning.training.distillation import read_teachers
@@ -32,10 +32,14 @@ from fer_lightning.training.rehearsal import check_shares, rehearse
 _NO_PART = ("seed", "seeds", "note", "logger", "ablation", "study", "resume")
 
 
-def preflight(line: CommandLine) -> None:
+def preflight(line: CommandLine) -> bool:
     """Check a run, or each alternative of a sweep, level of an ablation plan and value of a search space alone.
 
     The data of a sweep are prepared too.
+
+    Returns
+    -------
+    Whether there are several trainings.
 
     Raises
     ------
@@ -59,23 +63,24 @@ def preflight(line: CommandLine) -> None:
             "expected python -m fer_lightning, whose runs start trainer.devices processes by themselves"
         )
     check = _Check(settings, sweeps=sweeps)
-    variants = Variants(base, *place)
+    variants = Variants(base, *place, composed=whole)
     runs = list(configurations(line.overrides, alternatives, whole, variants, sweeps=sweeps))
     for run in progress(runs, f"checking {counted(len(runs), 'configuration')}"):
-        _check_one(run.what, [lambda words=words: check(variants(words)) for words in run.ways])
+        _check_one(run, lambda words: check(variants(words)))
+    return sweeps
 
 
-def _check_one(what: str, ways: Sequence[Callable[[], None]]) -> None:
+def _check_one(configuration: Configuration, check: Callable[[Sequence[str]], None]) -> None:
     """Refuse what is refused in every way, with the first reason."""
     refused: list[UserError] = []
-    for way in ways:
+    for words in configuration.ways:
         try:
-            return way()
+            return check(words)
         except UserError as error:
             refused.append(error)
-    if not what:
+    if not configuration.what:
         raise refused[0]
-    raise ConfigError(f"{what}: {refused[0]}") from refused[0]
+    raise ConfigError(f"{configuration.what}: {refused[0]}") from refused[0]
 
 
 class _Check:

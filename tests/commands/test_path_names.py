@@ -32,7 +32,10 @@ CHEAP = settings(
 )
 # Beside the examples that are named.
 COSTLY = settings(CHEAP, max_examples=2, phases=[Phase.explicit, Phase.generate])
-SEARCH = ["+experiment=search", *NET, "study.page=false"]
+SEARCH = [
+    *["+experiment=search", *NET, "study.page=false"],
+    *(f"~search_space.{name}" for name in ("dropout", "activation", "normalization", "augmentation")),
+]
 RUN_NAMES = NAMES.filter(lambda name: "${" not in name and "::" not in name)
 FEW = ("a{b}\\,[x=1] #~'\":c", "été\udcf6\n表 %20?a#b")
 

@@ -12,9 +12,9 @@ from fer_lightning.errors import ConfigError
 BASE = ["model=vgg16", "augmentation=keras_like", "+model.extra={a: 1}"]
 
 
-@pytest.fixture(scope="module")
-def vgg() -> Variants:
-    return Variants(BASE)
+@pytest.fixture(scope="module", params=[False, True], ids=["", "composed before"])
+def vgg(request: pytest.FixtureRequest) -> Variants:
+    return Variants(BASE, composed=compose_config(BASE, with_hydra=True) if request.param else None)
 
 
 @pytest.mark.parametrize(

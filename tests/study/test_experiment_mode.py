@@ -15,32 +15,45 @@ from fer_lightning.config.flags import read_command_line
 from fer_lightning.runs import provenance
 from fer_lightning.study import experiment
 from fer_lightning.study.experiment import _with_mode
+from fer_lightning.study.preflight import preflight
 
 MODE = ["hydra.mode=MULTIRUN"]
 
 
+FEW = ["ablation.plan=one_factor", *(f"~ablation.factors.{name}" for name in ("dropout", "activation"))]
+ABLATION = ["+experiment=ablation", *FEW, "~ablation.factors.normalization"]
+
+
 @pytest.mark.parametrize(
-    ("arguments", "added"),
+    ("arguments", "sweeps", "added"),
     [
-        (["+experiment=ablation"], MODE),
-        (["+experiment=r0_cnn"], []),
-        (["seed=1"], []),
-        (["--multirun", "+experiment=ablation"], []),
-        (["+experiment=ablation", "hydra.mode=RUN"], []),
-        (["--cfg", "job", "+experiment=ablation"], []),
-        (["+experiment=no_such"], []),
+        (ABLATION, True, MODE),
+        (["+experiment=r0_cnn"], False, []),
+        (["seed=1"], False, []),
+        (["--multirun", *ABLATION], True, []),
+        ([*ABLATION, "hydra.mode=RUN"], False, []),
+        (["--multirun", "seed=1,2"], True, []),
     ],
 )
-def test_the_mode_of_the_experiment_is_passed_on(arguments: list[str], added: list[str]) -> None:
-    assert _with_mode(read_command_line(arguments)) == [*arguments, *added]
+def test_the_mode_of_the_experiment_is_passed_on(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    tiny: list[str],
+    arguments: list[str],
+    sweeps: bool,
+    added: list[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    line = read_command_line([*arguments, *tiny, "data=synthetic"])
+    assert preflight(line) is sweeps
+    assert _with_mode(line, sweeps=sweeps) == [*line.flags, *line.words, *added]
 
 
-def test_an_experiment_of_ones_own_folder_is_a_sweep_too(tmp_path: Path) -> None:
+def test_an_experiment_of_ones_own_folder_is_a_sweep_too(tmp_path: Path, tiny: list[str]) -> None:
     (tmp_path / "experiment").mkdir()
     (tmp_path / "experiment" / "mine.yaml").write_text("# @package _global_\nhydra: {mode: MULTIRUN}\n")
     for given in ([f"hydra.searchpath=[file://{tmp_path}]"], ["--config-dir", str(tmp_path)]):
-        arguments = [*given, "+experiment=mine"]
-        assert _with_mode(read_command_line(arguments)) == [*arguments, *MODE]
+        assert preflight(read_command_line([*given, "+experiment=mine", *tiny]))
 
 
 def test_a_recorded_command_is_the_one_that_was_typed(
@@ -52,6 +65,8 @@ def test_a_recorded_command_is_the_one_that_was_typed(
         "hydra.sweeper.n_trials=1",
         "hydra.sweep.dir=study",
         "study.workers=1",
+        "study.page=false",
+        *(f"~search_space.{name}" for name in ("dropout", "activation", "normalization", "augmentation")),
         *tiny,
     ]
     assert main(typed) == 0

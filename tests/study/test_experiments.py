@@ -11,10 +11,10 @@ from fer_lightning.cli import main
 from fer_lightning.sweeps.study.results import load_trials
 
 EXPERIMENTS = sorted((Path(fer_lightning.conf.__file__).parent / "experiment").glob("*.yaml"))
-ONE_SEED = ["seeds=[0]", "study.workers=1"]
+ONE_SEED = ["seeds=[0]", "study.workers=1", "study.page=false"]
 EACH_EPOCH = [*ONE_SEED, "trainer.check_val_every_n_epoch=1"]
 SWEEPS = {
-    "search": ["hydra.sweeper.n_trials=2"],
+    "search": ["hydra.sweeper.n_trials=2", "study.page=false"],
     "ablation": ["ablation.plan=one_factor", *ONE_SEED],
     # The VGGs are large: one arm beside the baseline.
     "r1_vgg16": [
@@ -29,6 +29,7 @@ SWEEPS = {
     ],
     "record_ablation": EACH_EPOCH,
 }
+ONLY_LR = [f"~search_space.{name}" for name in ("dropout", "activation", "normalization", "augmentation")]
 # Ordinary multiruns: what makes them short, and the folders of their runs.
 MULTIRUNS = {"r2_train_val": (["hydra.sweeper.params.seed='0,1'"], ["0", "1"])}
 STEP = [
@@ -147,7 +148,7 @@ def test_an_ordinary_multirun_needs_no_study(here, tiny):
 @pytest.mark.slow
 def test_each_trial_of_a_study_trains_in_processes_of_its_own(here, tiny):
     two = ["trainer.devices=2", "callbacks.saliency=null", "study.page=false", "study.workers=1"]
-    words = [*tiny, *two, "hydra.sweeper.n_trials=2", f"hydra.sweep.dir={here}/out"]
+    words = [*tiny, *two, *ONLY_LR, "hydra.sweeper.n_trials=2", f"hydra.sweep.dir={here}/out"]
     assert main(["+experiment=search", *words]) == 0
     trials = load_trials(here / "out")
     assert [trial.state for trial in trials] == ["COMPLETE"] * 2

@@ -46,6 +46,7 @@ def test_a_study_in_folders_of_its_own_is_one_study(
         "hydra.job.chdir=true",
         "hydra.sweep.dir=study",
         "hydra.sweeper.n_trials=2",
+        *(f"~search_space.{name}" for name in ("dropout", "activation", "normalization", "augmentation")),
     ]
     assert main([*command, "hydra.sweeper.storage=all.db", "study.workers=2"]) == 0
     assert (tmp_path / "study" / "report.html").is_file()
