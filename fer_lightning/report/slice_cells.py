@@ -19,11 +19,11 @@ _HEADER = (
     "slice",
     "faces",
     f"error % [{100 * CONFIDENCE:g} %]",
-    "by class %",
+    "by class",
     "most are",
     "most frequent mistake",
 )
-_PICTURES = ("confidence %", "brightness", "contrast", "copies %")
+_PICTURES = ("sure %", "light", "contrast", "copies %")
 
 
 def slice_sections(found: FaceSlices | None, reason: str | None = None) -> list[Section]:
@@ -37,7 +37,7 @@ def slice_sections(found: FaceSlices | None, reason: str | None = None) -> list[
     if found is None:
         return [] if reason is None else [Section(TITLE, (), (), (f"Slices were not looked for: {reason}.",))]
     rows = tuple(map(_row, found.failing))
-    lines = (found.sentence, *((_how_to_read(found),) if rows else ()), *_notes(found))
+    lines = (found.sentence, *((_beyond_class(found), _how_to_read(found)) if rows else ()), *_notes(found))
     sections = [
         Section(TITLE, (*_HEADER, *_PICTURES), rows, lines, tuple(each.number for each in found.failing))
     ]
@@ -84,6 +84,16 @@ def _arms(found: FaceSlices) -> Section:
     return Section(ARMS_TITLE, header, rows, (line,))
 
 
+def _beyond_class(found: FaceSlices) -> str:
+    beyond = [f"{each.number}" for each in found.failing if each.beyond_class]
+    if not beyond:
+        return "In none of them does the interval lie above the error by class, too: their classes may explain them."
+    which = f"slice {beyond[0]}" if len(beyond) == 1 else f"slices {', '.join(beyond[:-1])} and {beyond[-1]}"
+    return (
+        f"In {which} the interval also lies above the error by class: there is more to it than hard classes."
+    )
+
+
 def _how_to_read(found: FaceSlices) -> str:
     several = len(found.run_errors) > 1
     runs = f"Errors are means over {counted(len(found.run_errors), 'run')}. " if several else ""
@@ -92,7 +102,9 @@ def _how_to_read(found: FaceSlices) -> str:
         "The groups were found by the features of the penultimate layer alone, without labels or errors. "
         f"{runs}The intervals of all {len(found.slices)} groups hold together, for new faces like these and for "
         f"{networks}. By class: the error of as many faces of the same true classes, were they no harder than others "
-        f"of their class. {SLICES_FILE} has all groups, {SLICE_FACES_FILE} their faces."
+        "of their class. Sure: mean probability of what is predicted; light and contrast: mean and standard deviation "
+        "of a face's levels, 0 to 255; copies: faces with a copy or near copy in training. "
+        f"{SLICES_FILE} has all groups, {SLICE_FACES_FILE} their faces."
     )
 
 

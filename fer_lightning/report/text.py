@@ -99,7 +99,7 @@ def to_text(report: AblationReport, width: int = WIDTH, steps: Sequence[Step] | 
         lines += ["", EXPLANATION, importance_line(report.factorial)]
     for section in report_sections(report):
         rows = wrapped_table(section.header, section.rows, width) if section.rows else [f"{section.title}:"]
-        lines += ["", *rows, "", *section.lines, ""]
+        lines += ["", *map(_Row, rows), "", *section.lines, ""]
     if any(row.n_pruned or row.n_failed or row.n_unfinished for row in report.arms):
         lines.append("Left out: P pruned, F failed, U unfinished.")
     lines += cells.failure_lines(report) + cells.single_run_lines(report)
@@ -112,11 +112,17 @@ def to_text(report: AblationReport, width: int = WIDTH, steps: Sequence[Step] | 
     return text + steps_text(steps or ())
 
 
+class _Row(str):
+    """A line of a table, which stays whole, so that its words stand under their titles."""
+
+
 def _wrapped(lines: Sequence[str], width: int) -> list[str]:
-    """Break long lines, except commands."""
+    """Break long lines, except commands and rows of tables."""
     out: list[str] = []
     for line in lines:
-        if line.startswith("To run "):
+        if isinstance(line, _Row):
+            out.append(line)
+        elif line.startswith("To run "):
             label, command = line.split(": ", 1)
             out += [f"{label}:", f"  {command}"]
         else:

@@ -60,6 +60,11 @@ class Slice:
     contrast: float | None = None
     near_copies: float | None = None
 
+    @property
+    def beyond_class(self) -> bool:
+        """Whether the interval also lies above what the slice's true classes explain."""
+        return self.low > self.expected
+
 
 @dataclass(frozen=True)
 class ArmErrors:

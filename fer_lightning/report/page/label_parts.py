@@ -10,16 +10,10 @@ from typing import Any
 from fer_lightning.report.label_cells import Section
 from fer_lightning.report.page.saliency_grids import embedded
 from fer_lightning.report.sections import report_sections
-from fer_lightning.report.slice_cells import TITLE
-from fer_lightning.report.slice_files import SLICES_PICTURE
 from fer_lightning.stats.ablation import AblationReport
 
 _LARGEST = 300_000  # bytes of one of the two pictures
-_PICTURES = {
-    "Calibration": "calibration.png",
-    "Doubtful labels": "doubtful_labels.png",
-    TITLE: SLICES_PICTURE,
-}
+_PICTURES = {"Calibration": "calibration.png", "Doubtful labels": "doubtful_labels.png"}
 
 
 def label_parts(report: AblationReport | None, more: Sequence[Section] = ()) -> list[dict[str, Any]]:

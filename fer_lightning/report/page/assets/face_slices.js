@@ -13,6 +13,25 @@ function goToSlice(number) {
   return goToFaces({ first, slice: number, sort: "right", sign: 1 });
 }
 
-if (facesInfo?.slices)
-  for (const button of document.querySelectorAll("[data-slice]"))
-    button.addEventListener("click", () => goToSlice(Number(button.dataset.slice)));
+// Some faces of a slice, evenly over their order: neither the worst nor the best are picked.
+function membersOf(number, most) {
+  const members = [...faceTable.slices.keys()].filter((face) => faceTable.slices[face] === number);
+  const count = Math.min(most, members.length);
+  return [...Array(count).keys()].map((place) => members[Math.round((place * (members.length - 1)) / Math.max(count - 1, 1))]);
+}
+
+async function showStrips(buttons) {
+  try { await loadFaces(); } catch { return; }
+  for (const button of buttons) {
+    const row = button.closest("tr");
+    const faces = membersOf(Number(button.dataset.slice), 12);
+    row.after(make("tr", { class: "slice-faces", "aria-hidden": "true" }, make("td", { colspan: row.cells.length },
+      faces.map((face) => facePicture("faces", facesInfo.sprite, face, faceTable.ids[face], "")))));
+  }
+}
+
+if (facesInfo?.slices) {
+  const buttons = [...document.querySelectorAll("[data-slice]")];
+  for (const button of buttons) button.addEventListener("click", () => goToSlice(Number(button.dataset.slice)));
+  if (buttons.length && facesInfo.sprite) whenSeen(buttons[0].closest("section"), () => showStrips(buttons));
+}
