@@ -10,8 +10,8 @@ same intervals.
 
 The second table takes a net that was trained on synthetic faces (trained first, where no --checkpoint is given),
 degrades a share of its 2,000 validation faces and counts how often a failing slice consists of them by more than
-half ("found"), with the mean share of all degraded faces in such slices (recall) and of degraded faces among theirs
-(precision).
+half ("found"), with the share of all degraded faces that are in such slices (recall) and of degraded faces among theirs
+(precision), over all repeats.
 """
 
 from __future__ import annotations

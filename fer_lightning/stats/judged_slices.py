@@ -123,7 +123,7 @@ def _classes(labels: np.ndarray, named: np.ndarray, names: Sequence[str]) -> dic
     np.add.at(counts, (np.broadcast_to(labels, named.shape), named), 1 / named.size)
     most = int(counts.sum(axis=1).argmax())
     mistakes = counts * ~np.eye(len(names), dtype=bool)
-    true, taken = np.unravel_index(int(mistakes.argmax()), mistakes.shape)
+    true, taken = divmod(int(mistakes.argmax()), len(names))
     share = float(mistakes[true, taken])
     return {
         "label": names[most],

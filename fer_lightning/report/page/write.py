@@ -80,7 +80,16 @@ def write_page(
     sections : tables of a search below its drawings
     """
     path = Path(folder) / "report.html"
-    more = {"confirmed": confirmed, "steps": steps, "gallery": gallery, "sections": sections}
-    model = page_model(study, trials, report, importance, Path(folder), **more)
+    model = page_model(
+        study,
+        trials,
+        report,
+        importance,
+        Path(folder),
+        confirmed=confirmed,
+        steps=steps,
+        gallery=gallery,
+        sections=sections,
+    )
     write_text(path, render(model))
     return path
