@@ -3,10 +3,11 @@
     python benchmarks/slice_transfer.py STUDY_DIR [--groups 12 24 48] [--shuffles 2000]
 
 Each line takes the features of one seed of the baseline: its failing slices by the errors of all seeds on the
-validation faces, and the test faces, each put into the group whose mean features are nearest, with the errors of the same nets.
-"Held" are groups whose error on test faces lies within their interval. Below stand the error of each group of the
-first seed on test faces, how often any group fails where the errors are shuffled over the faces, how confidence and
-error of the groups go together, and the share of faces that two seeds' failing slices have in common.
+validation faces, and the test faces, each put into the group whose mean features are nearest, with the errors of
+the same nets. "Held" are groups whose error on test faces lies within their interval. Below stand the error of each
+group of the first seed on test faces, how often any group fails where the errors are shuffled over the faces, how
+confidence and error of the groups go together, and the share of faces that two seeds' failing slices have in
+common.
 """
 
 from __future__ import annotations
