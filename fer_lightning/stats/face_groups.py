@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from sklearn.cluster import KMeans
-from sklearn.decomposition import PCA
 
 from fer_lightning.config.values import Slices
 from fer_lightning.errors import DataError
@@ -59,6 +57,9 @@ def face_groups(features: np.ndarray, count: int, seed: int = 0) -> np.ndarray:
     DataError
         A feature is not finite.
     """
+    from sklearn.cluster import KMeans  # loading takes a second
+    from sklearn.decomposition import PCA
+
     if not np.isfinite(features).all():
         raise DataError("the network's features of some faces are not finite; expected numbers")
     wide = features.astype(np.float64)

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fer_lightning.config.values import Slices
 from fer_lightning.data.picture_arrays import Selection
 from fer_lightning.errors import DataError, UserError
-from fer_lightning.explain.model_slices import GroupedFaces, with_pictures
 from fer_lightning.messages import counted, one_line
 from fer_lightning.report.gallery import ShownSlices
 from fer_lightning.report.gallery.shown_faces import copies_in_training
@@ -25,9 +24,11 @@ from fer_lightning.stats.face_groups import FEWEST_FACES, group_count
 from fer_lightning.stats.judged_slices import face_slices
 from fer_lightning.stats.slice_arms import slice_arms
 from fer_lightning.stats.slices import FaceSlices
-from fer_lightning.study.kept_groups import kept_groups
 from fer_lightning.sweeps.plan.planned_trial import Stage
 from fer_lightning.sweeps.study.results import Trial
+
+if TYPE_CHECKING:
+    from fer_lightning.explain.model_slices import GroupedFaces
 
 
 @dataclass(frozen=True)
@@ -118,6 +119,9 @@ def study_slices(
         return StudySlices(
             reason=f"{one_line(error)}; “report STUDY data.path=…” says where the data are now"
         )
+    from fer_lightning.explain.model_slices import with_pictures  # it loads PyTorch
+    from fer_lightning.study.kept_groups import kept_groups
+
     try:
         grouped = kept_groups(trial.run, data, count, folder)
         found = _judged(grouped, trial, arms, baseline)
