@@ -125,7 +125,11 @@ def study_slices(
     try:
         grouped = kept_groups(trial.run, data, count, folder)
         found = _judged(grouped, trial, arms, baseline)
-    except (UserError, OSError) as error:
+    except (
+        UserError,
+        OSError,
+        RuntimeError,
+    ) as error:  # PyTorch's: a device that is out of memory ends no report
         return StudySlices(reason=one_line(error))
     rows = grouped.rows_of(first)
     near = copies_in_training(data, folder) if copies else None
