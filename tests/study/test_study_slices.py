@@ -12,6 +12,7 @@ import torch
 
 from fer_lightning.cli import main
 from fer_lightning.config.values import Slices
+from fer_lightning.errors import DataError
 from fer_lightning.runs.predictions import read_predictions
 from fer_lightning.study import kept_groups
 from fer_lightning.study.ablation_findings import AskedFaces
@@ -133,6 +134,16 @@ def test_a_number_of_groups_that_cannot_be_is_refused(study, capsys):
         assert main(["report", str(study.folder), f"slices={asked}"]) != 0
         said = capsys.readouterr().err
         assert f"slices={asked}: expected true or false, or a whole number from 2 to 100" in said
+
+
+def test_data_that_are_not_those_of_the_study_are_no_data(study, tmp_path):
+    with pytest.raises(DataError, match="not the data that"):
+        found_in(study, tmp_path, overrides={"data.drawing.n_val": 161})
+    trials = load_trials(study.folder)
+    trials[0].run.record["data"]["fingerprint"] = "another"
+    found = study_slices(trials, "baseline", True, tmp_path)
+    assert found.found is None
+    assert found.reason.endswith("; “report STUDY data.path=…” says where the data are now")
 
 
 def test_why_slices_were_not_looked_for(tmp_path):
