@@ -10,7 +10,7 @@ from typing import Any
 from fer_lightning.api.settings import data_keys
 from fer_lightning.api.study_result import Study
 from fer_lightning.config.typed import typed_path
-from fer_lightning.config.values import Name, OpenShare, Positive, checked
+from fer_lightning.config.values import Name, OpenShare, Positive, Slices, checked
 from fer_lightning.errors import ConfigError
 from fer_lightning.runs.leakage import Judged
 from fer_lightning.stats.label_doubts import Labels
@@ -32,6 +32,7 @@ def report(
     data: Mapping[str, Any] | None = None,
     page: bool = True,
     gallery: bool = True,
+    slices: Slices = True,
     experiment: str | Path | None = None,
     confidence: OpenShare = 0.95,
     min_seeds: MinSeeds = 3,
@@ -58,6 +59,9 @@ def report(
         What has changed of the data since, as in ``{"path": "faces.zip"}``.
     page, gallery
         Whether ``report.html`` is written, too, and whether it shows the validation faces.
+    slices
+        Into how many groups the validation faces are divided to see where the baseline's networks, or a search's best
+        one, fail; False for none.
     experiment
         A file into which the best setting is written, to be run by ``+experiment=NAME``: of a search the confirmed one,
         where it was confirmed.
@@ -74,10 +78,10 @@ def report(
     >>> report("studies/ablation-synthetic-1a2b3c4d", smallest_effect=0.02).verdicts  # doctest: +SKIP
     """
     place = study.folder if isinstance(study, Study) else study
-    if data and faces == "all" and not (page and gallery):
+    if data and faces == "all" and not (page and gallery) and slices is False:
         raise ConfigError(
-            f"{', '.join(data_keys(data))}: is read with faces=no_copy or faces=no_near_copy, or for the page with its "
-            "gallery only"
+            f"{', '.join(data_keys(data))}: is read with faces=no_copy or faces=no_near_copy, for slices, or for the "
+            "page with its gallery only"
         )
     for key, value in (("faces", faces), ("labels", labels)):
         if value != "all":
@@ -95,7 +99,9 @@ def report(
         rules,
         page=page and faces == "all",
         gallery=gallery,
-        asked=AskedFaces(faces, labels, None if fer_plus is None else typed_path(fer_plus), data_keys(data)),
+        asked=AskedFaces(
+            faces, labels, None if fer_plus is None else typed_path(fer_plus), data_keys(data), slices
+        ),
     )
     if experiment is not None:
         findings = with_experiment(findings, place, study_name, typed_path(experiment))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from fer_lightning.api.evaluated import evaluate
 from fer_lightning.commands.arguments import REQUIRED, Checkpoints, parse_arguments
-from fer_lightning.config.values import Count, Name, Processors
+from fer_lightning.config.values import Count, Name, Processors, Slices
 from fer_lightning.data.faces import Split
 from fer_lightning.errors import ConfigError
 
@@ -23,13 +23,15 @@ class Keys:
     crop: Count | None = None
     output: Name | None = None
     gallery: bool | None = None
+    slices: Slices | None = None
     threads: Processors | None = None
 
 
 def main(arguments: list[str]) -> int:
     """Print accuracy, macro-F1, calibration error and recalls; with ``output=DIR`` also write them.
 
-    Of the validation split there is also ``faces.html``, a page of its faces; ``gallery=false`` leaves it out.
+    Of the validation split there is also ``faces.html``, a page of its faces; ``gallery=false`` leaves it out,
+    and the groups of faces in which the model fails: ``slices=12`` looks at so many, ``slices=false`` at none.
     """
     values, overrides = parse_arguments(arguments, Keys, prefixes=["data."])
     checkpoint = values.pop("checkpoint")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from fer_lightning.api.reported import report
 from fer_lightning.commands.arguments import FileName, parse_arguments, take_place
-from fer_lightning.config.values import Name, OpenShare, Positive
+from fer_lightning.config.values import Name, OpenShare, Positive, Slices
 from fer_lightning.runs.leakage import Judged
 from fer_lightning.stats.label_doubts import Labels
 from fer_lightning.stats.rules import MinSeeds
@@ -25,6 +25,7 @@ class Keys:
     fer_plus: Name | None = None
     page: bool = True
     gallery: bool = True
+    slices: Slices = True
     experiment: FileName | None = None
     confidence: OpenShare = 0.95
     min_seeds: MinSeeds = 3
@@ -38,7 +39,8 @@ def main(arguments: list[str]) -> int:
     ``faces=no_copy`` and ``faces=no_near_copy`` judge an ablation without the validation faces of which training
     has seen a copy. ``labels=trusted`` judges it without the faces whose label its own runs doubt, and
     ``fer_plus=fer2013new.csv`` compares those with FER+. ``gallery=false`` writes a page without the validation
-    faces. ``data.path=…`` says where the data are if they have moved. ``experiment=best.yaml`` writes the best
+    faces. ``slices=12`` looks into so many groups of them for those on which networks fail, ``slices=false`` into none.
+    ``data.path=…`` says where the data are if they have moved. ``experiment=best.yaml`` writes the best
     setting, of a search the confirmed one, as an experiment to be run.
     """
     place, rest = take_place(arguments, Keys, "report STUDY_DIR: expected the folder of one study", ["data."])

@@ -24,6 +24,7 @@ from fer_lightning.config.values import (
     Seeds,
     Share,
     ShareAboveZero,
+    Slices,
     check_keys,
     hints_of,
 )
@@ -36,6 +37,7 @@ class StudyConfig(TypedDict):
     workers: Processors
     page: bool
     gallery: bool
+    slices: Slices
 
 
 class RunConfig(TypedDict):

@@ -45,6 +45,8 @@ Processors = Annotated[int, Field(ge=1, le=1024)]
 Seed = Annotated[int, Field(ge=0, le=2**31 - 1)]
 Seeds = Annotated[Sequence[Seed], Field(min_length=1)]
 Name = Annotated[str, Field(min_length=1)]
+# Into how many groups faces are divided to see where a network fails; true for the usual number.
+Slices = bool | Annotated[int, Field(ge=2, le=100)]
 Direction = Literal["max", "min"]
 # As Optuna and others spell it; `short_direction` is what to make of it.
 SpeltDirection = Annotated[

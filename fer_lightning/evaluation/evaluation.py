@@ -20,6 +20,7 @@ from fer_lightning.runs.notebook_html import lines_html, table_html
 from fer_lightning.runs.predictions import Predictions, write_predictions
 from fer_lightning.runs.provenance import command_line, versions
 from fer_lightning.stats.collapse import class_of_all, guessing_levels
+from fer_lightning.stats.slices import FaceSlices
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,8 @@ class Evaluation:
         Whether a model was trained on the split.
     models
         How many were averaged.
+    slices
+        Groups of faces in which the models fail; None where they were not looked for.
     """
 
     split: str
@@ -63,6 +66,7 @@ class Evaluation:
     synthetic: bool = False
     trained_on: bool = False
     models: int = 1
+    slices: FaceSlices | None = None
 
     def __repr__(self) -> str:
         measured = f"acc {self.metrics['acc']:.4f}"
@@ -106,6 +110,8 @@ def evaluation_notes(found: Evaluation) -> list[str]:
     notes = [f"guessing: {guessing_levels(found.predictions)}"]
     if (word := class_of_all(found.predictions)) is not None:
         notes.append(f"collapsed: {word} is predicted for every image")
+    if found.slices is not None:
+        notes.append(found.slices.sentence)
     return notes
 
 

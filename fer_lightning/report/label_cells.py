@@ -16,17 +16,20 @@ from fer_lightning.stats.arm_calibration import ArmCalibration
 from fer_lightning.stats.label_doubts import LabelDoubts
 
 DOUBTS_FILE, CALIBRATION_FILE = "doubtful_labels.csv", "calibration.csv"
+WORDS = ("arm", "label", "suggested most", "most are", "most frequent mistake")
+"""Headings of columns of words, which are set left."""
 _SUGGESTIONS = 3
 
 
 @dataclass(frozen=True)
 class Section:
-    """A table below the verdicts, with its title and what must be read beside it."""
+    """A table below the verdicts, with its title and what must be read beside it; a row may be a slice's."""
 
     title: str
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     lines: tuple[str, ...]
+    slices: tuple[int, ...] = ()
 
 
 def label_sections(report: AblationReport) -> list[Section]:

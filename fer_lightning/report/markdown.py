@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from fer_lightning.report import cells
 from fer_lightning.report.factorial_cells import EXPLANATION, HEADER, factorial_cells, importance_line
-from fer_lightning.report.label_cells import label_sections
+from fer_lightning.report.label_cells import WORDS
+from fer_lightning.report.sections import report_sections
 from fer_lightning.report.text import table_cells
 from fer_lightning.report.tuning_cells import tuning_lines, tuning_table
 from fer_lightning.report.what_next import Step, steps_markdown
@@ -46,12 +47,10 @@ def to_markdown(report: AblationReport, steps: Sequence[Step] | None = None) -> 
         lines += [f"| {' | '.join(HEADER)} |", "|:--|--:|--:|--:|"]
         lines += [f"| {' | '.join(map(escaped, row))} |" for row in factorial_cells(report.factorial)]
         lines += ["", f"{EXPLANATION} {escaped(importance_line(report.factorial))}", ""]
-    for section in label_sections(report):
+    for section in report_sections(report):
         lines += [f"### {section.title}", ""]
         if section.rows:
-            align = [
-                ":--" if name in ("arm", "label", "suggested most") else "--:" for name in section.header
-            ]
+            align = [":--" if name in WORDS else "--:" for name in section.header]
             lines += [f"| {' | '.join(section.header)} |", f"| {' | '.join(align)} |"]
             lines += [f"| {' | '.join(map(escaped, row))} |" for row in section.rows]
             lines.append("")

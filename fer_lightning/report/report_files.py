@@ -18,6 +18,7 @@ from fer_lightning.plots.style import save_figure
 from fer_lightning.report.effects import effects_data
 from fer_lightning.report.label_cells import CALIBRATION_FILE, DOUBTS_FILE, calibration_csv, doubts_csv
 from fer_lightning.report.markdown import to_markdown
+from fer_lightning.report.slice_cells import slices_numbers
 from fer_lightning.report.text import to_text
 from fer_lightning.report.what_next import Step
 from fer_lightning.runs.files import write_text
@@ -124,10 +125,15 @@ def to_json(report: AblationReport) -> str:
 
 
 def _fields(report: AblationReport) -> dict[str, Any]:
-    found = {"metric": report.metric, **dataclasses.asdict(dataclasses.replace(report, tuned=None))}
+    found = {
+        "metric": report.metric,
+        **dataclasses.asdict(dataclasses.replace(report, tuned=None, slices=None)),
+    }
     if report.doubts is not None:  # its faces are in the CSV
         found["doubts"] = {key: value for key, value in found["doubts"].items() if key != "faces"}
         found["doubts"]["n_doubtful"] = len(report.doubts.faces)
+    if report.slices is not None:  # its faces, too
+        found["slices"] = slices_numbers(report.slices)
     found["smallest_effect"] = report.smallest_effect
     return found | {"tuned": None if report.tuned is None else _fields(report.tuned)}
 

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from fer_lightning.messages import aligned
 from fer_lightning.report import cells
 from fer_lightning.report.factorial_cells import EXPLANATION, HEADER, factorial_cells, importance_line
-from fer_lightning.report.label_cells import label_sections
+from fer_lightning.report.label_cells import WORDS
+from fer_lightning.report.sections import report_sections
 from fer_lightning.report.tuning_cells import tuning_lines, tuning_table
 from fer_lightning.report.what_next import Step, steps_text
 from fer_lightning.stats.ablation import AblationReport
@@ -77,7 +78,7 @@ def wrapped_table(header: Sequence[str], rows: Sequence[Sequence[str]], width: i
         table.append([first, *row[1:]])
         table.extend([line, *[""] * (len(row) - 1)] for line in more)
     # Words are set left, numbers right.
-    words = ("arm", "verdict", "left out", "term", "chosen", "label", "suggested most")
+    words = ("verdict", "left out", "term", "chosen", *WORDS)
     return aligned(table, left=[i for i, title in enumerate(header) if title in words])
 
 
@@ -96,9 +97,9 @@ def to_text(report: AblationReport, width: int = WIDTH, steps: Sequence[Step] | 
     if report.factorial is not None:
         lines += ["", *wrapped_table(HEADER, factorial_cells(report.factorial), width)]
         lines += ["", EXPLANATION, importance_line(report.factorial)]
-    for section in label_sections(report):
+    for section in report_sections(report):
         rows = wrapped_table(section.header, section.rows, width) if section.rows else [f"{section.title}:"]
-        lines += ["", *rows, "", *section.lines, ""]
+        lines += ["", *map(_Row, rows), "", *section.lines, ""]
     if any(row.n_pruned or row.n_failed or row.n_unfinished for row in report.arms):
         lines.append("Left out: P pruned, F failed, U unfinished.")
     lines += cells.failure_lines(report) + cells.single_run_lines(report)
@@ -111,11 +112,17 @@ def to_text(report: AblationReport, width: int = WIDTH, steps: Sequence[Step] | 
     return text + steps_text(steps or ())
 
 
+class _Row(str):
+    """A line of a table, which stays whole, so that its words stand under their titles."""
+
+
 def _wrapped(lines: Sequence[str], width: int) -> list[str]:
-    """Break long lines, except commands."""
+    """Break long lines, except commands and rows of tables."""
     out: list[str] = []
     for line in lines:
-        if line.startswith("To run "):
+        if isinstance(line, _Row):
+            out.append(line)
+        elif line.startswith("To run "):
             label, command = line.split(": ", 1)
             out += [f"{label}:", f"  {command}"]
         else:

@@ -19,6 +19,7 @@ from fer_lightning.stats.paired import SAME_DIFFERENCE, PairedEffect, paired_eff
 from fer_lightning.stats.power import Spread, spread_of
 from fer_lightning.stats.records import ArmRun, complete_by_seed
 from fer_lightning.stats.rules import Rules
+from fer_lightning.stats.slices import FaceSlices
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,8 @@ class AblationReport:
     calibration : of each arm whose runs left logits
     doubts : the faces whose label the study's runs take for wrong; None where they were not asked, or left no logits
     trusted : whether the arms were judged without these
+    slices : groups of faces in which the baseline's networks fail; None where they were not looked for
+    no_slices : why not; None where that needs no word
     """
 
     title: str
@@ -78,6 +81,8 @@ class AblationReport:
     calibration: tuple[ArmCalibration, ...] = ()
     doubts: LabelDoubts | None = None
     trusted: bool = False
+    slices: FaceSlices | None = None
+    no_slices: str | None = None
 
     @property
     def metric(self) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fer_lightning.config.objective import SHARE, study_objective
+from fer_lightning.config.values import Slices
 from fer_lightning.errors import DataError
 from fer_lightning.stats.ablation import AblationReport
 from fer_lightning.stats.arm_calibration import arm_calibrations
@@ -39,12 +40,20 @@ class AskedFaces:
         FER+'s ``fer2013new.csv``, with which the doubtful labels are compared.
     overrides
         ``data.…`` keys that have changed since the runs.
+    slices
+        Into how many groups faces are divided to see where networks fail; False for none.
     """
 
     faces: str = "all"
     labels: Labels = "all"
     fer_plus: Path | None = None
     overrides: Mapping[str, Any] = field(default_factory=dict)
+    slices: Slices = True
+
+    @property
+    def every(self) -> bool:
+        """Whether that is all faces."""
+        return self.faces == self.labels == "all"
 
     @property
     def words(self) -> list[str]:
@@ -77,7 +86,7 @@ def judged_study(
     untrusted = doubts if asked.labels == "trusted" else None
     report = judge(trials, objective, rules, asked.faces, asked.overrides, untrusted=untrusted)
     report = _with_notes(report, study, folder, record, code_notes(study, trials))
-    if asked.labels == asked.faces == "all":
+    if asked.every:
         report = replace(report, calibration=arm_calibrations(arm_runs(trials)))
     if doubts is None:
         return report

@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
@@ -19,35 +19,21 @@ from fer_lightning.config.objective import Objective, study_objective
 from fer_lightning.config.typed import shown
 from fer_lightning.errors import ConfigError, DataError, UserError
 from fer_lightning.report.page import page_gallery, write_page
-from fer_lightning.report.report_files import write_numbers, write_report
-from fer_lightning.report.search_figures import write_search_figures
-from fer_lightning.report.search_text import (
-    search_markdown,
-    search_notes,
-    search_report,
-    search_text,
-    searched,
-)
+from fer_lightning.report.report_files import write_report
 from fer_lightning.report.text import to_text
-from fer_lightning.report.what_next import Step, ablation_steps, search_steps
-from fer_lightning.runs.files import write_text
+from fer_lightning.report.what_next import Step, ablation_steps
 from fer_lightning.stats.ablation import AblationReport
-from fer_lightning.stats.importance import objective_importance
 from fer_lightning.stats.rules import Rules
 from fer_lightning.stats.winners_curse import Confirmed
 from fer_lightning.study.ablation_findings import AskedFaces, judged_study
-from fer_lightning.study.code_notes import code_notes
-from fer_lightning.study.confirmed import judge_confirmation
 from fer_lightning.study.doubtful_sheet import SHEET
+from fer_lightning.study.search_findings import report_search
+from fer_lightning.study.study_slices import StudySlices, study_slices
 from fer_lightning.study.verdicts import any_record
 from fer_lightning.sweeps.jobs.environment import WORKER
-from fer_lightning.sweeps.plan.confirmation import search_part
 from fer_lightning.sweeps.plan.planned_trial import Stage
 from fer_lightning.sweeps.study.origin import command_of
 from fer_lightning.sweeps.study.results import Trial, load_study, study_trials
-
-if TYPE_CHECKING:
-    import optuna
 
 log = logging.getLogger(__name__)
 
@@ -114,7 +100,8 @@ def report_study(
     gallery
         Whether the page shows the validation faces.
     asked
-        Which faces an ablation is judged on; without it all.
+        Which faces an ablation is judged on, and whether to look for those on which its networks fail; without it
+        all, and yes.
 
     Raises
     ------
@@ -132,11 +119,19 @@ def report_study(
         report = judged_study(study, trials, folder, rules, asked)
         command = report.command or command_of(study)
         steps = ablation_steps(report, trials, command, shown(folder))
+        slices = StudySlices()
+        if asked.every:
+            shown_too = {"pictures": gallery, "copies": gallery and page}
+            slices = study_slices(trials, report.baseline, asked.slices, folder, asked.overrides, **shown_too)
+            report = replace(report, slices=slices.found, no_slices=slices.reason)
         paths = write_report(report, folder, steps)
+        paths |= slices.write(folder, report.data_name, report.synthetic)
         if report.doubts is not None and (folder / SHEET).is_file():
             paths["doubtful_faces"] = folder / SHEET
         if page:
-            shown_faces = page_gallery(trials, folder, asked.overrides) if gallery else None
+            shown_faces = (
+                page_gallery(trials, folder, asked.overrides, slices=slices.shown) if gallery else None
+            )
             paths["page"] = write_page(study, trials, folder, report, steps=steps, gallery=shown_faces)
         text = to_text(report, steps=steps)
         return StudyFindings(
@@ -146,58 +141,17 @@ def report_study(
         raise ConfigError(f"{asked.words[0]}: {place} is no ablation; expected one, a search has no verdicts")
     if not any(trial.state == "COMPLETE" for trial in trials):
         raise DataError(f"{place}: no trial is complete yet")
-    return _report_search(
-        study, trials, objective, folder, rules, page=page, gallery=gallery, overrides=asked.overrides
-    )
-
-
-def _report_search(
-    study: optuna.Study,
-    trials: Sequence[Trial],
-    objective: Objective,
-    folder: Path,
-    rules: Rules | None,
-    *,
-    page: bool,
-    gallery: bool,
-    overrides: Mapping[str, Any],
-) -> StudyFindings:
-    """Write the report of a search, with its confirmation where it has one."""
-    record, alone = any_record(trials), search_part(study)
-    data, importance = record.get("data", {}), objective_importance(alone)
-    paths = write_search_figures(
-        alone,
-        folder,
-        objective=objective,
-        data_name=data.get("name", ""),
-        synthetic=bool(data.get("synthetic", False)),
-        importance=importance,
-    )
-    confirmed = judge_confirmation(trials, objective, rules)
-    command = command_of(study) or record.get("command")
-    steps = search_steps(trials, confirmed, command, shown(folder))
-    if confirmed is not None:
-        paths |= write_numbers(confirmed.report, folder)
-    if page:
-        paths["page"] = write_page(
-            alone,
-            trials,
-            folder,
-            importance=importance,
-            confirmed=confirmed,
-            steps=steps,
-            gallery=page_gallery(trials, folder, overrides) if gallery else None,
-        )
-    table = search_text(searched(trials), objective, data)
-    notes = [*study.user_attrs.get("notes", []), *code_notes(study, trials)]
-    notes += search_notes(searched(trials), objective)
-    text = search_report(table, confirmed, notes, steps)
-    markdown = search_markdown(study.study_name, table, confirmed, notes, steps)
-    for kind, whole in (("txt", text), ("md", markdown)):
-        paths[kind] = folder / f"report.{kind}"
-        write_text(paths[kind], whole)
+    found = report_search(study, trials, objective, folder, rules, page=page, gallery=gallery, asked=asked)
     return StudyFindings(
-        study.study_name, objective, tuple(trials), None, text, folder, paths, confirmed, tuple(steps)
+        study.study_name,
+        objective,
+        tuple(trials),
+        None,
+        found.text,
+        folder,
+        found.paths,
+        found.confirmed,
+        found.steps,
     )
 
 
@@ -238,6 +192,7 @@ class StudyReport(Callback):
                 config.hydra.sweeper.study_name,
                 page=OmegaConf.select(config, "study.page", default=True),
                 gallery=OmegaConf.select(config, "study.gallery", default=True),
+                asked=AskedFaces(slices=OmegaConf.select(config, "study.slices", default=True)),
             )
         except (UserError, OSError) as error:
             if kept is not None:

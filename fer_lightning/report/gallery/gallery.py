@@ -14,6 +14,7 @@ from fer_lightning.redact import redact
 from fer_lightning.report.gallery.face_table import FaceTable
 from fer_lightning.report.gallery.packed import packed, packed_lines
 from fer_lightning.report.gallery.shown_faces import ShownFaces
+from fer_lightning.report.gallery.shown_slices import ShownSlices
 from fer_lightning.report.gallery.sprite import Sprite, sprite
 
 # In bytes, before base64 adds a third: a page of 50 runs on FER2013, each with its saliency grid, stays under 8 MB.
@@ -56,7 +57,11 @@ def sampled(table: FaceTable, most: int = MOST_FACES) -> tuple[FaceTable, str | 
 
 
 def gallery(
-    table: FaceTable, arms: Mapping[str, Sequence[int]], shown: ShownFaces | None, notes: Sequence[str] = ()
+    table: FaceTable,
+    arms: Mapping[str, Sequence[int]],
+    shown: ShownFaces | None,
+    notes: Sequence[str] = (),
+    slices: ShownSlices | None = None,
 ) -> Gallery:
     """Pack a table of faces for the page.
 
@@ -70,6 +75,8 @@ def gallery(
         The pictures; None where there are none.
     notes
         Sentences that stand above the gallery.
+    slices
+        Groups of its faces that can be asked for.
     """
     said = list(notes)
     values = _predictions(table, arms, said)
@@ -96,6 +103,7 @@ def gallery(
         "sprite": _layout(of_faces),
         "copies": None if shown is None or shown.copies is None else packed(shown.copies),
         "nearest": None if shown is None else _nearest(shown, pictures),
+        "slices": None if slices is None else redact(slices.plain(table)),
     }
     return Gallery(redact({"notes": said}) | info, pictures)
 

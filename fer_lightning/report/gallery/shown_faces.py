@@ -90,6 +90,13 @@ def shown_faces(table: FaceTable, data: ChosenFaces, folder: Path | None = None)
     return ShownFaces(faces, rows, nearest[chosen], correlations[chosen], copied[chosen])
 
 
+def copies_in_training(data: ChosenFaces, folder: Path | None = None) -> np.ndarray | None:
+    """Return `ShownFaces.copies` of all faces of the validation split; None where runs train on some of them."""
+    if data.folds is not None or data.train_on != "train":
+        return None
+    return ShownFaces(data.faces, data.faces.indices("val"), *_nearest(data, folder)).copies
+
+
 def _rows(table: FaceTable, faces: Faces) -> np.ndarray:
     names = tuple(faces.class_names)
     if names != table.class_names:

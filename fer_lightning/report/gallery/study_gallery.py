@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from fer_lightning.errors import DataError, UserError
 from fer_lightning.messages import counted, one_line
-from fer_lightning.report.gallery.face_table import FaceTable, face_table
+from fer_lightning.report.gallery.face_table import face_table
 from fer_lightning.report.gallery.gallery import Gallery, gallery, sampled
 from fer_lightning.report.gallery.shown_faces import ShownFaces, shown_faces
+from fer_lightning.report.gallery.shown_slices import ShownSlices
 from fer_lightning.runs.confusion_counts import class_names_of
 from fer_lightning.runs.predictions import Predictions
 from fer_lightning.runs.run import Run
 
 if TYPE_CHECKING:
     from fer_lightning.data.chosen_faces import ChosenFaces
+    from fer_lightning.data.datamodule import FaceDataModule
 
 _DATA: Final = "fer_lightning.data.datamodule.FaceDataModule"
 
@@ -28,6 +30,8 @@ def study_gallery(
     arms: Mapping[str, Sequence[int]],
     folder: Path | None = None,
     overrides: Mapping[str, Any] | None = None,
+    *,
+    slices: ShownSlices | None = None,
 ) -> Gallery | None:
     """Gather the validation faces of a study.
 
@@ -43,6 +47,8 @@ def study_gallery(
         Where the nearest training faces are kept; None keeps them nowhere.
     overrides
         ``data.…`` keys that have changed since the runs, such as ``data.path``.
+    slices
+        Groups of faces that can be asked for.
 
     Returns
     -------
@@ -66,7 +72,7 @@ def study_gallery(
         notes.append(f"Not counted here: {counted(lacking, 'run')} of other classes, faces or labels")
     shown: ShownFaces | None = None
     try:
-        shown = shown_faces(table, _data(runs, table, overrides or {}), folder)
+        shown = shown_faces(table, data_of_runs([runs[number] for number in table.runs], overrides), folder)
     except (UserError, OSError) as error:
         if overrides:
             raise
@@ -74,10 +80,16 @@ def study_gallery(
             f"Without pictures: {one_line(error)}. “report STUDY data.path=…” says where the data are now"
         )
     members = {arm: [places[run] for run in of_arm if run in places] for arm, of_arm in arms.items()}
-    return gallery(table, {arm: found for arm, found in members.items() if found}, shown, notes)
+    return gallery(table, {arm: found for arm, found in members.items() if found}, shown, notes, slices)
 
 
-def predictions_gallery(predictions: Predictions, data: ChosenFaces, folder: Path | None = None) -> Gallery:
+def predictions_gallery(
+    predictions: Predictions,
+    data: ChosenFaces,
+    folder: Path | None = None,
+    *,
+    slices: ShownSlices | None = None,
+) -> Gallery:
     """Gather the validation faces of one model.
 
     Parameters
@@ -88,6 +100,8 @@ def predictions_gallery(predictions: Predictions, data: ChosenFaces, folder: Pat
         That these are of.
     folder
         Where the nearest training faces are kept; None keeps them nowhere.
+    slices
+        Groups of faces that can be asked for.
 
     Raises
     ------
@@ -98,7 +112,7 @@ def predictions_gallery(predictions: Predictions, data: ChosenFaces, folder: Pat
     if whole is None:
         raise DataError("the predictions do not name their faces; expected ids, each once")
     table, note = sampled(whole)
-    return gallery(table, {}, shown_faces(table, data, folder), [] if note is None else [note])
+    return gallery(table, {}, shown_faces(table, data, folder), [] if note is None else [note], slices)
 
 
 def _predictions(run: Run) -> Predictions | None:
@@ -107,9 +121,17 @@ def _predictions(run: Run) -> Predictions | None:
     return None
 
 
-def _data(runs: Sequence[Run], table: FaceTable, overrides: Mapping[str, Any]) -> ChosenFaces:
-    """Return the data of the first run in the table that says what they are."""
-    run = next((runs[number] for number in table.runs if runs[number].config.get("data")), None)
+def data_of_runs(runs: Iterable[Run], overrides: Mapping[str, Any] | None = None) -> FaceDataModule:
+    """Return the data of the first run that says what they are.
+
+    Raises
+    ------
+    DataError
+        No run names data of this package, or they are not those that it was trained on any more.
+    UserError
+        The data cannot be read.
+    """
+    run = next((run for run in runs if run.config.get("data")), None)
     if run is None:
         raise DataError("no run has a config.yaml that names its data")
     # Whoever looks at a study does not mean to run what its files name.
@@ -117,7 +139,7 @@ def _data(runs: Sequence[Run], table: FaceTable, overrides: Mapping[str, Any]) -
         raise DataError(f"the config.yaml in {run.folder} names no data of this package")
     from fer_lightning.evaluation.evaluate import data_from  # it loads Lightning
 
-    data = data_from(run.config, dict(overrides))
+    data = data_from(run.config, dict(overrides or {}))
     known = (run.record.get("data") or {}).get("fingerprint")
     if known is not None and known != data.faces.fingerprint:
         place = f"data.path={data.path}" if data.path else data.faces.name

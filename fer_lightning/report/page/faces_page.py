@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from fer_lightning.redact import redact
-from fer_lightning.report.gallery import predictions_gallery
+from fer_lightning.report.gallery import ShownSlices, predictions_gallery
+from fer_lightning.report.page.label_parts import with_pictures
 from fer_lightning.report.page.render_page import OF_FACES, json_for_html, render_page
+from fer_lightning.report.slice_cells import slice_sections
 from fer_lightning.runs.confusion_counts import confusion
 from fer_lightning.runs.files import write_text
 from fer_lightning.runs.predictions import Predictions
 from fer_lightning.runs.provenance import command_line
+from fer_lightning.stats.slices import FaceSlices
 
 if TYPE_CHECKING:
     from fer_lightning.data.chosen_faces import ChosenFaces
@@ -32,7 +36,12 @@ SCRIPTS: Final = (
 
 
 def write_faces_page(
-    predictions: Predictions, data: ChosenFaces, folder: Path, lines: Sequence[str] = ()
+    predictions: Predictions,
+    data: ChosenFaces,
+    folder: Path,
+    lines: Sequence[str] = (),
+    slices: FaceSlices | None = None,
+    reason: str | None = None,
 ) -> Path:
     """Write ``faces.html`` into a folder and return its path.
 
@@ -42,6 +51,7 @@ def write_faces_page(
     data : that they are of
     folder : where the nearest training faces are kept, too
     lines : sentences below the title
+    slices, reason : groups of faces in which the model fails; or why they were not looked for
 
     Raises
     ------
@@ -63,11 +73,14 @@ def write_faces_page(
     text = render_page(
         "faces",
         SCRIPTS,
-        predictions_gallery(predictions, data, folder),
+        predictions_gallery(
+            predictions, data, folder, slices=None if slices is None else ShownSlices(slices)
+        ),
         data=json_for_html(redact(model)),
         synthetic=data.faces.synthetic,
         title="What the model takes each face for",
         lines=redact(list(lines)),
+        label_parts=with_pictures(redact([asdict(part) for part in slice_sections(slices, reason)]), folder),
         command=command_line(),
     )
     write_text(path, text)

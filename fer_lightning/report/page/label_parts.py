@@ -7,17 +7,24 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from fer_lightning.report.label_cells import label_sections
+from fer_lightning.report.label_cells import Section
 from fer_lightning.report.page.saliency_grids import embedded
+from fer_lightning.report.sections import report_sections
 from fer_lightning.stats.ablation import AblationReport
 
 _LARGEST = 300_000  # bytes of one of the two pictures
 _PICTURES = {"Calibration": "calibration.png", "Doubtful labels": "doubtful_labels.png"}
 
 
-def label_parts(report: AblationReport | None) -> list[dict[str, Any]]:
-    """Each part with its title, table and sentences; what the page shows of it is redacted, its picture is not."""
-    return [asdict(section) for section in ([] if report is None else label_sections(report))]
+def label_parts(report: AblationReport | None, more: Sequence[Section] = ()) -> list[dict[str, Any]]:
+    """Each part with its title, table and sentences; what the page shows of it is redacted, its picture is not.
+
+    Parameters
+    ----------
+    more
+        Parts of a study that is no ablation.
+    """
+    return [asdict(section) for section in [*([] if report is None else report_sections(report)), *more]]
 
 
 def with_pictures(parts: Sequence[Mapping[str, Any]], folder: Path | None) -> list[dict[str, Any]]:
@@ -30,7 +37,8 @@ def with_pictures(parts: Sequence[Mapping[str, Any]], folder: Path | None) -> li
     """
     found = []
     for part in parts:
-        picture = None if folder is None else embedded(folder / _PICTURES[part["title"]], _LARGEST)
+        name = _PICTURES.get(part["title"])
+        picture = None if folder is None or name is None else embedded(folder / name, _LARGEST)
         found.append({**part, "key": part["title"].lower().replace(" ", "-"), "picture": picture})
     return found
 

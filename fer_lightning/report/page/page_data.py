@@ -18,6 +18,7 @@ from fer_lightning.report import cells
 from fer_lightning.report.confirmation_text import confirmation_sentences
 from fer_lightning.report.factorial_cells import EXPLANATION, HEADER, factorial_cells, importance_line
 from fer_lightning.report.gallery import Gallery
+from fer_lightning.report.label_cells import Section
 from fer_lightning.report.page import sentences as words
 from fer_lightning.report.page import study_provenance
 from fer_lightning.report.page.chart_data import (
@@ -73,6 +74,7 @@ def page_model(
     confirmed: Confirmed | None = None,
     steps: Sequence[Step] = (),
     gallery: Gallery | None = None,
+    sections: Sequence[Section] = (),
 ) -> PageModel:
     """Gather a study for its page.
 
@@ -85,6 +87,7 @@ def page_model(
     confirmed : what became of a search's best settings
     steps : what would answer what is open
     gallery : the validation faces, from ``page_gallery``
+    sections : tables of a search below its drawings
     """
     compared = report if confirmed is None else confirmed.report
     # Once for all: each call looks through the whole environment.
@@ -113,7 +116,7 @@ def page_model(
     data["cell_quantile"] = float(norm.ppf(1 - (1 - _CONFIDENCE) / 2 / names**2))
     head = _head(study, trials, records, report, drawings, objective, confirmed)
     head |= {"parts": _parts(compared), "steps": [(step.purpose, step.command) for step in steps]}
-    head = redact(head | {"warnings": warnings(report), "label_parts": label_parts(report)})
+    head = redact(head | {"warnings": warnings(report), "label_parts": label_parts(report, sections)})
     head["label_parts"] = with_pictures(head["label_parts"], folder)
     return PageModel(head, redact(data), pictures, gallery)
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fer_lightning.report.gallery import Gallery, study_gallery
+from fer_lightning.report.gallery import Gallery, ShownSlices, study_gallery
 from fer_lightning.report.page.sentences import state_of
 
 if TYPE_CHECKING:
@@ -22,7 +22,11 @@ def common_classes(trials: Sequence[Trial]) -> list[str]:
 
 
 def page_gallery(
-    trials: Sequence[Trial], folder: Path | None = None, overrides: Mapping[str, Any] | None = None
+    trials: Sequence[Trial],
+    folder: Path | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    *,
+    slices: ShownSlices | None = None,
 ) -> Gallery | None:
     """The validation faces of a study; None where its runs left no predictions.
 
@@ -31,6 +35,7 @@ def page_gallery(
     trials : all trials of the study
     folder : where the nearest training faces are kept, so that they are looked for once
     overrides : ``data.…`` keys that have changed since the runs, such as ``data.path``
+    slices : groups of faces that can be asked for
 
     Raises
     ------
@@ -41,4 +46,5 @@ def page_gallery(
     for place, trial in enumerate(trials):
         if trial.arm is not None and trial.stage == "plain" and state_of(trial) == "complete":
             arms.setdefault(trial.arm, []).append(place)
-    return study_gallery([trial.run for trial in trials], common_classes(trials), arms, folder, overrides)
+    runs = [trial.run for trial in trials]
+    return study_gallery(runs, common_classes(trials), arms, folder, overrides, slices=slices)

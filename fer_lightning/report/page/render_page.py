@@ -24,6 +24,7 @@ OF_FACES = (
     "faces_tiles",
     "faces_form",
     "faces_links",
+    "face_slices",
 )
 STYLES = ("page", "table", "drawings", "faces", "print")
 

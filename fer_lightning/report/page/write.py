@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fer_lightning.report.gallery import Gallery
+from fer_lightning.report.label_cells import Section
 from fer_lightning.report.page.page_data import PageModel, page_model
 from fer_lightning.report.page.render_page import OF_FACES, json_for_html, render_page
 from fer_lightning.report.what_next import Step
@@ -64,6 +65,7 @@ def write_page(
     confirmed: Confirmed | None = None,
     steps: Sequence[Step] = (),
     gallery: Gallery | None = None,
+    sections: Sequence[Section] = (),
 ) -> Path:
     """Write ``report.html`` into `folder` and return its path.
 
@@ -75,10 +77,19 @@ def write_page(
     confirmed : what became of a search's best settings
     steps : what would answer what is open
     gallery : the validation faces, from ``page_gallery``
+    sections : tables of a search below its drawings
     """
     path = Path(folder) / "report.html"
     model = page_model(
-        study, trials, report, importance, Path(folder), confirmed=confirmed, steps=steps, gallery=gallery
+        study,
+        trials,
+        report,
+        importance,
+        Path(folder),
+        confirmed=confirmed,
+        steps=steps,
+        gallery=gallery,
+        sections=sections,
     )
     write_text(path, render(model))
     return path

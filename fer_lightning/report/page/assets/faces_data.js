@@ -25,12 +25,12 @@ async function loadNearest(packed) {
 }
 
 async function unpackFaces() {
-  const [ids, labels, predicted, probabilities, confidence, means, copies, nearest] = await Promise.all([
+  const [ids, labels, predicted, probabilities, confidence, means, copies, nearest, slices] = await Promise.all([
     inflateLines(facesInfo.ids), inflateBytes(facesInfo.labels), inflateBytes(facesInfo.predicted),
     inflateBytes(facesInfo.probabilities), inflateBytes(facesInfo.confidence), inflateBytes(facesInfo.means),
-    inflateBytes(facesInfo.copies), loadNearest(facesInfo.nearest)]);
+    inflateBytes(facesInfo.copies), loadNearest(facesInfo.nearest), inflateBytes(facesInfo.slices?.places)]);
   faceTable = { count: facesInfo.count, runs: facesInfo.runs.length, classes: facesInfo.classes.length,
-    ids, labels, predicted, probabilities, confidence, means, copies, nearest };
+    ids, labels, predicted, probabilities, confidence, means, copies, nearest, slices };
   return faceTable;
 }
 

@@ -1,7 +1,7 @@
 // Which faces are shown, by whom they are looked at, and in which order.
 
 const ANY = -1;
-const everyFace = { truth: ANY, named: ANY, least: null, most: null, sureFrom: null, sureTo: null, copies: "any", differ: "" };
+const everyFace = { truth: ANY, named: ANY, least: null, most: null, sureFrom: null, sureTo: null, copies: "any", slice: 0, differ: "" };
 const look = { first: "all", second: "", ...everyFace, sort: "order", sign: 1 };
 const whenLooked = [];
 let shownFaces = [];
@@ -27,6 +27,7 @@ function isShown(face, first, second) {
   if (look.most !== null && counts.right[face] > look.most) return false;
   if (look.sureFrom !== null && counts.confidence[face] < look.sureFrom) return false;
   if (look.sureTo !== null && counts.confidence[face] > look.sureTo) return false;
+  if (look.slice && sliceOf(face) !== look.slice) return false;
   if (look.copies !== "any") {
     const copy = faceTable.copies[face];
     if (look.copies === "near" ? copy === 0 : look.copies === "none" ? copy > 0 : copy < 2) return false;

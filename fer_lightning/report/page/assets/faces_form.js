@@ -76,6 +76,7 @@ function buildFacesForm(place) {
       limitFields("least", "most", "right in", 1, () => `(of ${most()})`),
       limitFields("sureFrom", "sureTo", "probability, %", 100),
       faceTable.copies && choice("copies", () => [["any", "any"], ["exact", "exact copy"], ["near", "copy or near copy"], ["none", "neither"]], "copy in training"),
+      faceTable.slices && choice("slice", sliceChoices, "slice"),
       choice("sort", sortChoices, "sorted by"), turn,
       make("button", { type: "button", on: { click: () => setLook({ ...everyFace, sort: "order", sign: 1 }) } }, "Show all faces")),
     status);
