@@ -18,6 +18,7 @@ from fer_lightning.stats.rules import MinSeeds, Rules
 from fer_lightning.study.ablation_findings import AskedFaces
 from fer_lightning.study.experiment_file import with_experiment
 from fer_lightning.study.study_report import report_study
+from fer_lightning.study.study_upload import upload_study
 
 
 @checked()
@@ -32,6 +33,7 @@ def report(
     data: Mapping[str, Any] | None = None,
     page: bool = True,
     gallery: bool = True,
+    wandb: bool = True,
     experiment: str | Path | None = None,
     confidence: OpenShare = 0.95,
     min_seeds: MinSeeds = 3,
@@ -58,6 +60,9 @@ def report(
         What has changed of the data since, as in ``{"path": "faces.zip"}``.
     page, gallery
         Whether ``report.html`` is written, too, and whether it shows the validation faces.
+    wandb
+        Whether the study's own run in W&B follows, where its trials are logged there; that is of all faces and of the
+        report in the study's own folder.
     experiment
         A file into which the best setting is written, to be run by ``+experiment=NAME``: of a search the confirmed one,
         where it was confirmed.
@@ -97,6 +102,8 @@ def report(
         gallery=gallery,
         asked=AskedFaces(faces, labels, None if fer_plus is None else typed_path(fer_plus), data_keys(data)),
     )
+    if wandb and output is None:
+        upload_study(findings, place, gallery=gallery, overrides=data_keys(data))
     if experiment is not None:
         findings = with_experiment(findings, place, study_name, typed_path(experiment))
     return Study(findings)

@@ -25,6 +25,7 @@ class Keys:
     fer_plus: Name | None = None
     page: bool = True
     gallery: bool = True
+    wandb: bool = True
     experiment: FileName | None = None
     confidence: OpenShare = 0.95
     min_seeds: MinSeeds = 3
@@ -38,8 +39,9 @@ def main(arguments: list[str]) -> int:
     ``faces=no_copy`` and ``faces=no_near_copy`` judge an ablation without the validation faces of which training
     has seen a copy. ``labels=trusted`` judges it without the faces whose label its own runs doubt, and
     ``fer_plus=fer2013new.csv`` compares those with FER+. ``gallery=false`` writes a page without the validation
-    faces. ``data.path=…`` says where the data are if they have moved. ``experiment=best.yaml`` writes the best
-    setting, of a search the confirmed one, as an experiment to be run.
+    faces. ``wandb=false`` leaves the study's own run in Weights & Biases as it is. ``data.path=…`` says where the
+    data are if they have moved. ``experiment=best.yaml`` writes the best setting, of a search the confirmed one, as
+    an experiment to be run.
     """
     place, rest = take_place(arguments, Keys, "report STUDY_DIR: expected the folder of one study", ["data."])
     values, overrides = parse_arguments(rest, Keys, prefixes=["data."])

@@ -36,6 +36,7 @@ class StudyConfig(TypedDict):
     workers: Processors
     page: bool
     gallery: bool
+    wandb_faces: bool
 
 
 class RunConfig(TypedDict):

@@ -8,7 +8,6 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -18,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from fer_lightning.config.objective import Objective, study_objective
 from fer_lightning.config.typed import shown
 from fer_lightning.errors import ConfigError, DataError, UserError
-from fer_lightning.report.page import page_gallery, write_page
+from fer_lightning.report.page import page_gallery, page_model, write_page
 from fer_lightning.report.report_files import write_numbers, write_report
 from fer_lightning.report.search_figures import write_search_figures
 from fer_lightning.report.search_text import (
@@ -29,16 +28,16 @@ from fer_lightning.report.search_text import (
     searched,
 )
 from fer_lightning.report.text import to_text
-from fer_lightning.report.what_next import Step, ablation_steps, search_steps
+from fer_lightning.report.what_next import ablation_steps, search_steps
 from fer_lightning.runs.files import write_text
-from fer_lightning.stats.ablation import AblationReport
 from fer_lightning.stats.importance import objective_importance
 from fer_lightning.stats.rules import Rules
-from fer_lightning.stats.winners_curse import Confirmed
 from fer_lightning.study.ablation_findings import AskedFaces, judged_study
 from fer_lightning.study.code_notes import code_notes
 from fer_lightning.study.confirmed import judge_confirmation
 from fer_lightning.study.doubtful_sheet import SHEET
+from fer_lightning.study.study_findings import StudyFindings
+from fer_lightning.study.study_upload import upload_study
 from fer_lightning.study.verdicts import any_record
 from fer_lightning.sweeps.jobs.environment import WORKER
 from fer_lightning.sweeps.plan.confirmation import search_part
@@ -50,41 +49,6 @@ if TYPE_CHECKING:
     import optuna
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class StudyFindings:
-    """What a study found, and where that was written; `str` of it is the table for a terminal.
-
-    Attributes
-    ----------
-    name, objective, trials
-        Of the study.
-    report
-        The arms of an ablation; None for a search.
-    confirmed
-        What became of a search's best settings; None where they were not run again.
-    steps
-        What would answer what is open, with its commands.
-    text
-        The table.
-    folder, paths
-        Where the files lie, and each of them by its kind.
-    """
-
-    name: str
-    objective: Objective
-    trials: tuple[Trial, ...]
-    report: AblationReport | None
-    text: str
-    folder: Path
-    paths: dict[str, Path]
-    confirmed: Confirmed | None = None
-    steps: tuple[Step, ...] = ()
-
-    def __str__(self) -> str:
-        names = ", ".join(path.name for path in self.paths.values())
-        return f"{self.text}\n\nwritten to {shown(self.folder)}: {names}"
 
 
 def report_study(
@@ -135,12 +99,21 @@ def report_study(
         paths = write_report(report, folder, steps)
         if report.doubts is not None and (folder / SHEET).is_file():
             paths["doubtful_faces"] = folder / SHEET
+        model = None
         if page:
             shown_faces = page_gallery(trials, folder, asked.overrides) if gallery else None
-            paths["page"] = write_page(study, trials, folder, report, steps=steps, gallery=shown_faces)
-        text = to_text(report, steps=steps)
+            model = page_model(study, trials, report, folder=folder, steps=steps, gallery=shown_faces)
+            paths["page"] = write_page(model, folder)
         return StudyFindings(
-            study.study_name, objective, tuple(trials), report, text, folder, paths, steps=tuple(steps)
+            study.study_name,
+            objective,
+            tuple(trials),
+            report,
+            to_text(report, steps=steps),
+            folder,
+            paths,
+            steps=tuple(steps),
+            page=model,
         )
     if asked.words:
         raise ConfigError(f"{asked.words[0]}: {place} is no ablation; expected one, a search has no verdicts")
@@ -178,16 +151,18 @@ def _report_search(
     steps = search_steps(trials, confirmed, command, shown(folder))
     if confirmed is not None:
         paths |= write_numbers(confirmed.report, folder)
+    model = None
     if page:
-        paths["page"] = write_page(
+        model = page_model(
             alone,
             trials,
-            folder,
             importance=importance,
+            folder=folder,
             confirmed=confirmed,
             steps=steps,
             gallery=page_gallery(trials, folder, overrides) if gallery else None,
         )
+        paths["page"] = write_page(model, folder)
     table = search_text(searched(trials), objective, data)
     notes = [*study.user_attrs.get("notes", []), *code_notes(study, trials)]
     notes += search_notes(searched(trials), objective)
@@ -197,7 +172,7 @@ def _report_search(
         paths[kind] = folder / f"report.{kind}"
         write_text(paths[kind], whole)
     return StudyFindings(
-        study.study_name, objective, tuple(trials), None, text, folder, paths, confirmed, tuple(steps)
+        study.study_name, objective, tuple(trials), None, text, folder, paths, confirmed, tuple(steps), model
     )
 
 
@@ -246,6 +221,8 @@ class StudyReport(Callback):
             log.error("no report: %s", error)
             raise SystemExit(1) from None
         if kept is None:
-            print(f"\n{found}")  # noqa: T201
+            print(f"\n{found}", flush=True)  # noqa: T201
         else:
             kept.append(found)
+        own = OmegaConf.masked_copy(config, ["logger", "study"])
+        upload_study(found, folder, config=OmegaConf.to_container(own, resolve=True))
