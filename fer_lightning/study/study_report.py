@@ -224,5 +224,4 @@ class StudyReport(Callback):
             print(f"\n{found}", flush=True)  # noqa: T201
         else:
             kept.append(found)
-        own = OmegaConf.masked_copy(config, ["logger", "study"])
-        upload_study(found, folder, config=OmegaConf.to_container(own, resolve=True))
+        upload_study(found, folder, config=config)

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from omegaconf import DictConfig, OmegaConf
+
 from fer_lightning.messages import first_line, say_once
 from fer_lightning.report import cells
 from fer_lightning.report.gallery.telling_faces import choice_in_words, faces_rows
@@ -33,7 +35,7 @@ def upload_study(
     *,
     gallery: bool = True,
     overrides: Mapping[str, Any] | None = None,
-    config: Mapping[str, Any] | None = None,
+    config: DictConfig | None = None,
 ) -> None:
     """Bring the study's own run in W&B up to date, where its trials are logged there; never raises.
 
@@ -48,21 +50,28 @@ def upload_study(
     overrides
         ``data.…`` keys that have changed since the runs.
     config
-        The study's configuration as plain values: its ``logger``, and ``study.gallery`` and ``study.wandb_faces``, by
+        The study's configuration: its ``logger``, and ``study.gallery`` and ``study.wandb_faces``, by
         either of which no face is sent. Without it that of its latest run.
     """
-    if config is None:
-        config = next((trial.run.config for trial in reversed(findings.trials) if trial.run.config), {})
-    logger, switches = config.get("logger") or {}, config.get("study") or {}
-    if logger.get("_target_") != _LOGGER or logger.get("mode") == "disabled":
-        return
-    faces = gallery and switches.get("gallery", True) and switches.get("wandb_faces", True)
     try:
+        told = _plain(findings, config)
+        logger, switches = told.get("logger") or {}, told.get("study") or {}
+        if logger.get("_target_") != _LOGGER or logger.get("mode") == "disabled":
+            return
+        faces = gallery and switches.get("gallery", True) and switches.get("wandb_faces", True)
         _upload(findings, place, logger, faces=faces, overrides=overrides or {})
     except Exception as error:
         say_once(
             f"Weights & Biases: the study was not sent ({first_line(error)}); its own files have everything"
         )
+
+
+def _plain(findings: StudyFindings, config: DictConfig | None) -> dict[str, Any]:
+    if config is None:
+        return next((trial.run.config for trial in reversed(findings.trials) if trial.run.config), {})
+    own = OmegaConf.masked_copy(config, ["logger", "study"])
+    told: dict[str, Any] = OmegaConf.to_container(own, resolve=True)  # type: ignore[assignment]
+    return told
 
 
 def _upload(
@@ -134,7 +143,7 @@ def _tables(findings: StudyFindings) -> tuple[dict[str, Table], list[str]]:
 
 def _config(findings: StudyFindings, data: Mapping[str, Any], kind: str) -> dict[str, Any]:
     named = {"data": "name", "synthetic": "synthetic", "fingerprint": "fingerprint"}
-    found = {"study": findings.name, "kind": kind, "metric": findings.objective.name}
+    found: dict[str, Any] = {"study": findings.name, "kind": kind, "metric": findings.objective.name}
     found |= {"direction": findings.objective.direction}
     found |= {key: data[name] for key, name in named.items() if name in data}
     if findings.report is not None:

@@ -21,6 +21,7 @@ from fer_lightning.api.reported import report
 from fer_lightning.runs.table import collect
 from fer_lightning.sweeps.study.results import load_study
 from fer_lightning.tracking.study_run import StudyRun
+from fer_lightning.tracking.wandb_workspace import STUDY_TABLES
 from wandb_server import WandbServer, fresh_client, wandb_server  # noqa: F401  (fixtures)
 
 # ruff: noqa: F811
@@ -81,6 +82,7 @@ def test_the_server_has_verdicts_faces_and_page_of_one_run(wandb_server, study):
     ((name, run),) = wandb_server.runs.items()
     assert (name, run["groupName"], run["jobType"]) == (f"{found.name}-0a1b2c3d-study", found.name, "study")
     assert run["ended"] == 0
+    assert {*STUDY_TABLES} <= {key for line in run["history"].values() for key in json.loads(line)}
     columns, rows = table(wandb_server, "verdicts")
     assert found.report is not None
     by_arm = {row[0]: dict(zip(columns, row, strict=True)) for row in rows}

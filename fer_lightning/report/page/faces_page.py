@@ -69,6 +69,9 @@ def write_faces_page(
         title="What the model takes each face for",
         lines=redact(list(lines)),
         command=command_line(),
+        matrix=True,
+        back=None,
+        pictures={},
     )
     write_text(path, text)
     return path
