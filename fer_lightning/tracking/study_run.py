@@ -123,7 +123,7 @@ class StudyRun(RunConnection):
         """
         before = [*self.folder.glob("wandb/*run-*"), *self._staging.glob("*")]
         try:
-            if self.experiment is not None:
+            if self._start(before) is not None:
                 content = make()
                 self._attempt(content)
                 if "unsent" in self.about:
@@ -136,6 +136,19 @@ class StudyRun(RunConnection):
             for place in (self.folder / "wandb", self.folder):
                 if place.is_dir() and not any(place.iterdir()):
                     place.rmdir()
+
+    def _start(self, before: list[Path]) -> Any:
+        """Return the run; offline under the same id where a server did not let it begin, so that it stays one run."""
+        run = self.experiment
+        if run is None or run.id == self.options["id"]:
+            return run
+        import wandb
+
+        self.end(exit_code=1)
+        before += [path for path in self.folder.glob("wandb/*run-*") if path not in before]
+        wandb.teardown()  # else W&B's service still holds the run that did not begin
+        self.mode, self.failed = "offline", False
+        return self.experiment
 
     def _tidy(self, before: Sequence[Path]) -> None:
         """Remove what an earlier report left and, where all was sent, what this one did."""

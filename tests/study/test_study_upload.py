@@ -119,6 +119,7 @@ def test_the_server_has_verdicts_faces_and_page_of_one_run(wandb_server, study):
 def test_a_second_report_goes_on_with_the_same_run_and_leaves_nothing(wandb_server, study):
     report(study)
     report(study)
+    report(study, wandb=False)
     ((_, run),) = wandb_server.runs.items()
     assert [json.loads(line)["_step"] for _, line in sorted(run["history"].items())] == [0, 1]
     assert not (study / "report").exists()
@@ -144,32 +145,31 @@ def test_nothing_of_the_machine_is_sent(wandb_server, study, monkeypatch):
         assert [text[:200] for text in texts if word.encode() in text] == [], word
 
 
-@pytest.mark.parametrize(
-    ("switch", "faces", "gallery"),
-    [({"wandb_faces": False}, False, False), ({"gallery": False}, False, False), ({}, True, True)],
-)
-def test_no_face_is_sent_where_the_study_says_so(wandb_server, study, switch, faces, gallery):
-    set_config(study, study={"workers": 1, **switch})
+@pytest.mark.parametrize("switch", ["wandb_faces", "gallery"])
+def test_no_face_is_sent_where_the_study_says_so(wandb_server, study, switch):
+    set_config(study, study={"workers": 1, switch: False})
     report(study)
-    assert bool(thumbnails(wandb_server)) == faces
-    assert ('id="faces-gallery"' in page(wandb_server)) == gallery
-    assert ('id="picture-' in page(wandb_server)) == faces
-    assert ("Doubtful labels: the figure" in page(wandb_server)) == faces
-    assert 'id="faces-gallery"' in (study / "report.html").read_text()
+    assert thumbnails(wandb_server) == []
+    sent, here = page(wandb_server), (study / "report.html").read_text()
+    # The page of this machine is as it was asked for.
+    for sign in ('id="faces-gallery"', 'id="picture-', "Doubtful labels: the figure"):
+        assert sign not in sent
+        assert sign in here
     assert table(wandb_server, "verdicts")[1]
 
 
-@pytest.mark.parametrize("off", ["logger", "mode", "variable", "key", "output"])
+@pytest.mark.parametrize("off", ["logger", "mode", "variable", "output"])
 def test_no_request_where_wandb_is_switched_off(wandb_server, study, tmp_path, monkeypatch, off):
     if off in ("logger", "mode"):
         set_config(study, logger={} if off == "logger" else {**LOGGER, "mode": "disabled"})
     if off == "variable":
         monkeypatch.setenv("WANDB_MODE", "disabled")
-    report(study, wandb=off != "key", output=tmp_path / "elsewhere" if off == "output" else None)
+    report(study, output=tmp_path / "elsewhere" if off == "output" else None)
     assert wandb_server.asked == []
     assert not (study / "report").exists()
 
 
+@pytest.mark.slow
 def test_an_offline_copy_is_the_last_report_alone_and_can_be_sent(wandb_server, study, monkeypatch):
     monkeypatch.setenv("WANDB_MODE", "offline")
     report(study)
@@ -186,7 +186,15 @@ def test_an_offline_copy_is_the_last_report_alone_and_can_be_sent(wandb_server, 
     assert 'id="faces-gallery"' in page(wandb_server)
 
 
-@pytest.mark.parametrize("fault", [{"status": 500}, {"hang": True}, {"status": 403, "where": "artifact/"}])
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"hang": True},
+        {"hang": True, "where": "upsertBucket"},  # it answers, and does not let the run begin
+        {"status": 403, "where": "artifact/"},
+    ],
+)
 def test_a_server_that_fails_costs_one_line_and_a_few_seconds(
     wandb_server, study, monkeypatch, caplog, fault
 ):
@@ -199,4 +207,5 @@ def test_a_server_that_fails_costs_one_line_and_a_few_seconds(
     assert found.paths["page"].is_file()
     said = [line for line in caplog.messages if "wandb sync --include-online study/*/wandb" in line]
     assert len(said) == 1, caplog.messages
-    assert len(list(study.glob("report/wandb/*run-*"))) == 1
+    (log,) = study.glob("report/wandb/*run-*")
+    assert log.name.endswith(f"{found.name}-0a1b2c3d-study")
