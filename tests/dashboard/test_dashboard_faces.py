@@ -67,7 +67,7 @@ def test_the_page_has_every_run_and_face(served, study):
         assert (cells[:, column] == each.logits.argmax(axis=1)).all()
     assert told["sprite"]
     assert told["nearest"]
-    assert b"By 8 runs that have ended and left predictions, of 8 trials" in page
+    assert b"Runs that have ended and left predictions: 8 of 8 trials." in page
     assert b'href="dashboard/studies/1"' in page
 
 

@@ -80,7 +80,7 @@ class LiveFaces:
             "config": {"common": [], "varying": []},
             "cell_quantile": 0,
         }
-        shown = counted(len(gallery.info["runs"]), "run")
+        shown = len(gallery.info["runs"])
         text = render_page(
             "faces",
             SCRIPTS,
@@ -89,7 +89,7 @@ class LiveFaces:
             synthetic=any((trial.run.record.get("data") or {}).get("synthetic") for trial in ended),
             title=self.title,
             lines=[
-                f"By {shown} that have ended and left predictions, of {counted(total, 'trial')}; reload for more."
+                f"Runs that have ended and left predictions: {shown} of {counted(total, 'trial')}. Reload for more."
             ],
             command=None,
             matrix=False,
