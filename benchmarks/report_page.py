@@ -25,7 +25,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 from playwright.sync_api import sync_playwright  # noqa: E402
 
-from fer_lightning.report.page import page_gallery, write_page  # noqa: E402
+from fer_lightning.report.page import page_gallery, page_model, write_page  # noqa: E402
 from fer_lightning.sweeps.study.results import load_study, load_trials  # noqa: E402
 from page_study import make_study  # noqa: E402
 
@@ -86,7 +86,7 @@ def main() -> None:
             wall, cpu = time.perf_counter(), time.process_time()
             trials = load_trials(place)
             gallery = page_gallery(trials, place) if arguments.gallery else None
-            path = write_page(load_study(place), trials, place, gallery=gallery)
+            path = write_page(page_model(load_study(place), trials, gallery=gallery), place)
             wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
             size = path.stat().st_size / 1e6
             seconds = (wall, cpu, size, *opening_seconds(path, arguments.repeats))

@@ -18,6 +18,7 @@ from fer_lightning.stats.rules import MinSeeds, Rules
 from fer_lightning.study.ablation_findings import AskedFaces
 from fer_lightning.study.experiment_file import with_experiment
 from fer_lightning.study.study_report import report_study
+from fer_lightning.study.study_upload import upload_study
 
 
 @checked()
@@ -33,6 +34,7 @@ def report(
     page: bool = True,
     gallery: bool = True,
     slices: Slices = True,
+    wandb: bool = True,
     experiment: str | Path | None = None,
     confidence: OpenShare = 0.95,
     min_seeds: MinSeeds = 3,
@@ -62,6 +64,9 @@ def report(
     slices
         Into how many groups the validation faces are divided to see where the baseline's networks, or a search's best
         one, fail; False for none.
+    wandb
+        Whether the study's own run in W&B follows, where its trials are logged there; that is of all faces and of the
+        report in the study's own folder.
     experiment
         A file into which the best setting is written, to be run by ``+experiment=NAME``: of a search the confirmed one,
         where it was confirmed.
@@ -103,6 +108,8 @@ def report(
             faces, labels, None if fer_plus is None else typed_path(fer_plus), data_keys(data), slices
         ),
     )
+    if wandb and output is None:
+        upload_study(findings, place, gallery=gallery, overrides=data_keys(data))
     if experiment is not None:
         findings = with_experiment(findings, place, study_name, typed_path(experiment))
     return Study(findings)

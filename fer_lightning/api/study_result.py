@@ -12,7 +12,7 @@ from fer_lightning.messages import counted
 from fer_lightning.report.search_text import searched
 from fer_lightning.runs.notebook_html import lines_html, picture_html, table_html
 from fer_lightning.runs.run import Run
-from fer_lightning.study.study_report import StudyFindings
+from fer_lightning.study.study_findings import StudyFindings
 from fer_lightning.sweeps.study.results import Trial
 
 if TYPE_CHECKING:

@@ -20,8 +20,9 @@ from fer_lightning.config.values import Name
 from fer_lightning.dashboard.server import HOST, application, open_server
 from fer_lightning.dashboard.token import TOKEN, new_token
 from fer_lightning.errors import ConfigError
+from fer_lightning.report.page.live_faces import LiveFaces
 from fer_lightning.sweeps.optuna_private import storage_of, study_id
-from fer_lightning.sweeps.study.results import load_study, study_folder
+from fer_lightning.sweeps.study.results import load_study, study_folder, study_trials
 
 PORT = "a port from 1 to 65535, or 0 for a free one"
 ROOT_PATH = "a path such as /jupyter/proxy/8080"
@@ -39,10 +40,14 @@ class Keys:
     host: Name = HOST
     root_path: Annotated[str, Field(pattern=r"^(/[\w.~-]+)*/?$", description=ROOT_PATH)] = ""
     token: bool | None = None
+    gallery: bool = True
 
 
 def main(arguments: list[str]) -> int:
-    """Serve the dashboard of the study in a folder, or of a storage, until Ctrl-C."""
+    """Serve the dashboard of the study in a folder, or of a storage, until Ctrl-C.
+
+    Its pages link to the validation faces of the runs that have ended, unless ``gallery=false``.
+    """
     usage = "dashboard STUDY_DIR: expected the folder of one study, or its storage"
     place, rest = take_place(arguments, Keys, usage)
     values, _ = parse_arguments(rest, Keys)
@@ -50,7 +55,14 @@ def main(arguments: list[str]) -> int:
     token = _token(host, values["token"])
     study = load_study(place, values["study_name"])
     folder: Path = study_folder(study, place)
-    app = application(storage_of(study), study.study_name, folder, root_path, token)
+    faces = LiveFaces(
+        lambda: study_trials(study, place),
+        folder,
+        f"Faces of {study.study_name}",
+        f"dashboard/studies/{study_id(study)}",
+    )
+    gallery = faces.page if values["gallery"] else None
+    app = application(storage_of(study), study.study_name, folder, root_path, token, faces=gallery)
     try:
         server = open_server(app, values["port"], host)
     except OSError as error:

@@ -26,6 +26,7 @@ class Keys:
     page: bool = True
     gallery: bool = True
     slices: Slices = True
+    wandb: bool = True
     experiment: FileName | None = None
     confidence: OpenShare = 0.95
     min_seeds: MinSeeds = 3
@@ -40,8 +41,9 @@ def main(arguments: list[str]) -> int:
     has seen a copy. ``labels=trusted`` judges it without the faces whose label its own runs doubt, and
     ``fer_plus=fer2013new.csv`` compares those with FER+. ``gallery=false`` writes a page without the validation
     faces. ``slices=12`` looks into so many groups of them for those on which networks fail, ``slices=false`` into none.
-    ``data.path=…`` says where the data are if they have moved. ``experiment=best.yaml`` writes the best
-    setting, of a search the confirmed one, as an experiment to be run.
+    ``wandb=false`` leaves the study's own run in Weights & Biases as it is. ``data.path=…`` says where the data are if
+    they have moved. ``experiment=best.yaml`` writes the best setting, of a search the confirmed one, as an experiment
+    to be run.
     """
     place, rest = take_place(arguments, Keys, "report STUDY_DIR: expected the folder of one study", ["data."])
     values, overrides = parse_arguments(rest, Keys, prefixes=["data."])

@@ -38,6 +38,7 @@ class StudyConfig(TypedDict):
     page: bool
     gallery: bool
     slices: Slices
+    wandb_faces: bool
 
 
 class RunConfig(TypedDict):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from socketserver import ThreadingMixIn
 from typing import Any
@@ -11,6 +12,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 import optuna
 from optuna.storages import BaseStorage
 
+from fer_lightning.dashboard.faces_view import FacesView
 from fer_lightning.dashboard.read_only import ReadOnly, WsgiApplication
 from fer_lightning.dashboard.storage_view import ReadOnlyStorage
 from fer_lightning.dashboard.token import TokenGate
@@ -38,7 +40,13 @@ class _Quiet(WSGIRequestHandler):
 
 
 def application(
-    storage: BaseStorage, study_name: str, folder: Path, root_path: str = "", token: str | None = None
+    storage: BaseStorage,
+    study_name: str,
+    folder: Path,
+    root_path: str = "",
+    token: str | None = None,
+    *,
+    faces: Callable[[], bytes | None] | None = None,
 ) -> WsgiApplication:
     """Return the dashboard of a storage.
 
@@ -54,6 +62,8 @@ def application(
         The path below which a browser sees the pages, without a slash at its end.
     token
         What visitors must bring; without one, those who come to loopback by its name are answered.
+    faces
+        Returns the page of the study's faces, None while there are none; without it no page links to them.
 
     Raises
     ------
@@ -69,6 +79,9 @@ def application(
 
     pages: Any = wsgi(ReadOnlyStorage(storage, find_folder))
     pages = Pictures(folder, pages)
+    if faces is not None:
+        number = storage.get_study_id_from_name(study_name)
+        pages = FacesView(pages, faces, f"Faces of {study_name}", f"dashboard/studies/{number}")
     pages = ReadOnly(UnderPath(pages, root_path) if root_path else pages, any_host=token is not None)
     return TokenGate(pages, token, root_path) if token is not None else pages
 

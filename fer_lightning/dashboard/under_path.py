@@ -7,6 +7,7 @@ from io import BytesIO
 from typing import Any
 from urllib.parse import urlsplit
 
+from fer_lightning.dashboard.faces_view import ADDRESS as FACES
 from fer_lightning.dashboard.read_only import Environ, StartResponse, WsgiApplication
 from fer_lightning.dashboard.trial_pictures import PREFIX
 from fer_lightning.errors import ConfigError
@@ -14,7 +15,7 @@ from fer_lightning.errors import ConfigError
 # Where the pages of Optuna's dashboard (tried with 0.21) and the notes name an address that begins at the server's
 # root: the text before the address, and the address.
 ADDRESSES = {
-    "/dashboard": [('"', "/static/"), ('"', "/favicon.ico")],
+    "/dashboard": [('"', "/static/"), ('"', "/favicon.ico"), ('"', FACES)],
     "/static/bundle.js": [
         ('url_prefix:"', "/dashboard"),
         ("${this.baseURL}", "/api/"),

@@ -11,6 +11,7 @@ from fer_lightning.config.factors import factors, own_settings
 from fer_lightning.errors import DataError
 from fer_lightning.runs.run import RECORD_FILE, Run, best_numbers, is_number
 from fer_lightning.tracking.log_reader import WandbLog, read_wandb_log
+from fer_lightning.tracking.run_metadata import STUDY
 
 Row: TypeAlias = dict[str, Any]
 FIRST = (
@@ -56,9 +57,15 @@ def collect(root: str | Path, *, required: bool = True) -> list[Row]:
         # …/RUN/wandb/offline-run-DATE-ID/run-ID.wandb
         owner = next((parent for parent in log.parents if parent in folders), log.parent)
         owned.setdefault(owner, []).append(log)
+    owned = {place: paths for place, paths in owned.items() if place in folders or not _of_studies(paths)}
     if not owned and required:
         raise DataError(f"{root}: holds no run (expected run.json or run-*.wandb at or below it)")
     return [_row(folder, sorted(paths), root) for folder, paths in sorted(owned.items())]
+
+
+def _of_studies(logs: list[Path]) -> bool:
+    """Return whether logs are of studies' own runs, which trained nothing."""
+    return bool(logs) and all(read_wandb_log(log).job_type == STUDY for log in logs)
 
 
 def _find(root: Path) -> tuple[set[Path], list[Path]]:

@@ -21,7 +21,7 @@ from fer_lightning.messages import counted
 from fer_lightning.report.search_text import searched
 from fer_lightning.runs.files import write_text
 from fer_lightning.stats.ablation import AblationReport
-from fer_lightning.study.study_report import StudyFindings
+from fer_lightning.study.study_findings import StudyFindings
 from fer_lightning.sweeps.plan.planned_trial import Stage
 from fer_lightning.sweeps.space.override import key_of
 from fer_lightning.sweeps.study.results import Trial, load_study

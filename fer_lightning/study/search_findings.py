@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from fer_lightning.config.objective import Objective
 from fer_lightning.config.typed import shown
-from fer_lightning.report.page import page_gallery, write_page
+from fer_lightning.report.page import PageModel, page_gallery, page_model, write_page
 from fer_lightning.report.report_files import write_numbers
 from fer_lightning.report.search_figures import write_search_figures
 from fer_lightning.report.search_text import (
@@ -41,12 +41,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SearchFindings:
-    """A search's report as text, the files by their kind, and what became of its best settings."""
+    """A search's report as text, its files by their kind, what became of its best settings, and what its page shows."""
 
     text: str
     paths: dict[str, Path]
     confirmed: Confirmed | None
     steps: tuple[Step, ...]
+    page: PageModel | None
 
 
 def report_search(
@@ -90,17 +91,19 @@ def report_search(
         best, None, asked.slices, folder, asked.overrides, pictures=gallery, copies=gallery and page
     )
     paths |= slices.write(folder, *about)
+    model = None
     if page:
-        paths["page"] = write_page(
+        model = page_model(
             alone,
             trials,
-            folder,
             importance=importance,
+            folder=folder,
             confirmed=confirmed,
             steps=steps,
             gallery=page_gallery(trials, folder, asked.overrides, slices=slices.shown) if gallery else None,
             sections=slice_sections(slices.found, slices.reason),
         )
+        paths["page"] = write_page(model, folder)
     table = search_text(searched(trials), objective, data)
     notes = [*study.user_attrs.get("notes", []), *code_notes(study, trials)]
     notes += search_notes(searched(trials), objective)
@@ -110,7 +113,7 @@ def report_search(
     for kind, whole in (("txt", text), ("md", markdown)):
         paths[kind] = folder / f"report.{kind}"
         write_text(paths[kind], whole)
-    return SearchFindings(text, paths, confirmed, tuple(steps))
+    return SearchFindings(text, paths, confirmed, tuple(steps), model)
 
 
 def best_first(trials: Sequence[Trial], objective: Objective) -> list[Trial]:

@@ -8,69 +8,34 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
-from fer_lightning.config.objective import Objective, study_objective
+from fer_lightning.config.objective import study_objective
 from fer_lightning.config.typed import shown
 from fer_lightning.errors import ConfigError, DataError, UserError
-from fer_lightning.report.page import page_gallery, write_page
+from fer_lightning.report.page import page_gallery, page_model, write_page
 from fer_lightning.report.report_files import write_report
 from fer_lightning.report.text import to_text
-from fer_lightning.report.what_next import Step, ablation_steps
-from fer_lightning.stats.ablation import AblationReport
+from fer_lightning.report.what_next import ablation_steps
 from fer_lightning.stats.rules import Rules
-from fer_lightning.stats.winners_curse import Confirmed
 from fer_lightning.study.ablation_findings import AskedFaces, judged_study
 from fer_lightning.study.doubtful_sheet import SHEET
 from fer_lightning.study.search_findings import report_search
+from fer_lightning.study.study_findings import StudyFindings
 from fer_lightning.study.study_slices import StudySlices, study_slices
+from fer_lightning.study.study_upload import upload_study
 from fer_lightning.study.verdicts import any_record
 from fer_lightning.sweeps.jobs.environment import WORKER
 from fer_lightning.sweeps.plan.planned_trial import Stage
 from fer_lightning.sweeps.study.origin import command_of
-from fer_lightning.sweeps.study.results import Trial, load_study, study_trials
+from fer_lightning.sweeps.study.results import load_study, study_trials
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class StudyFindings:
-    """What a study found, and where that was written; `str` of it is the table for a terminal.
-
-    Attributes
-    ----------
-    name, objective, trials
-        Of the study.
-    report
-        The arms of an ablation; None for a search.
-    confirmed
-        What became of a search's best settings; None where they were not run again.
-    steps
-        What would answer what is open, with its commands.
-    text
-        The table.
-    folder, paths
-        Where the files lie, and each of them by its kind.
-    """
-
-    name: str
-    objective: Objective
-    trials: tuple[Trial, ...]
-    report: AblationReport | None
-    text: str
-    folder: Path
-    paths: dict[str, Path]
-    confirmed: Confirmed | None = None
-    steps: tuple[Step, ...] = ()
-
-    def __str__(self) -> str:
-        names = ", ".join(path.name for path in self.paths.values())
-        return f"{self.text}\n\nwritten to {shown(self.folder)}: {names}"
 
 
 def report_study(
@@ -128,14 +93,23 @@ def report_study(
         paths |= slices.write(folder, report.data_name, report.synthetic)
         if report.doubts is not None and (folder / SHEET).is_file():
             paths["doubtful_faces"] = folder / SHEET
+        model = None
         if page:
             shown_faces = (
                 page_gallery(trials, folder, asked.overrides, slices=slices.shown) if gallery else None
             )
-            paths["page"] = write_page(study, trials, folder, report, steps=steps, gallery=shown_faces)
-        text = to_text(report, steps=steps)
+            model = page_model(study, trials, report, folder=folder, steps=steps, gallery=shown_faces)
+            paths["page"] = write_page(model, folder)
         return StudyFindings(
-            study.study_name, objective, tuple(trials), report, text, folder, paths, steps=tuple(steps)
+            study.study_name,
+            objective,
+            tuple(trials),
+            report,
+            to_text(report, steps=steps),
+            folder,
+            paths,
+            steps=tuple(steps),
+            page=model,
         )
     if asked.words:
         raise ConfigError(f"{asked.words[0]}: {place} is no ablation; expected one, a search has no verdicts")
@@ -152,6 +126,7 @@ def report_study(
         found.paths,
         found.confirmed,
         found.steps,
+        found.page,
     )
 
 
@@ -201,6 +176,7 @@ class StudyReport(Callback):
             log.error("no report: %s", error)
             raise SystemExit(1) from None
         if kept is None:
-            print(f"\n{found}")  # noqa: T201
+            print(f"\n{found}", flush=True)  # noqa: T201
         else:
             kept.append(found)
+        upload_study(found, folder, config=config)

@@ -42,7 +42,14 @@ class RunConnection:
         Whether nothing more goes to W&B.
     about
         What identifies the run in W&B.
+    finish_seconds
+        How long its end waits for uploads; None for `start.FINISH_SECONDS`.
+    goes_on
+        What a message of trouble says of everything else.
     """
+
+    finish_seconds: float | None = None
+    goes_on = "training goes on without it"
 
     def __init__(
         self,
@@ -71,7 +78,12 @@ class RunConnection:
                 mode = choose_mode(self.mode, self._sync_command, self.study_folder)
                 if mode != "disabled":
                     self.run = start_run(
-                        self.folder, mode, self.options, self.init_timeout, self.study_folder
+                        self.folder,
+                        mode,
+                        self.options,
+                        self.init_timeout,
+                        self.study_folder,
+                        self.finish_seconds,
                     )
                     self._describe(self.run)
             except Exception as error:
@@ -86,12 +98,16 @@ class RunConnection:
         return sync_command(self.folder, self.study_folder)
 
     def _describe(self, run: Any) -> None:
-        """Take down the run's id and address, say the latter, and make the epoch the axis of W&B's charts."""
+        """Take down the run's id and address, say the latter, and settle the axes of W&B's charts."""
         self.about.pop("unsent", None)
         self.about |= {"id": run.id, "address": None if run.offline else run.url}
         if not run.offline:
             group = f"{run.project_url}/groups/{quote(run.group, safe='')}" if run.group else run.url
             say_once(f"Weights & Biases: {redact_text(group)}")
+        self._define_axes(run)
+
+    def _define_axes(self, run: Any) -> None:
+        """Draw everything over the epoch."""
         run.define_metric("epoch")
         run.define_metric("*", step_metric="epoch")
 
@@ -111,7 +127,7 @@ class RunConnection:
 
     def _give_up(self, error: Exception) -> None:
         self.failed = True
-        say_once(f"Weights & Biases failed ({first_line(error)}); training goes on without it")
+        say_once(f"Weights & Biases failed ({first_line(error)}); {self.goes_on}")
 
     def summarize(self, values: Mapping[str, Any]) -> None:
         """Set values of the run's summary."""

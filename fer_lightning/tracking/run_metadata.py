@@ -12,6 +12,8 @@ from fer_lightning.redact import redact, redact_text
 
 # W&B refuses longer tags and job types, and longer names.
 LONGEST_TAG, LONGEST_NAME = 64, 128
+STUDY = "study"
+"""The job type of a study's own run."""
 
 
 def safe_name(name: str, length: int = LONGEST_NAME) -> str:

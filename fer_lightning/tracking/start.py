@@ -24,7 +24,12 @@ def sync_command(folder: Path, place: Path | None = None) -> str:
 
 
 def start_run(
-    folder: Path, mode: Mode, options: Mapping[str, Any], init_timeout: float, place: Path | None = None
+    folder: Path,
+    mode: Mode,
+    options: Mapping[str, Any],
+    init_timeout: float,
+    place: Path | None = None,
+    finish_seconds: float | None = None,
 ) -> Any:
     """Return a ``wandb.Run`` whose files lie in ``folder/wandb``.
 
@@ -40,6 +45,8 @@ def start_run(
         Seconds that the server may take.
     place
         The study's folder.
+    finish_seconds
+        How long its end waits for uploads; None for :data:`FINISH_SECONDS`.
 
     Raises
     ------
@@ -49,17 +56,21 @@ def start_run(
     given = {key: value for key, value in options.items() if value}
     if mode == "online":
         try:
-            return _init(folder, "online", given, init_timeout)
+            return _init(folder, "online", given, init_timeout, finish_seconds)
         except Exception as error:
             stay_offline(f"no run could be started ({first_line(error)})", sync_command(folder, place), place)
             if "id" in given:
                 # W&B's service still holds the run that it could not start.
                 given["id"] = f"{given['id']}-offline"
-    return _init(folder, "offline", given, init_timeout)
+    return _init(folder, "offline", given, init_timeout, finish_seconds)
 
 
 def _init(
-    folder: Path, mode: Literal["online", "offline"], options: Mapping[str, Any], init_timeout: float
+    folder: Path,
+    mode: Literal["online", "offline"],
+    options: Mapping[str, Any],
+    init_timeout: float,
+    finish_seconds: float | None,
 ) -> Any:
     import wandb
 
@@ -69,7 +80,7 @@ def _init(
         disable_git=True,
         disable_code=True,
         init_timeout=init_timeout,
-        finish_timeout=FINISH_SECONDS,
+        finish_timeout=FINISH_SECONDS if finish_seconds is None else finish_seconds,
         finish_timeout_raises=True,
         symlink=False,
         # Else the computer's name, and where the console script lies.
@@ -99,9 +110,14 @@ def finish_run(run: Any, exit_code: int) -> tuple[str | None, bool]:
     errors: list[str] = []
     with suppress(OSError, ValueError):
         lines = Path(run.settings.log_internal).read_text(encoding="utf-8").splitlines()
-        errors = [line for line in lines if json.loads(line).get("level") == "ERROR"]
+        errors = [line for line in lines if _is_error(json.loads(line))]
     if run.offline or not (errors or late):
         return None, False
     status = re.search(r'"status":\s*"?(\d{3})|HTTP (\d{3})', "\n".join(errors))
     answer = f"answers with status {status[1] or status[2]}" if status else "does not answer"
     return f"the server {answer}", late
+
+
+def _is_error(entry: Mapping[str, Any]) -> bool:
+    """Return whether an entry of W&B's log says that something was not sent; that a server is old does not."""
+    return entry.get("level") == "ERROR" and not str(entry.get("msg")).startswith("featurechecker")

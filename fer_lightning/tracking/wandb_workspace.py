@@ -21,6 +21,7 @@ EXPLANATION_KEYS = (
     "lime/lime",
     "regions/regions",
 )
+STUDY_TABLES = ("verdicts", "faces")
 NAME = "fer_lightning"
 # W&B's own name of the view, part of its address: by it the view is found again.
 _VIEW = "nw-ferlightning-v"
@@ -38,7 +39,7 @@ def build_workspace(project: str, entity: str | None = None) -> workspaces.Works
         entity=entity or "",
         project=project,
         name=NAME,
-        sections=[_factors(), _learning(), _media()],
+        sections=[_studies(), _factors(), _learning(), _media()],
         settings=workspaces.WorkspaceSettings(x_axis="epoch", max_runs=50),
         runset_settings=workspaces.RunsetSettings(
             pinned_columns=[
@@ -49,6 +50,18 @@ def build_workspace(project: str, entity: str | None = None) -> workspaces.Works
                 "summary:seconds",
             ],
         ),
+    )
+
+
+def _studies() -> workspaces.Section:
+    """What the studies found: the tables of their own runs."""
+    return workspaces.Section(
+        name="What the studies found",
+        is_open=True,
+        panels=[
+            panels.WeavePanelSummaryTable(table_name=name, layout=_place(0, 10 * row, 24, 10))
+            for row, name in enumerate(STUDY_TABLES)
+        ],
     )
 
 

@@ -7,10 +7,7 @@ import re
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -20,9 +17,9 @@ from fer_lightning.commands import dashboard
 from fer_lightning.dashboard import under_path
 from fer_lightning.dashboard.under_path import UnderPath
 from fer_lightning.errors import ConfigError
+from path_proxy import PATH, proxy
 from served_study import Served, make_study
 
-PATH = "/jupyter/proxy/8080"
 TOKEN = "a-token-of-this-test"
 
 
@@ -44,42 +41,6 @@ def cookie_of(served: Served) -> str:
     status, headers, _ = served.ask("GET", f"/?token={TOKEN}")
     assert status == 303
     return headers["Set-Cookie"].split(";")[0]
-
-
-@contextmanager
-def proxy(port: int, strips: bool) -> Iterator[str]:
-    """Another server that hands on what lies below PATH, with the path or without, under a name of its own."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            path = self.path.removeprefix(PATH) if strips else self.path
-            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-            kept = {
-                name: self.headers[name] for name in ("Cookie", "Accept-Encoding") if name in self.headers
-            }
-            if self.path.startswith(PATH):
-                connection.request("GET", path, headers={"Host": "lab.example.org", **kept})
-                answer = connection.getresponse()
-                status, headers, body = answer.status, answer.getheaders(), answer.read()
-            else:
-                status, headers, body = 404, [], b"not the dashboard's"
-            self.send_response(status)
-            for name, value in headers:
-                if name.lower() not in ("date", "server", "connection"):
-                    self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *arguments: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}{PATH}"
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 @pytest.mark.parametrize("path", ["/", "/dashboard", "/api/studies", "/files/trial_0000/history.png", PATH])

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from browser import CHROMIUM
-from fer_lightning.report.page import page_gallery, write_page
+from fer_lightning.report.page import page_gallery, page_model, write_page
 from fer_lightning.runs.predictions import read_predictions, write_predictions
 from fer_lightning.sweeps.study.results import load_study, load_trials
 from page_study import FEW_FACES, judged, make_study
@@ -25,7 +25,9 @@ def study(tmp_path_factory):
     folder = tmp_path_factory.mktemp("faces") / "study"
     make_study(folder, 12, kind="ablation", epochs=2, data=FEW_FACES)
     trials = load_trials(folder)
-    write_page(load_study(folder), trials, folder, judged(folder), gallery=page_gallery(trials, folder))
+    write_page(
+        page_model(load_study(folder), trials, judged(folder), gallery=page_gallery(trials, folder)), folder
+    )
     return folder
 
 
@@ -213,7 +215,9 @@ def test_markup_in_names_of_classes_arms_and_faces_stays_text(browser, tmp_path)
         ids = np.array([f"{hostile}{name}" for name in found.ids])
         write_predictions(folder / f"trial_{trial.number:04d}" / "val_logits.npz", replace(found, ids=ids))
     trials = load_trials(folder)
-    path = write_page(load_study(folder), trials, folder, judged(folder), gallery=page_gallery(trials))
+    path = write_page(
+        page_model(load_study(folder), trials, judged(folder), gallery=page_gallery(trials)), folder
+    )
     page = browser.new_page()
     page.set_default_timeout(PATIENCE)
     page.goto(path.as_uri())
@@ -235,7 +239,7 @@ def test_the_faces_of_500_runs_take_under_8_megabytes_and_3_seconds(browser, tmp
     folder = make_study(tmp_path / "study", 500, epochs=2, pictures=False, data=node)
     trials = load_trials(folder)
     complete = sum(trial.state == "COMPLETE" for trial in trials)
-    path = write_page(load_study(folder), trials, folder, gallery=page_gallery(trials, folder))
+    path = write_page(page_model(load_study(folder), trials, gallery=page_gallery(trials, folder)), folder)
     assert path.stat().st_size < 8e6
     page = browser.new_page()
     page.set_default_timeout(PATIENCE)
@@ -282,7 +286,7 @@ def test_fer2013s_faces_take_three_megabytes_and_the_page_of_50_runs_under_eight
     assert found is not None
     assert 2e6 < len(found.pictures["faces"]) < 3.2e6
     assert len(found.pictures["nearest"]) < 1.3e6
-    path = write_page(load_study(folder), trials, folder, judged(folder), gallery=found)
+    path = write_page(page_model(load_study(folder), trials, judged(folder), gallery=found), folder)
     assert path.stat().st_size < 8e6
     page = browser.new_page()
     page.set_default_timeout(PATIENCE)

@@ -256,7 +256,9 @@ def test_no_credential_and_no_home_path_reaches_the_page(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     note = f"see {tmp_path}/home/faces and planted-value-in-env, password=planted-in-note"
     folder = make_study(tmp_path / "study", 8, kind="ablation", faces=20, epochs=2, pictures=False, note=note)
-    text = write_page(load_study(folder), load_trials(folder), tmp_path / "out", judged(folder)).read_text()
+    text = write_page(
+        page_model(load_study(folder), load_trials(folder), judged(folder)), tmp_path / "out"
+    ).read_text()
     assert "see ~/faces and ***" in text
     for secret in ("planted-value-in-env", "planted-in-note", f"{tmp_path}/home"):
         assert secret not in text

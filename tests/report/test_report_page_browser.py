@@ -24,7 +24,7 @@ def pages(tmp_path_factory):
         make_study(folder, n_runs, kind=kind, faces=140, epochs=4, pictures=kind == "ablation")
         trials = load_trials(folder)
         report = judged(folder) if kind == "ablation" else None
-        made[kind] = (write_page(load_study(folder), trials, folder, report), trials)
+        made[kind] = (write_page(page_model(load_study(folder), trials, report), folder), trials)
     return made
 
 
@@ -232,7 +232,7 @@ def test_drawings_come_by_themselves_and_are_all_on_paper(opened):
 def test_500_runs_open_in_3_seconds_and_stay_under_40_megabytes(browser, tmp_path):
     """Seconds of the page's own thread: the clock's seconds are those of everything else that runs, too."""
     folder = make_study(tmp_path / "study", 500, faces=140, epochs=20)
-    path = write_page(load_study(folder), load_trials(folder), folder)
+    path = write_page(page_model(load_study(folder), load_trials(folder)), folder)
     assert path.stat().st_size < 40e6
     page = browser.new_page()
     page.set_default_timeout(PATIENCE)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -57,10 +58,12 @@ class Served:
         root_path: str = "",
         token: str | None = None,
         host: str = HOST,
+        *,
+        faces: Callable[[], bytes | None] | None = None,
     ) -> None:
         study = load_study(place, study_name)
         self.study, self.folder = study, study_folder(study, place)
-        app = application(study._storage, study.study_name, self.folder, root_path, token)
+        app = application(study._storage, study.study_name, self.folder, root_path, token, faces=faces)
         self.server = open_server(app, 0, host)
         self.port = self.server.server_port
         threading.Thread(

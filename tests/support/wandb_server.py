@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 import wandb
@@ -28,6 +29,8 @@ class WandbServer:
     runs
         By id: what ``upsertBucket`` said of each, its ``history`` by line, ``summary``, ``files`` and whether it has
         ``ended``.
+    artifacts
+        By id, in their order: what ``createArtifact`` said of each, and its ``files`` by name, its ``manifest`` too.
     views
         Saved workspaces by id.
     asked
@@ -40,6 +43,7 @@ class WandbServer:
 
     def __init__(self, **fault: Any) -> None:
         self.runs: dict[str, dict[str, Any]] = {}
+        self.artifacts: dict[str, dict[str, Any]] = {}
         self.views: dict[str, dict[str, Any]] = {}
         self.asked: list[str] = []
         self.sent = b""
@@ -98,6 +102,10 @@ class WandbServer:
             place = f"{self.address}/storage/{given['run']}"
             files = [{"name": name, "uploadUrl": f"{place}/{name}"} for name in given["files"]]
             return {"createRunFiles": {"runID": "b", "uploadHeaders": [], "files": files}}
+        if ("rtifact" in query or "serverInfo" in query) and (
+            answer := self.about_artifacts(query, given)
+        ) is not None:
+            return answer
         if "upsertView" in query:
             view = given.get("id") or f"view {len(self.views)}"
             self.views[view] = given | {"id": view}
@@ -108,6 +116,36 @@ class WandbServer:
         return {
             "viewer": {"id": "v", "entity": "team", "username": "ada", "flags": "{}", "teams": {"edges": []}}
         }
+
+    def about_artifacts(self, query: str, given: dict[str, Any]) -> dict[str, Any] | None:
+        """Answer an operation on artifacts."""
+        if "createArtifactManifest(" in query:
+            key = given["artifactID"]
+            file = {"id": key, "uploadUrl": f"{self.address}/artifact/{key}/manifest", "uploadHeaders": []}
+            return {"createArtifactManifest": {"artifactManifest": {"id": key, "file": file}}}
+        if "createArtifactFiles(" in query:
+            nodes = [
+                {
+                    "storagePath": file["name"],
+                    "uploadUrl": f"{self.address}/artifact/{file['artifactID']}/{file['name']}",
+                    "uploadHeaders": [],
+                    "artifact": {"id": file["artifactID"]},
+                }
+                for file in given["input"]["artifactFiles"]
+            ]
+            return {"createArtifactFiles": {"files": {"edges": [{"node": node} for node in nodes]}}}
+        if "createArtifact(" in query:
+            key = f"artifact-{len(self.artifacts)}"
+            self.artifacts[key] = given["input"] | {"files": {}}
+            artifact = {"id": key, "state": "PENDING", "artifactSequence": {"latestArtifact": None}}
+            return {"createArtifact": {"artifact": artifact}}
+        if "commitArtifact(" in query:
+            return {"commitArtifact": {"artifact": {"id": given["artifactID"], "digest": ""}}}
+        if "query ArtifactType" in query:
+            return {"project": {"artifact": None}}
+        if "query ServerFeatures" in query:
+            return {"serverInfo": {"features": []}}
+        return None
 
     def answer(self, path: str, body: bytes) -> Any:
         """Take a request in and return what is answered."""
@@ -126,6 +164,9 @@ class WandbServer:
         elif path.startswith("/storage/"):
             run_id, name = path.removeprefix("/storage/").split("/", 1)
             self.runs[run_id]["files"][name] = body
+        elif path.startswith("/artifact/"):
+            key, name = path.removeprefix("/artifact/").split("/", 1)
+            self.artifacts[key]["files"][unquote(name)] = body
         return {}
 
 
@@ -190,7 +231,10 @@ def serve(**fault: Any) -> Iterator[WandbServer]:
         def log_message(self, *arguments: Any) -> None:
             pass
 
-    listening = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    class Listening(ThreadingHTTPServer):
+        request_queue_size = 128  # the client sends an artifact's files all at once
+
+    listening = Listening(("127.0.0.1", 0), Handler)
     listening.handle_error = lambda request, address: None  # type: ignore[method-assign]  # a client was killed
     listening.daemon_threads = True
     known.address = f"http://127.0.0.1:{listening.server_port}"

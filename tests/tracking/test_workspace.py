@@ -11,7 +11,7 @@ from fer_lightning.config.compose import compose_config
 from fer_lightning.config.factors import FACTORS, factors
 from fer_lightning.tracking.log_reader import read_wandb_log
 from fer_lightning.tracking.run_metadata import run_configuration, run_summary
-from fer_lightning.tracking.wandb_workspace import build_workspace, workspace_spec
+from fer_lightning.tracking.wandb_workspace import STUDY_TABLES, build_workspace, workspace_spec
 from fer_lightning.training.train import train
 from tiny_words import TINY
 
@@ -56,6 +56,9 @@ def test_the_panels_show_what_runs_log():
     lines = configs(spec, "Run History Line Plot")
     assert {metric for line in lines for metric in line["metrics"]} == {"val/acc", "val/loss", "train/loss"}
     assert {line["xAxis"] for line in lines} == {"epoch"}
+    # Of the studies' own runs: see tests/study/test_study_upload.py.
+    for name, table in zip(STUDY_TABLES, configs(spec, "Weave"), strict=True):
+        assert f'"{name}"' in json.dumps(table)
 
 
 @pytest.mark.slow
@@ -102,7 +105,7 @@ def test_offline_the_specification_is_written(tmp_path, capsys, monkeypatch):
     assert "its specification is written to" in capsys.readouterr().out
     found = json.loads((tmp_path / "w.json").read_text())
     assert (found["project"], found["entity"]) == ("faces", "team")
-    assert len(all_panels(found)) == 10
+    assert len(all_panels(found)) == 12
 
 
 def test_factors_of_configurations():

@@ -2,6 +2,11 @@
 
 from fer_lightning.report.gallery.gallery import Gallery
 from fer_lightning.report.gallery.shown_slices import ShownSlices
-from fer_lightning.report.gallery.study_gallery import predictions_gallery, study_gallery
+from fer_lightning.report.gallery.study_gallery import (
+    StudyFaces,
+    predictions_gallery,
+    study_faces,
+    study_gallery,
+)
 
-__all__ = ["Gallery", "ShownSlices", "predictions_gallery", "study_gallery"]
+__all__ = ["Gallery", "ShownSlices", "StudyFaces", "predictions_gallery", "study_faces", "study_gallery"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,6 +25,28 @@ if TYPE_CHECKING:
 _DATA: Final = "fer_lightning.data.datamodule.FaceDataModule"
 
 
+@dataclass(frozen=True, eq=False)
+class StudyFaces:
+    """The validation faces of a study.
+
+    Attributes
+    ----------
+    table
+        What each run takes each face for.
+    arms
+        Which of the table's runs belong to each arm.
+    shown
+        The pictures; None where they are not at hand.
+    notes
+        What a reader must know: what is left out, and why.
+    """
+
+    table: FaceTable
+    arms: dict[str, list[int]]
+    shown: ShownFaces | None
+    notes: tuple[str, ...]
+
+
 def study_gallery(
     runs: Sequence[Run],
     class_names: Sequence[str],
@@ -33,6 +56,18 @@ def study_gallery(
     *,
     slices: ShownSlices | None = None,
 ) -> Gallery | None:
+    """Gather the validation faces of a study and pack them for its page; see `study_faces`."""
+    found = study_faces(runs, class_names, arms, folder, overrides)
+    return None if found is None else gallery(found.table, found.arms, found.shown, found.notes, slices)
+
+
+def study_faces(
+    runs: Sequence[Run],
+    class_names: Sequence[str],
+    arms: Mapping[str, Sequence[int]],
+    folder: Path | None = None,
+    overrides: Mapping[str, Any] | None = None,
+) -> StudyFaces | None:
     """Gather the validation faces of a study.
 
     Parameters
@@ -52,8 +87,8 @@ def study_gallery(
 
     Returns
     -------
-    Gallery or None
-        None where no run has left predictions with the faces' ids. Where the data are not at hand any more it has no
+    StudyFaces or None
+        None where no run has left predictions with the faces' ids. Where the data are not at hand any more there are no
         pictures, and a note says why.
 
     Raises
@@ -80,7 +115,7 @@ def study_gallery(
             f"Without pictures: {one_line(error)}. “report STUDY data.path=…” says where the data are now"
         )
     members = {arm: [places[run] for run in of_arm if run in places] for arm, of_arm in arms.items()}
-    return gallery(table, {arm: found for arm, found in members.items() if found}, shown, notes, slices)
+    return StudyFaces(table, {arm: found for arm, found in members.items() if found}, shown, tuple(notes))
 
 
 def predictions_gallery(

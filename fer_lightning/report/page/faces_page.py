@@ -82,6 +82,9 @@ def write_faces_page(
         lines=redact(list(lines)),
         label_parts=with_pictures(redact([asdict(part) for part in slice_sections(slices, reason)]), folder),
         command=command_line(),
+        matrix=True,
+        back=None,
+        pictures={},
     )
     write_text(path, text)
     return path

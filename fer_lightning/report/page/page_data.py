@@ -165,6 +165,7 @@ def _head(
     times = [time for trial in trials if (time := trial.frozen.datetime_start) is not None]
     return {
         "study": study.study_name,
+        "shared": False,
         "synthetic": any(row.get("synthetic") for row in data),
         "data_name": next((str(row.get("name")) for row in data), ""),
         "states": list(states.items()),

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fer_lightning.report.gallery import Gallery, ShownSlices, study_gallery
+from fer_lightning.report.gallery import Gallery, ShownSlices, StudyFaces, study_faces, study_gallery
 from fer_lightning.report.page.sentences import state_of
 
 if TYPE_CHECKING:
@@ -42,9 +42,22 @@ def page_gallery(
     UserError
         ``overrides`` are given, and the faces cannot be found with them.
     """
-    arms: dict[str, list[int]] = {}
+    runs = [trial.run for trial in trials]
+    return study_gallery(runs, common_classes(trials), _arms(trials), folder, overrides, slices=slices)
+
+
+def page_faces(
+    trials: Sequence[Trial], folder: Path | None = None, overrides: Mapping[str, Any] | None = None
+) -> StudyFaces | None:
+    """The same faces as `page_gallery` packs for the page."""
+    return study_faces(
+        [trial.run for trial in trials], common_classes(trials), _arms(trials), folder, overrides
+    )
+
+
+def _arms(trials: Sequence[Trial]) -> dict[str, list[int]]:
+    found: dict[str, list[int]] = {}
     for place, trial in enumerate(trials):
         if trial.arm is not None and trial.stage == "plain" and state_of(trial) == "complete":
-            arms.setdefault(trial.arm, []).append(place)
-    runs = [trial.run for trial in trials]
-    return study_gallery(runs, common_classes(trials), arms, folder, overrides, slices=slices)
+            found.setdefault(trial.arm, []).append(place)
+    return found

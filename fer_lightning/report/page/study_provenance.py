@@ -10,6 +10,8 @@ from typing import Any
 from fer_lightning.data.label import data_label
 
 Records = Sequence[Mapping[str, Any]]
+MACHINE = ("processor", "threads a run", "graphics cards", "commit", "program")
+"""Facts of the machine and of the code on it."""
 
 
 def _each(values: Sequence[Any]) -> str:

@@ -1,4 +1,4 @@
-// The page of one model's faces: its confusion matrix, and the faces at once, for there is nothing else.
+// A page of faces alone, shown at once, for there is nothing else; of one model, its confusion matrix too.
 
-replace(byId("confusion"), compareConfusions([runGroup(0)]));
+if (byId("confusion")) replace(byId("confusion"), compareConfusions([runGroup(0)]));
 buildFaces().then(() => document.body.classList.add("ready"));
