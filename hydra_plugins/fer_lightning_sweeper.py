@@ -60,6 +60,7 @@ SWEEPER: dict[str, Any] = {
     "patience": None,
     "confirm": None,
     "confirm_seeds": 5,
+    "constraints": None,
     "objective": None,
     "direction": None,
     "unit": None,

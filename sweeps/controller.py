@@ -15,8 +15,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from fer_lightning.signals import raise_if_stopped, shielded, stop_requested, stoppable
 from fer_lightning.sweeps.optuna_private import storage_of
 from fer_lightning.sweeps.progress_lines import Progress
+from fer_lightning.sweeps.queue.claim import Claim
 from fer_lightning.sweeps.queue.heartbeat import Heartbeat, record_beat
-from fer_lightning.sweeps.queue.trial_queue import Claim, TrialQueue
+from fer_lightning.sweeps.queue.trial_queue import TrialQueue
 from fer_lightning.sweeps.study.open import StudySpec
 
 log = logging.getLogger(__name__)

@@ -24,6 +24,7 @@ from fer_lightning.config.values import (
     short_direction,
 )
 from fer_lightning.errors import ConfigError
+from fer_lightning.sweeps.study.constraints import Constraint, parse_constraints
 
 Unit = Annotated[str, Field(pattern=r"\S", description="share, or a unit such as s")]
 Folds = Annotated[int, Field(ge=2)]
@@ -32,6 +33,9 @@ Directions = Annotated[
     Sequence[Literal["maximize", "minimize"]], Field(description="max or min, or a list of them")
 ]
 ConfirmSeeds = Annotated[int | list[int], Field(description="how many seeds, or a list of them")]
+Constraints = Annotated[
+    Sequence[str] | str, Field(description="a list such as ['parameters<2e6','seconds<60']")
+]
 Settings = Annotated[Sequence[Mapping[str, Any]], Field(description="a list of settings such as [{lr: 0.1}]")]
 _OPTUNAS = {"max": "maximize", "min": "minimize"}
 
@@ -72,6 +76,8 @@ class SweepOptions:
         How many of a search's best settings are run again afterwards, beside the configuration's own.
     confirm_seeds
         The seeds of that: a list, or how many that the search did not use.
+    constraints
+        Limits such as ``parameters<2e6`` that the winner must meet: see `sweeps.study.constraints`.
     objective, direction
         Metric names and whether more or less of each is better; one or several.
     unit
@@ -128,6 +134,7 @@ class SweepOptions:
     patience: Count | None = None
     confirm: Count | None = None
     confirm_seeds: ConfirmSeeds = 5
+    constraints: Constraints | None = None
     objective: Sequence[str] = ("val/acc",)
     direction: Directions = ("maximize",)
     unit: Unit | None = None
@@ -160,6 +167,8 @@ class SweepOptions:
                 values = tuple(_OPTUNAS.get(short_direction(word), word) for word in values)
             object.__setattr__(self, name, values)
         check_fields(self, "hydra.sweeper.")
+        texts = tuple(constraint.text for constraint in parse_constraints(self.constraints))
+        object.__setattr__(self, "constraints", texts or None)
         self._check_search()
         if len(self.direction) != len(self.objective):
             raise ConfigError(
@@ -181,7 +190,11 @@ class SweepOptions:
         check_value(seeds, Count if isinstance(seeds, int) else Seeds, "hydra.sweeper.confirm_seeds")
         if not isinstance(seeds, int) and len(set(seeds)) < len(seeds):
             raise ConfigError(f"hydra.sweeper.confirm_seeds={seeds}: a seed is listed twice")
-        asked = [name for name in ("first", "patience", "confirm") if getattr(self, name) is not None]
+        asked = [
+            name
+            for name in ("first", "patience", "confirm", "constraints")
+            if getattr(self, name) is not None
+        ]
         if asked and self.plan is not None:
             raise ConfigError(
                 f"hydra.sweeper.{asked[0]}={getattr(self, asked[0])}: is for a search; expected null with a plan"
@@ -191,6 +204,11 @@ class SweepOptions:
             raise ConfigError(
                 f"hydra.sweeper.{one[0]}={getattr(self, one[0])}: several objectives have no best trial; expected null"
             )
+
+    @property
+    def limits_of_trials(self) -> tuple[Constraint, ...]:
+        """The constraints, read."""
+        return parse_constraints(self.constraints)
 
     @property
     def limits(self) -> dict[str, float]:

@@ -16,8 +16,9 @@ from fer_lightning.sweeps.jobs.error_file import ERROR_FILE
 from fer_lightning.sweeps.plan.confirmation import DEFAULT_ARM, best_of
 from fer_lightning.sweeps.plan.enqueue import key_of_trial
 from fer_lightning.sweeps.plan.planned_trial import Stage
-from fer_lightning.sweeps.queue.trial_queue import Claim
+from fer_lightning.sweeps.queue.claim import Claim
 from fer_lightning.sweeps.space.first_points import DEFAULT
+from fer_lightning.sweeps.study.constraints import violated
 from fer_lightning.sweeps.study.open import StudySpec
 
 log = logging.getLogger(__name__)
@@ -82,12 +83,14 @@ class Progress:
         done = _count(trials, *_DONE)
         size = self._budget()
         parts = [f"{counted(done, 'trial')} done" if size is None else f"{done} of {size} trials done"]
-        for state, word in (
-            (TrialState.PRUNED, "pruned"),
-            (TrialState.FAIL, "failed"),
-            (TrialState.RUNNING, "running"),
+        met = [trial for trial in trials if not violated(trial)]
+        for count, word in (
+            (_count(met, TrialState.PRUNED), "pruned"),
+            (len(trials) - len(met), "infeasible"),
+            (_count(trials, TrialState.FAIL), "failed"),
+            (_count(trials, TrialState.RUNNING), "running"),
         ):
-            if count := _count(trials, state):
+            if count:
                 parts.append(f"{count} {word}")
         best = self._best(trials)
         if best is not None:
@@ -156,7 +159,10 @@ def _outcome(trial: FrozenTrial) -> str:
     match trial.state:
         case TrialState.COMPLETE:
             values = ", ".join(f"{value:.4g}" for value in trial.values)
-            return f"done: {values} in {_duration(float(trial.user_attrs.get('seconds', 0.0)))}"
+            took = _duration(float(trial.user_attrs.get("seconds", 0.0)))
+            return f"done: {values} in {took}" + (
+                f", {trial.user_attrs.get('reason')}" if violated(trial) else ""
+            )
         case TrialState.PRUNED:
             return str(trial.user_attrs.get("reason", "pruned"))
         case TrialState.FAIL:

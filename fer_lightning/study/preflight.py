@@ -13,7 +13,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from fer_lightning.config.combinations import check_measured, check_objectives
+from fer_lightning.config.combinations import check_constrained, check_measured, check_objectives
 from fer_lightning.config.compose import compose_config
 from fer_lightning.config.flags import CommandLine
 from fer_lightning.config.schema import check_config
@@ -26,6 +26,7 @@ from fer_lightning.sweeps.composition import selected
 from fer_lightning.sweeps.plan.parse_plan import parse_plan
 from fer_lightning.sweeps.plan.plan import BASELINE
 from fer_lightning.sweeps.space.override import key_of, override
+from fer_lightning.sweeps.study.constraints import parse_constraints
 from fer_lightning.training.build import build_data, build_module, check_parts, check_trainer
 from fer_lightning.training.build_loss import build_loss
 from fer_lightning.training.distillation import read_teachers
@@ -183,3 +184,5 @@ class _Check:
             given = self._sweeper.objective or config.metric
             self._objectives = self._objectives or ([given] if isinstance(given, str) else list(given))
             check_objectives(config, self._objectives, data.faces.class_names)
+            limited = parse_constraints(self._sweeper.get("constraints"))
+            check_constrained(config, [limit.name for limit in limited], data.faces.class_names)

@@ -18,6 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 from fer_lightning.config.objective import Objective, study_objective
 from fer_lightning.config.typed import shown
 from fer_lightning.errors import ConfigError, DataError, UserError
+from fer_lightning.messages import counted
 from fer_lightning.report.page import page_gallery, write_page
 from fer_lightning.report.report_files import write_numbers, write_report
 from fer_lightning.report.search_figures import write_search_figures
@@ -145,7 +146,12 @@ def report_study(
     if asked.words:
         raise ConfigError(f"{asked.words[0]}: {place} is no ablation; expected one, a search has no verdicts")
     if not any(trial.state == "COMPLETE" for trial in trials):
-        raise DataError(f"{place}: no trial is complete yet")
+        said = (
+            f"; {counted(number, 'trial')} infeasible"
+            if (number := sum(bool(t.infeasible) for t in trials))
+            else ""
+        )
+        raise DataError(f"{place}: no trial is complete yet{said}")
     return _report_search(
         study, trials, objective, folder, rules, page=page, gallery=gallery, overrides=asked.overrides
     )

@@ -12,7 +12,7 @@ from typing import Any
 import optuna
 from optuna import TrialPruned
 from optuna.exceptions import ExperimentalWarning, StorageInternalError, UpdateFinishedTrialError
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
 from fer_lightning.errors import ProcessLostError
@@ -33,9 +33,11 @@ from fer_lightning.sweeps.queue.heartbeat import Heartbeat
 from fer_lightning.sweeps.queue.lease import Lease, StudyHaltedError, TrialTakenError
 from fer_lightning.sweeps.queue.recovery import SPENT, seconds_since_start
 from fer_lightning.sweeps.study.algorithms import build_pruner
+from fer_lightning.sweeps.study.constraints import CONSTRAINTS
 from fer_lightning.sweeps.study.lock import claim_lock
 from fer_lightning.sweeps.study.objective_values import Values, choose, last_value
 from fer_lightning.sweeps.study.storage import open_storage
+from fer_lightning.sweeps.study.trial_limits import TrialLimits
 
 log = logging.getLogger(__name__)
 
@@ -69,6 +71,7 @@ class TrialSession:
         self.resumed = self._lease.take()
         self._trial = optuna.Trial(search_part(study), job.trial_id)
         self.confirms = is_confirming(last_read(self._trial))
+        self._limits = TrialLimits(about.get(CONSTRAINTS), self._trial)
         self._around = ExitStack()
         self._begun = False
         self.told = False
@@ -132,6 +135,22 @@ class TrialSession:
         with self._storage_errors():
             self._trial.set_user_attr(key, value)
 
+    @property
+    def limited(self) -> frozenset[str]:
+        """The numbers that the study's constraints limit."""
+        return self._limits.names
+
+    def admit(self, **known: float) -> None:
+        """Ask whether a trial of which so much is known need be trained: ``trial.admit(parameters=3_000_000)``.
+
+        Raises
+        ------
+        optuna.TrialPruned
+            It violates a constraint of the study, and ends as infeasible.
+        """
+        with self._storage_errors():
+            self._limits.admit(known)
+
     def complete(self, values: Values, attrs: Mapping[str, Any] | None = None) -> None:
         """Tell the result.
 
@@ -147,10 +166,15 @@ class TrialSession:
             self.set_attr(key, value)
         try:
             chosen = choose(values, self._objectives)
+            trial = self._lease.trial() if self.limited else None
+            seconds = 0.0 if trial is None else _seconds(trial)
+            excess, reason = self._limits.judge(values, chosen, self._objectives, seconds)
         except ValueError as error:
             self.fail(str(error))
             return
-        self._tell(TrialState.COMPLETE, values=chosen)
+        with self._storage_errors():
+            self._limits.keep(excess)
+        self._tell(TrialState.COMPLETE, values=chosen, reason=reason or None)
 
     def prune(self, reason: str | None = None) -> None:
         """Tell that the trial was given up early; its value is the last one reported."""
@@ -170,8 +194,7 @@ class TrialSession:
     def _tell(self, state: TrialState, values: list[float] | None = None, reason: str | None = None) -> None:
         with self._storage_errors(), claim_lock(self.job.storage, self.job.study):
             trial = self._lease.trial()
-            seconds = float(trial.system_attrs.get(SPENT, 0.0)) + seconds_since_start(trial)
-            self._storage.set_trial_user_attr(self.job.trial_id, "seconds", round(seconds, 3))
+            self._storage.set_trial_user_attr(self.job.trial_id, "seconds", round(_seconds(trial), 3))
             if reason is not None:
                 self._storage.set_trial_user_attr(self.job.trial_id, "reason", reason)
             # What `Study.tell` does for a random sampler; it would read the trial twice more.
@@ -245,3 +268,8 @@ class TrialSession:
         """Put the trial back into the queue; where that cannot be written, the next start finds the trial."""
         with suppress(StorageInternalError, SQLAlchemyError, OSError):
             self.interrupt()
+
+
+def _seconds(trial: FrozenTrial) -> float:
+    """How long a trial has run, over all attempts."""
+    return float(trial.system_attrs.get(SPENT, 0.0)) + seconds_since_start(trial)

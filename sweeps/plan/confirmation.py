@@ -15,6 +15,7 @@ from fer_lightning.sweeps.optuna_private import only_trials
 from fer_lightning.sweeps.plan.enqueue import latest_by_key
 from fer_lightning.sweeps.plan.planned_trial import Stage, TrialKey
 from fer_lightning.sweeps.space.override import override
+from fer_lightning.sweeps.study.constraints import violated
 
 # The arm of the configuration's own setting.
 DEFAULT_ARM = "default"
@@ -135,11 +136,7 @@ def search_part(study: optuna.Study) -> optuna.Study:
 
 def is_comparable(trial: FrozenTrial) -> bool:
     """Whether a trial is complete with a finite value, and met every constraint."""
-    return (
-        trial.state == TrialState.COMPLETE
-        and math.isfinite(trial.values[0])
-        and all(value <= 0 for value in trial.constraints.values())
-    )
+    return trial.state == TrialState.COMPLETE and math.isfinite(trial.values[0]) and not violated(trial)
 
 
 def best_of(trials: Sequence[FrozenTrial], *, maximize: bool) -> FrozenTrial | None:

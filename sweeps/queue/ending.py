@@ -10,6 +10,7 @@ from optuna.trial import FrozenTrial, TrialState
 from fer_lightning.errors import ConfigError
 from fer_lightning.sweeps.plan.confirmation import best_of, is_confirming, search_trials
 from fer_lightning.sweeps.queue.recovery import SPENT, seconds_since_start
+from fer_lightning.sweeps.study.constraints import is_untrained
 from fer_lightning.sweeps.study.open import StudySpec
 
 # The study's attribute that says which limits ended its search before the confirmation began, and why.
@@ -129,6 +130,8 @@ def _mean(values: Sequence[float]) -> float:
 
 
 def _since_best(searched: Sequence[FrozenTrial], *, maximize: bool) -> int:
-    """How many trials have ended that began after the best one."""
+    """How many trials have ended that began after the best one, without those that were not trained."""
     best = best_of(searched, maximize=maximize)
-    return 0 if best is None else sum(t.state.is_finished() and t.number > best.number for t in searched)
+    if best is None:
+        return 0
+    return sum(t.state.is_finished() and t.number > best.number and not is_untrained(t) for t in searched)

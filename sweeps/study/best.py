@@ -19,8 +19,9 @@ from fer_lightning.redact import MASK, redact, redact_text
 from fer_lightning.runs.files import write_text
 from fer_lightning.runs.provenance import typed_command
 from fer_lightning.runs.run import Run
-from fer_lightning.sweeps.plan.confirmation import best_of
+from fer_lightning.sweeps.plan.confirmation import best_of, search_trials
 from fer_lightning.sweeps.space.override import key_of
+from fer_lightning.sweeps.study.constraints import CONSTRAINTS, violated
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +66,9 @@ def write_best(study: optuna.Study, folder: Path, searched: Collection[str]) -> 
         The keys that it searches.
     """
     trials = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    searched_trials = search_trials(study.get_trials(deepcopy=False))
+    if searched_trials and all(map(violated, searched_trials)):
+        log.info("no trial meets the constraints %s", ", ".join(study.user_attrs.get(CONSTRAINTS, ())))
     if not trials:
         return
     found: dict[str, Any] = {"name": "optuna"}

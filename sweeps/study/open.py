@@ -28,6 +28,7 @@ from fer_lightning.sweeps.space.search_space import Lookup, SearchSpace
 from fer_lightning.sweeps.study.address import storage_file
 from fer_lightning.sweeps.study.algorithms import build_pruner, build_sampler
 from fer_lightning.sweeps.study.code import check_code, keep_code
+from fer_lightning.sweeps.study.constraints import CONSTRAINTS
 from fer_lightning.sweeps.study.identity import require_same
 from fer_lightning.sweeps.study.judgement import JUDGED_BY
 from fer_lightning.sweeps.study.lock import claim_lock
@@ -190,6 +191,8 @@ def _create_or_load(spec: StudySpec, storage: BaseStorage) -> optuna.Study:
         study.set_user_attr("objectives", list(options.objective))
         study.set_user_attr(JUDGED_BY, "objectives")
         study.set_user_attr("pruner", pruner)
+        if options.constraints is not None:
+            study.set_user_attr(CONSTRAINTS, list(options.constraints))
         # A study's file is passed on; a server's users need the place in full, having other homes.
         in_file = storage_file(spec.url) is not None
         directory = redact_text(str(spec.sweep_dir)) if in_file else str(spec.sweep_dir)
