@@ -61,6 +61,7 @@ SWEEPER: dict[str, Any] = {
     "confirm": None,
     "confirm_seeds": 5,
     "constraints": None,
+    "keep_checkpoints": "all",
     "objective": None,
     "direction": None,
     "unit": None,

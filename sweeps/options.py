@@ -36,6 +36,7 @@ ConfirmSeeds = Annotated[int | list[int], Field(description="how many seeds, or 
 Constraints = Annotated[
     Sequence[str] | str, Field(description="a list such as ['parameters<2e6','seconds<60']")
 ]
+Kept = Annotated[str, Field(pattern=r"^(all|none|best:[1-9][0-9]*)$", description="all, none, or best:5")]
 Settings = Annotated[Sequence[Mapping[str, Any]], Field(description="a list of settings such as [{lr: 0.1}]")]
 _OPTUNAS = {"max": "maximize", "min": "minimize"}
 
@@ -78,6 +79,8 @@ class SweepOptions:
         The seeds of that: a list, or how many that the search did not use.
     constraints
         Limits such as ``parameters<2e6`` that the winner must meet: see `sweeps.study.constraints`.
+    keep_checkpoints
+        "all", "none", or "best:5": whose checkpoints stay when trials have ended.
     objective, direction
         Metric names and whether more or less of each is better; one or several.
     unit
@@ -135,6 +138,7 @@ class SweepOptions:
     confirm: Count | None = None
     confirm_seeds: ConfirmSeeds = 5
     constraints: Constraints | None = None
+    keep_checkpoints: Kept = "all"
     objective: Sequence[str] = ("val/acc",)
     direction: Directions = ("maximize",)
     unit: Unit | None = None
@@ -200,10 +204,21 @@ class SweepOptions:
                 f"hydra.sweeper.{asked[0]}={getattr(self, asked[0])}: is for a search; expected null with a plan"
             )
         one = [name for name in ("patience", "confirm") if getattr(self, name) is not None]
+        if len(self.objective) > 1 and self.kept_checkpoints:
+            raise ConfigError(
+                f"hydra.sweeper.keep_checkpoints={self.keep_checkpoints}: several objectives have no best trial; "
+                "expected all or none"
+            )
         if one and len(self.objective) > 1:
             raise ConfigError(
                 f"hydra.sweeper.{one[0]}={getattr(self, one[0])}: several objectives have no best trial; expected null"
             )
+
+    @property
+    def kept_checkpoints(self) -> int | None:
+        """How many of the best trials keep their checkpoints; None where all do."""
+        word, _, count = self.keep_checkpoints.partition(":")
+        return {"all": None, "none": 0}.get(word, int(count or 0))
 
     @property
     def limits_of_trials(self) -> tuple[Constraint, ...]:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import logging
-import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import ExitStack, suppress
 from types import TracebackType
 from typing import Any
 
 import optuna
 from optuna import TrialPruned
-from optuna.exceptions import ExperimentalWarning, StorageInternalError, UpdateFinishedTrialError
-from optuna.trial import FrozenTrial, TrialState
+from optuna.exceptions import StorageInternalError
+from optuna.trial import TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
 from fer_lightning.errors import ProcessLostError
@@ -31,7 +30,7 @@ from fer_lightning.sweeps.optuna_private import last_read
 from fer_lightning.sweeps.plan.confirmation import is_confirming, search_part
 from fer_lightning.sweeps.queue.heartbeat import Heartbeat
 from fer_lightning.sweeps.queue.lease import Lease, StudyHaltedError, TrialTakenError
-from fer_lightning.sweeps.queue.recovery import SPENT, seconds_since_start
+from fer_lightning.sweeps.queue.recovery import seconds_in_all
 from fer_lightning.sweeps.study.algorithms import build_pruner
 from fer_lightning.sweeps.study.constraints import CONSTRAINTS
 from fer_lightning.sweeps.study.lock import claim_lock
@@ -115,7 +114,7 @@ class TrialSession:
         self._lease.check()
         if len(self._objectives) > 1 or step in self.reported_steps:
             return
-        with self._storage_errors():
+        with self._lease.storage_errors():
             self._trial.report(float(value), step)
 
     def should_prune(self) -> bool:
@@ -127,12 +126,12 @@ class TrialSession:
         self._lease.check()
         if len(self._objectives) > 1 or self.confirms:
             return False
-        with self._storage_errors():
+        with self._lease.storage_errors():
             return self._trial.should_prune()
 
     def set_attr(self, key: str, value: Any) -> None:
         """Keep a JSON value with the trial."""
-        with self._storage_errors():
+        with self._lease.storage_errors():
             self._trial.set_user_attr(key, value)
 
     @property
@@ -148,7 +147,7 @@ class TrialSession:
         optuna.TrialPruned
             It violates a constraint of the study, and ends as infeasible.
         """
-        with self._storage_errors():
+        with self._lease.storage_errors():
             self._limits.admit(known)
 
     def complete(self, values: Values, attrs: Mapping[str, Any] | None = None) -> None:
@@ -167,12 +166,12 @@ class TrialSession:
         try:
             chosen = choose(values, self._objectives)
             trial = self._lease.trial() if self.limited else None
-            seconds = 0.0 if trial is None else _seconds(trial)
+            seconds = 0.0 if trial is None else seconds_in_all(trial)
             excess, reason = self._limits.judge(values, chosen, self._objectives, seconds)
         except ValueError as error:
             self.fail(str(error))
             return
-        with self._storage_errors():
+        with self._lease.storage_errors():
             self._limits.keep(excess)
         self._tell(TrialState.COMPLETE, values=chosen, reason=reason or None)
 
@@ -192,9 +191,9 @@ class TrialSession:
             self.told = True
 
     def _tell(self, state: TrialState, values: list[float] | None = None, reason: str | None = None) -> None:
-        with self._storage_errors(), claim_lock(self.job.storage, self.job.study):
+        with self._lease.storage_errors(), claim_lock(self.job.storage, self.job.study):
             trial = self._lease.trial()
-            self._storage.set_trial_user_attr(self.job.trial_id, "seconds", round(_seconds(trial), 3))
+            self._storage.set_trial_user_attr(self.job.trial_id, "seconds", round(seconds_in_all(trial), 3))
             if reason is not None:
                 self._storage.set_trial_user_attr(self.job.trial_id, "reason", reason)
             # What `Study.tell` does for a random sampler; it would read the trial twice more.
@@ -202,21 +201,6 @@ class TrialSession:
                 values = last_value(trial)
             self._storage.set_trial_state_values(self.job.trial_id, state, values)
             self.told = True
-
-    @contextmanager
-    def _storage_errors(self) -> Iterator[None]:
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", ExperimentalWarning)
-                yield
-        except UpdateFinishedTrialError as error:
-            raise TrialTakenError(
-                f"trial {self.number} of study {self.study_name} was finished by another process"
-            ) from error
-        except (StorageInternalError, SQLAlchemyError) as error:
-            raise StudyHaltedError(
-                f"the study's storage {self.job.storage} failed: {reason_of(error)}"
-            ) from error
 
     def __exit__(
         self,
@@ -249,7 +233,7 @@ class TrialSession:
             self.fail("the job ended without a result")
             return False
         if isinstance(error, ProcessLostError):
-            with self._storage_errors(), shielded():
+            with self._lease.storage_errors(), shielded():
                 self._lease.give_back(loss=redact_text(str(error)))
                 self.told = True
             return False
@@ -268,8 +252,3 @@ class TrialSession:
         """Put the trial back into the queue; where that cannot be written, the next start finds the trial."""
         with suppress(StorageInternalError, SQLAlchemyError, OSError):
             self.interrupt()
-
-
-def _seconds(trial: FrozenTrial) -> float:
-    """How long a trial has run, over all attempts."""
-    return float(trial.system_attrs.get(SPENT, 0.0)) + seconds_since_start(trial)
