@@ -56,6 +56,7 @@ SWEEPER: dict[str, Any] = {
     "n_trials": None,
     "begin_with_default": True,
     "first": None,
+    "begin_from": None,
     "budget": {"minutes": None, "epochs": None},
     "patience": None,
     "confirm": None,

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, TypedDict
-
-from pydantic import Field
+from typing import Any
 
 from fer_lightning.config.threads import available_threads
 from fer_lightning.config.values import (
@@ -14,7 +12,6 @@ from fer_lightning.config.values import (
     Count,
     CountOrZero,
     Name,
-    Positive,
     Processors,
     Seeds,
     Share,
@@ -24,28 +21,10 @@ from fer_lightning.config.values import (
     short_direction,
 )
 from fer_lightning.errors import ConfigError
+from fer_lightning.sweeps import option_kinds as kinds
 from fer_lightning.sweeps.study.constraints import Constraint, parse_constraints
 
-Unit = Annotated[str, Field(pattern=r"\S", description="share, or a unit such as s")]
-Folds = Annotated[int, Field(ge=2)]
-SeedKey = Annotated[str, Field(pattern=r"^[+~]*[^+~=]", description="the key of the seed, such as seed")]
-Directions = Annotated[
-    Sequence[Literal["maximize", "minimize"]], Field(description="max or min, or a list of them")
-]
-ConfirmSeeds = Annotated[int | list[int], Field(description="how many seeds, or a list of them")]
-Constraints = Annotated[
-    Sequence[str] | str, Field(description="a list such as ['parameters<2e6','seconds<60']")
-]
-Kept = Annotated[str, Field(pattern=r"^(all|none|best:[1-9][0-9]*)$", description="all, none, or best:5")]
-Settings = Annotated[Sequence[Mapping[str, Any]], Field(description="a list of settings such as [{lr: 0.1}]")]
 _OPTUNAS = {"max": "maximize", "min": "minimize"}
-
-
-class Budget(TypedDict, total=False):
-    """What a study may cost; a null is no limit."""
-
-    minutes: Positive | None
-    epochs: Count | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +47,8 @@ class SweepOptions:
     first
         Settings that a search tries next, before those of its sampler: values by the names or keys of what is searched,
         the rest as in the configuration.
+    begin_from
+        Folders or storages of earlier studies whose trials a search takes over: see `sweeps.plan.earlier_study`.
     budget
         ``{minutes, epochs}``: after so many minutes or reported steps, of all trials together, no further trial begins.
         What a confirmation will take is kept back.
@@ -132,16 +113,17 @@ class SweepOptions:
     storage: str | None = None
     n_trials: Count | None = None
     begin_with_default: bool = True
-    first: Settings | None = None
-    budget: Budget | None = None
+    first: kinds.Settings | None = None
+    begin_from: kinds.Places | None = None
+    budget: kinds.Budget | None = None
     patience: Count | None = None
     confirm: Count | None = None
-    confirm_seeds: ConfirmSeeds = 5
-    constraints: Constraints | None = None
-    keep_checkpoints: Kept = "all"
+    confirm_seeds: kinds.ConfirmSeeds = 5
+    constraints: kinds.Constraints | None = None
+    keep_checkpoints: kinds.Kept = "all"
     objective: Sequence[str] = ("val/acc",)
-    direction: Directions = ("maximize",)
-    unit: Unit | None = None
+    direction: kinds.Directions = ("maximize",)
+    unit: kinds.Unit | None = None
     sampler: Mapping[str, Any]
     pruner: Mapping[str, Any] | None = None
     seed: CountOrZero | None = None
@@ -150,9 +132,9 @@ class SweepOptions:
     custom_search_space: Name | None = None
     plan: Mapping[str, Any] | None = None
     seeds: Sequence[Any] | None = None
-    seed_key: SeedKey = "seed"
-    folds: Folds | None = None
-    fold_key: SeedKey = "data.fold"
+    seed_key: kinds.SeedKey = "seed"
+    folds: kinds.Folds | None = None
+    fold_key: kinds.SeedKey = "data.fold"
     workers: Processors = 1
     n_jobs: Count = 1
     max_failures: Count | None = None
@@ -173,6 +155,8 @@ class SweepOptions:
         check_fields(self, "hydra.sweeper.")
         texts = tuple(constraint.text for constraint in parse_constraints(self.constraints))
         object.__setattr__(self, "constraints", texts or None)
+        places = (self.begin_from,) if isinstance(self.begin_from, str) else self.begin_from
+        object.__setattr__(self, "begin_from", places and tuple(places))
         self._check_search()
         if len(self.direction) != len(self.objective):
             raise ConfigError(
@@ -196,7 +180,7 @@ class SweepOptions:
             raise ConfigError(f"hydra.sweeper.confirm_seeds={seeds}: a seed is listed twice")
         asked = [
             name
-            for name in ("first", "patience", "confirm", "constraints")
+            for name in ("first", "begin_from", "patience", "confirm", "constraints")
             if getattr(self, name) is not None
         ]
         if asked and self.plan is not None:

@@ -20,6 +20,7 @@ from fer_lightning.sweeps.queue.claim import Claim
 from fer_lightning.sweeps.space.first_points import DEFAULT
 from fer_lightning.sweeps.study.constraints import violated
 from fer_lightning.sweeps.study.open import StudySpec
+from fer_lightning.sweeps.study.taken import own_trials
 
 log = logging.getLogger(__name__)
 
@@ -86,7 +87,7 @@ class Progress:
         met = [trial for trial in trials if not violated(trial)]
         for count, word in (
             (_count(met, TrialState.PRUNED), "pruned"),
-            (len(trials) - len(met), "infeasible"),
+            (len(own_trials(trials)) - len(own_trials(met)), "infeasible"),
             (_count(trials, TrialState.FAIL), "failed"),
             (_count(trials, TrialState.RUNNING), "running"),
         ):
@@ -139,7 +140,8 @@ class Progress:
 
 
 def _count(trials: list[FrozenTrial], *states: TrialState) -> int:
-    counts = Counter(trial.state for trial in trials)
+    """How many of the study's own trials are in one of some states."""
+    counts = Counter(trial.state for trial in own_trials(trials))
     return sum(counts[state] for state in states)
 
 

@@ -28,6 +28,7 @@ from fer_lightning.sweeps.jobs.workers import Workers, given_place, starter_live
 from fer_lightning.sweeps.options import SweepOptions
 from fer_lightning.sweeps.plan.beginning import Beginning, read_beginning
 from fer_lightning.sweeps.plan.checked_plan import read_plan, replaced_levels
+from fer_lightning.sweeps.plan.earlier_study import read_earlier
 from fer_lightning.sweeps.queue.claim import Claim
 from fer_lightning.sweeps.queue.lease import storage_failures_halt
 from fer_lightning.sweeps.queue.trial_queue import TrialQueue
@@ -128,9 +129,11 @@ class StudySweep:
             )
             name = study_name(options.label, data, fixed)
         sweep_dir = self._settle_directory(name, None if place is None else place[1])
+        url = storage_url(options.storage, sweep_dir)
+        taken = read_earlier(options, self._space, self._composition, fixed, (url, name))
         return StudySpec(
             name=name,
-            url=storage_url(options.storage, sweep_dir),
+            url=url,
             sweep_dir=sweep_dir,
             options=options,
             fixed=fixed,
@@ -144,6 +147,7 @@ class StudySweep:
                 *self._repeated(),
                 *self._replaced(),
                 *self._beginning.notes,
+                *taken.notes,
                 *sampler_note(options.limits_of_trials, str(options.sampler["_target_"])),
             ),
             code=self._read_code(),
@@ -151,6 +155,7 @@ class StudySweep:
             first=self._beginning.points,
             confirmation=self._beginning.confirmation,
             choices=self._composition.choices,
+            taken=taken.trials,
         )
 
     def _replaced(self) -> list[str]:

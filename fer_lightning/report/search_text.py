@@ -19,6 +19,7 @@ from fer_lightning.stats.collapse import collapse_notes, guessing_levels
 from fer_lightning.stats.winners_curse import Confirmed
 from fer_lightning.sweeps.plan.planned_trial import Stage
 from fer_lightning.sweeps.study.results import Trial
+from fer_lightning.sweeps.study.taken import is_taken
 
 BEST = 5
 
@@ -33,6 +34,7 @@ def search_text(trials: Sequence[Trial], objective: Objective, data: dict[str, A
     """
     done = [(trial, trial.value) for trial in trials if trial.can_win and trial.value is not None]
     done.sort(key=lambda pair: objective.sort_key(pair[1]))
+    everything, trials = trials, [trial for trial in trials if not is_taken(trial.frozen)]
     counts = {
         state: sum(trial.state == state and not trial.infeasible for trial in trials)
         for state in ("COMPLETE", "PRUNED", "FAIL")
@@ -55,8 +57,11 @@ def search_text(trials: Sequence[Trial], objective: Objective, data: dict[str, A
             for key, setting in trial.params.items()
         )
         width = max(10, len(objective.heading))
-        lines.append(f"{trial.number:>6}  {objective.text(value):>{width}}  {chosen}")
-    default = next((trial for trial in trials if trial.attrs.get("first") == "default"), None)
+        taken = f" ({trial.reason})" if is_taken(trial.frozen) else ""
+        lines.append(f"{trial.number:>6}  {objective.text(value):>{width}}  {chosen}{taken}")
+    if len(everything) > len(trials):
+        lines.append(f"{counted(len(everything) - len(trials), 'trial')} taken over from earlier studies.")
+    default = next((trial for trial in everything if trial.attrs.get("first") == "default"), None)
     if default is not None and (default.infeasible or default.number in [trial.number for trial, _ in done]):
         said = [] if default.value is None else [objective.shown(default.value)]
         said += [str(default.reason)] if default.infeasible else []

@@ -21,6 +21,7 @@ from fer_lightning.data.datamodule import FaceDataModule
 from fer_lightning.errors import ConfigError, UserError
 from fer_lightning.messages import counted, progress
 from fer_lightning.runs.files import require_plain, require_writable
+from fer_lightning.study.earlier_data import check_earlier_data
 from fer_lightning.sweeps.command import read_command
 from fer_lightning.sweeps.composition import selected
 from fer_lightning.sweeps.plan.parse_plan import parse_plan
@@ -184,5 +185,6 @@ class _Check:
             given = self._sweeper.objective or config.metric
             self._objectives = self._objectives or ([given] if isinstance(given, str) else list(given))
             check_objectives(config, self._objectives, data.faces.class_names)
+            check_earlier_data(self._sweeper.get("begin_from"), data.faces.name, data.faces.fingerprint)
             limited = parse_constraints(self._sweeper.get("constraints"))
             check_constrained(config, [limit.name for limit in limited], data.faces.class_names)

@@ -12,6 +12,7 @@ from fer_lightning.sweeps.plan.confirmation import best_of, is_confirming, searc
 from fer_lightning.sweeps.queue.recovery import SPENT, seconds_since_start
 from fer_lightning.sweeps.study.constraints import is_untrained
 from fer_lightning.sweeps.study.open import StudySpec
+from fer_lightning.sweeps.study.taken import own_trials
 
 # The study's attribute that says which limits ended its search before the confirmation began, and why.
 _ENDED = "ended"
@@ -34,7 +35,7 @@ class Ending:
 
     def goes_on(self, trials: Sequence[FrozenTrial]) -> bool:
         """Whether a search is to begin another trial."""
-        begun = sum(trial.state != TrialState.WAITING for trial in search_trials(trials))
+        begun = sum(trial.state != TrialState.WAITING for trial in own_trials(search_trials(trials)))
         return (self._wanted is None or begun < self._wanted) and not self.at_limit(trials)
 
     def at_limit(self, trials: Sequence[FrozenTrial]) -> bool:
@@ -63,7 +64,7 @@ class Ending:
         """How many trials a search with its confirmation comes to; None while that is open."""
         assert self._spec.confirmation is not None
         searched = search_trials(trials)
-        begun = sum(trial.state != TrialState.WAITING for trial in searched)
+        begun = sum(trial.state != TrialState.WAITING for trial in own_trials(searched))
         confirming = len(trials) - len(searched)
         if self.limit is not None or (confirming and self._wanted is None):
             return begun + confirming
@@ -81,6 +82,7 @@ def reached_limit(spec: StudySpec, trials: Sequence[FrozenTrial]) -> str | None:
         The epochs are to end a study whose trials report none.
     """
     limits = spec.options.limits
+    everything, trials = search_trials(trials), own_trials(trials)
     searched = search_trials(trials)
     kept_back = _confirmation_cost(spec, trials)
     if (minutes := limits.get("budget.minutes")) is not None:
@@ -97,7 +99,7 @@ def reached_limit(spec: StudySpec, trials: Sequence[FrozenTrial]) -> str | None:
         if steps + kept_back * _mean(complete) >= epochs:
             return f"budget.epochs={epochs:g} is spent ({steps} epochs{_for_confirming(kept_back)})"
     patience = limits.get("patience")
-    if patience is not None and _since_best(searched, maximize=spec.maximize) >= patience:
+    if patience is not None and _since_best(everything, maximize=spec.maximize) >= patience:
         return f"patience={patience:g}: so many trials were no better"
     return None
 
@@ -130,8 +132,9 @@ def _mean(values: Sequence[float]) -> float:
 
 
 def _since_best(searched: Sequence[FrozenTrial], *, maximize: bool) -> int:
-    """How many trials have ended that began after the best one, without those that were not trained."""
+    """How many of the study's own trials have ended that began after the best one, the untrained ones left out."""
     best = best_of(searched, maximize=maximize)
     if best is None:
         return 0
-    return sum(t.state.is_finished() and t.number > best.number and not is_untrained(t) for t in searched)
+    later = [trial for trial in own_trials(searched) if trial.number > best.number]
+    return sum(trial.state.is_finished() and not is_untrained(trial) for trial in later)

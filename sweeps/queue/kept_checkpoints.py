@@ -14,6 +14,7 @@ from fer_lightning.runs.removed_checkpoints import CHECKPOINT_NAMES, find_checkp
 from fer_lightning.sweeps.plan.confirmation import is_comparable, is_confirming
 from fer_lightning.sweeps.study.lock import claim_lock
 from fer_lightning.sweeps.study.open import StudySpec
+from fer_lightning.sweeps.study.taken import own_trials
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +36,11 @@ def kept_numbers(trials: Sequence[FrozenTrial], count: int, *, maximize: bool) -
     kept = {trial.number for trial in trials if not trial.state.is_finished()}
     sign = -1 if maximize else 1
     for confirming in (False, True):
-        ranked = [trial for trial in trials if is_comparable(trial) and is_confirming(trial) == confirming]
+        ranked = [
+            trial
+            for trial in own_trials(trials)
+            if is_comparable(trial) and is_confirming(trial) == confirming
+        ]
         ranked.sort(key=lambda trial: (sign * trial.values[0], trial.number))
         kept |= {trial.number for trial in ranked[:count]}
     return kept

@@ -19,6 +19,7 @@ from fer_lightning.sweeps.queue.recovery import ATTEMPTS, Recovery, requeue, sec
 from fer_lightning.sweeps.study.lock import claim_lock
 from fer_lightning.sweeps.study.objective_values import last_value
 from fer_lightning.sweeps.study.open import StudySpec
+from fer_lightning.sweeps.study.taken import own_trials
 from fer_lightning.sweeps.study.trial_limits import TrialLimits
 
 
@@ -122,6 +123,7 @@ class TrialQueue:
         return None if planned is None else self._resume(planned)
 
     def _stop_if_hopeless(self, trials: list[FrozenTrial]) -> None:
+        trials = own_trials(trials)
         limit, rate = self._spec.options.max_failures, self._spec.options.max_failure_rate
         failed = [trial for trial in trials if trial.state == TrialState.FAIL]
         ended = sum(trial.state.is_finished() for trial in trials)

@@ -14,6 +14,7 @@ import optuna
 from optuna.exceptions import ExperimentalWarning
 from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial
 
 from fer_lightning.errors import ConfigError
 from fer_lightning.redact import redact, redact_text
@@ -35,6 +36,7 @@ from fer_lightning.sweeps.study.lock import claim_lock
 from fer_lightning.sweeps.study.origin import keep_origin
 from fer_lightning.sweeps.study.place import read_place
 from fer_lightning.sweeps.study.storage import open_storage
+from fer_lightning.sweeps.study.taken import TAKEN, identity, is_taken, own_trials
 
 _STARTS = "fer:starts"
 
@@ -50,7 +52,8 @@ class StudySpec:
 
     `subdirectory` gives a trial's folder within `sweep_dir` from its number and overrides, `custom` suggests parameters
     beyond `space`, a search begins with the settings in `first`, `notes` are lines that its reader must know,
-    `origin` is what the command comes from, and `choices` are the options of the configuration's groups.
+    `origin` is what the command comes from, `choices` are the options of the configuration's groups, and `taken` are
+    trials of earlier studies.
     """
 
     name: str
@@ -69,6 +72,7 @@ class StudySpec:
     first: tuple[FirstPoint, ...] = ()
     confirmation: Confirmation | None = None
     choices: Mapping[str, Any] = field(default_factory=dict)
+    taken: tuple[FrozenTrial, ...] = ()
 
     @property
     def maximize(self) -> bool:
@@ -115,7 +119,9 @@ def open_study(spec: StudySpec) -> optuna.Study:
         study = _create_or_load(spec, storage)
         starts = int(storage.get_study_system_attrs(study_id(study)).get(_STARTS, 0))
         storage.set_study_system_attr(study_id(study), _STARTS, starts + 1)
-        study.sampler = build_sampler(dict(options.sampler), spec.space, options.seed, starts)
+        # With the seed of an earlier study a sampler would draw that one's first points again.
+        drawn = starts + len(spec.taken)
+        study.sampler = build_sampler(dict(options.sampler), spec.space, options.seed, drawn)
         if spec.plan is not None:
             enqueue(study, spec.plan, maximize=spec.maximize, retry_failed=options.retry_failed)
         else:
@@ -126,8 +132,17 @@ def open_study(spec: StudySpec) -> optuna.Study:
 
 
 def _enqueue_first(study: optuna.Study, spec: StudySpec) -> None:
-    """Enqueue the settings that a search begins with; its default only where it has no trial yet."""
-    begun = bool(study.get_trials(deepcopy=False))
+    """Take over trials of earlier studies, then enqueue the settings that a search begins with.
+
+    Its default is enqueued only where it has no trial yet, and where it is none of those taken over.
+    """
+    trials = study.get_trials(deepcopy=False)
+    begun = bool(own_trials(trials))
+    present = {identity(trial.user_attrs[TAKEN]) for trial in trials if is_taken(trial)}
+    for taken in spec.taken:
+        if (key := identity(taken.user_attrs[TAKEN])) not in present:
+            study.add_trial(taken)
+            present.add(key)
     for point in spec.first:
         if point.name != DEFAULT or not begun:
             study.enqueue_trial(dict(point.params), user_attrs={"first": point.name}, skip_if_exists=True)
