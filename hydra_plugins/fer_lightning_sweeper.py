@@ -63,6 +63,7 @@ SWEEPER: dict[str, Any] = {
     "confirm_seeds": 5,
     "constraints": None,
     "keep_checkpoints": "all",
+    "promote": False,
     "objective": None,
     "direction": None,
     "unit": None,

@@ -23,6 +23,7 @@ from fer_lightning.config.values import (
 from fer_lightning.errors import ConfigError
 from fer_lightning.sweeps import option_kinds as kinds
 from fer_lightning.sweeps.study.constraints import Constraint, parse_constraints
+from fer_lightning.sweeps.study.promoted import check_promotion
 
 _OPTUNAS = {"max": "maximize", "min": "minimize"}
 
@@ -62,6 +63,8 @@ class SweepOptions:
         Limits such as ``parameters<2e6`` that the winner must meet: see `sweeps.study.constraints`.
     keep_checkpoints
         "all", "none", or "best:5": whose checkpoints stay when trials have ended.
+    promote
+        Whether a trial that successive halving pruned goes on when it has become one of the best at its rung.
     objective, direction
         Metric names and whether more or less of each is better; one or several.
     unit
@@ -121,6 +124,7 @@ class SweepOptions:
     confirm_seeds: kinds.ConfirmSeeds = 5
     constraints: kinds.Constraints | None = None
     keep_checkpoints: kinds.Kept = "all"
+    promote: bool = False
     objective: Sequence[str] = ("val/acc",)
     direction: kinds.Directions = ("maximize",)
     unit: kinds.Unit | None = None
@@ -168,6 +172,8 @@ class SweepOptions:
                 "hydra.sweeper.pruner: trials with several objectives cannot be pruned; "
                 "use hydra/sweeper/pruner=none"
             )
+        if self.promote:
+            check_promotion(self.pruner, kept=self.kept_checkpoints, has_plan=self.plan is not None)
         for name, given in (("sampler", self.sampler), ("pruner", self.pruner)):
             if given is not None and "_target_" not in given:
                 raise ConfigError(f"hydra.sweeper.{name}={given}: expected a mapping with _target_")

@@ -20,6 +20,7 @@ from fer_lightning.sweeps.queue.claim import Claim
 from fer_lightning.sweeps.space.first_points import DEFAULT
 from fer_lightning.sweeps.study.constraints import violated
 from fer_lightning.sweeps.study.open import StudySpec
+from fer_lightning.sweeps.study.promoted import promotion_of, without_promoted
 from fer_lightning.sweeps.study.taken import own_trials
 
 log = logging.getLogger(__name__)
@@ -140,8 +141,8 @@ class Progress:
 
 
 def _count(trials: list[FrozenTrial], *states: TrialState) -> int:
-    """How many of the study's own trials are in one of some states."""
-    counts = Counter(trial.state for trial in own_trials(trials))
+    """How many of the study's own trials are in one of some states, each that was promoted once."""
+    counts = Counter(trial.state for trial in without_promoted(own_trials(trials)))
     return sum(counts[state] for state in states)
 
 
@@ -149,7 +150,10 @@ def _arm(trial: FrozenTrial) -> str:
     """The arm, seed and fold of a plan's trial, in brackets."""
     key = key_of_trial(trial)
     if key is None:
-        return f" ({_FIRST})" if trial.user_attrs.get("first") == DEFAULT else ""
+        source = promotion_of(trial).get("trial")
+        said = [_FIRST] if trial.user_attrs.get("first") == DEFAULT else []
+        said += [] if source is None else [f"promoted from trial {source}"]
+        return f" ({', '.join(said)})" if said else ""
     if key.stage == Stage.CONFIRM:
         return f" (confirms {_FIRST if key.arm == DEFAULT_ARM else key.arm}, seed {key.seed})"
     what = {Stage.TUNING: f", tuning point {key.point}", Stage.TUNED: ", tuned"}.get(key.stage, "")

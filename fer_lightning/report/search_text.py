@@ -18,6 +18,7 @@ from fer_lightning.report.what_next import Step, steps_markdown, steps_text
 from fer_lightning.stats.collapse import collapse_notes, guessing_levels
 from fer_lightning.stats.winners_curse import Confirmed
 from fer_lightning.sweeps.plan.planned_trial import Stage
+from fer_lightning.sweeps.study.promoted import own_steps, promotion_of
 from fer_lightning.sweeps.study.results import Trial
 from fer_lightning.sweeps.study.taken import is_taken
 
@@ -41,7 +42,8 @@ def search_text(trials: Sequence[Trial], objective: Objective, data: dict[str, A
     }
     infeasible = [trial for trial in trials if trial.infeasible]
     label = data_label(data.get("name", ""), bool(data.get("synthetic")))
-    epochs = sum(len(trial.intermediate) for trial in trials)
+    epochs = sum(own_steps(trial.frozen) for trial in trials)
+    promoted = [trial for trial in trials if promotion_of(trial.frozen)]
     lines = [
         f"Search · Data: {label}." if label else "Search",
         f"{counted(counts['COMPLETE'], 'trial')} complete, {counts['PRUNED']} pruned, {counts['FAIL']} failed"
@@ -61,11 +63,13 @@ def search_text(trials: Sequence[Trial], objective: Objective, data: dict[str, A
         lines.append(f"{trial.number:>6}  {objective.text(value):>{width}}  {chosen}{taken}")
     if len(everything) > len(trials):
         lines.append(f"{counted(len(everything) - len(trials), 'trial')} taken over from earlier studies.")
-    default = next((trial for trial in everything if trial.attrs.get("first") == "default"), None)
+    default = next((trial for trial in reversed(everything) if trial.attrs.get("first") == "default"), None)
     if default is not None and (default.infeasible or default.number in [trial.number for trial, _ in done]):
         said = [] if default.value is None else [objective.shown(default.value)]
         said += [str(default.reason)] if default.infeasible else []
         lines.append(f"The default setting is trial {default.number}: {', '.join(said)}.")
+    if promoted:
+        lines.append(f"{counted(len(promoted), 'pruned trial')} went on from their checkpoints, as others.")
     if infeasible:
         lines.append(_constraints_line(infeasible))
     return "\n".join(lines)

@@ -35,6 +35,7 @@ from fer_lightning.sweeps.study.algorithms import build_pruner
 from fer_lightning.sweeps.study.constraints import CONSTRAINTS
 from fer_lightning.sweeps.study.lock import claim_lock
 from fer_lightning.sweeps.study.objective_values import Values, choose, last_value
+from fer_lightning.sweeps.study.promoted import promotion_of, repeat_reports
 from fer_lightning.sweeps.study.storage import open_storage
 from fer_lightning.sweeps.study.trial_limits import TrialLimits
 
@@ -71,6 +72,8 @@ class TrialSession:
         self._trial = optuna.Trial(search_part(study), job.trial_id)
         self.confirms = is_confirming(last_read(self._trial))
         self._limits = TrialLimits(about.get(CONSTRAINTS), self._trial)
+        with self._lease.storage_errors():
+            repeat_reports(self._trial)
         self._around = ExitStack()
         self._begun = False
         self.told = False
@@ -166,7 +169,9 @@ class TrialSession:
         try:
             chosen = choose(values, self._objectives)
             trial = self._lease.trial() if self.limited else None
-            seconds = 0.0 if trial is None else seconds_in_all(trial)
+            seconds = (
+                0.0 if trial is None else seconds_in_all(trial) + promotion_of(trial).get("seconds", 0.0)
+            )
             excess, reason = self._limits.judge(values, chosen, self._objectives, seconds)
         except ValueError as error:
             self.fail(str(error))

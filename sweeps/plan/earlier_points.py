@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import optuna
@@ -53,10 +54,9 @@ class EarlierTrials:
         self._nodes = {node_of(key) for key in (*self._searched, *space.keys)}
         self._point = functools.partial(point_of, space=space, lookup=composition.lookup, whole=True)
         self._below = functools.lru_cache(maxsize=None)(self._below_groups)
-        try:
+        self._default: dict[str, Any] | None = None
+        with suppress(OutsideError):
             self._default = dict(default_point(space, composition).params)
-        except OutsideError:
-            self._default = None
 
     def require_same(self, where: str) -> None:
         """Refuse a study in which something else is fixed."""
@@ -90,16 +90,14 @@ class EarlierTrials:
             raise OutsideError("pruned without a step")
         point = self._point("", self._values(trial))
         self._require_same_groups(trial, point.overrides)
-        attrs = {
-            TAKEN: trial.attrs.get(TAKEN)
-            or {
-                "study": self._study.study_name,
-                "id": self._study.user_attrs.get("id", ""),
-                "trial": trial.number,
-            },
-            "overrides": list(point.overrides),
+        own = {
+            "study": self._study.study_name,
+            "id": self._study.user_attrs.get("id", ""),
+            "trial": trial.number,
         }
-        attrs["reason"] = f"taken from trial {attrs[TAKEN]['trial']} of {attrs[TAKEN]['study']}"
+        source = trial.attrs.get(TAKEN, own)
+        attrs: dict[str, Any] = {TAKEN: source, "overrides": list(point.overrides)}
+        attrs["reason"] = f"taken from trial {source['trial']} of {source['study']}"
         if SEARCH_SEED in trial.attrs:
             attrs[SEARCH_SEED] = trial.attrs[SEARCH_SEED]
         if dict(point.params) == self._default:

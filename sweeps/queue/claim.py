@@ -15,10 +15,12 @@ from fer_lightning.sweeps.plan.confirmation import SEARCH_SEED
 from fer_lightning.sweeps.plan.enqueue import key_of_trial
 from fer_lightning.sweeps.queue.heartbeat import record_beat
 from fer_lightning.sweeps.queue.owner import OWNER, Owner
+from fer_lightning.sweeps.queue.promotion import bring_along
 from fer_lightning.sweeps.queue.recovery import ATTEMPTS
 from fer_lightning.sweeps.space.override import key_of
 from fer_lightning.sweeps.space.search_space import suggest
 from fer_lightning.sweeps.study.open import StudySpec
+from fer_lightning.sweeps.study.promoted import promotion_of
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,11 @@ class Claimer:
         attempts = int(last_read(trial).system_attrs.get(ATTEMPTS, 0))
         directory = trial.user_attrs.get("directory") or self._directory(trial.number, overrides, trials)
         owner = Owner.this_process()
-        claim = Claim(trial_id(trial), trial.number, owner.token, overrides, directory, resume=attempts > 0)
+        source = promotion_of(last_read(trial)).get("directory")
+        resume = attempts > 0 or source is not None
+        if attempts == 0 and source is not None:
+            bring_along(self._spec.sweep_dir / source, self._spec.sweep_dir / directory)
+        claim = Claim(trial_id(trial), trial.number, owner.token, overrides, directory, resume=resume)
         if attempts == 0:
             trial.set_user_attr("directory", directory)
             trial.set_user_attr("overrides", overrides)

@@ -12,6 +12,7 @@ from fer_lightning.sweeps.plan.confirmation import best_of, is_confirming, searc
 from fer_lightning.sweeps.queue.recovery import SPENT, seconds_since_start
 from fer_lightning.sweeps.study.constraints import is_untrained
 from fer_lightning.sweeps.study.open import StudySpec
+from fer_lightning.sweeps.study.promoted import own_steps, without_promoted
 from fer_lightning.sweeps.study.taken import own_trials
 
 # The study's attribute that says which limits ended its search before the confirmation began, and why.
@@ -35,7 +36,9 @@ class Ending:
 
     def goes_on(self, trials: Sequence[FrozenTrial]) -> bool:
         """Whether a search is to begin another trial."""
-        begun = sum(trial.state != TrialState.WAITING for trial in own_trials(search_trials(trials)))
+        begun = sum(
+            trial.state != TrialState.WAITING for trial in without_promoted(own_trials(search_trials(trials)))
+        )
         return (self._wanted is None or begun < self._wanted) and not self.at_limit(trials)
 
     def at_limit(self, trials: Sequence[FrozenTrial]) -> bool:
@@ -64,7 +67,7 @@ class Ending:
         """How many trials a search with its confirmation comes to; None while that is open."""
         assert self._spec.confirmation is not None
         searched = search_trials(trials)
-        begun = sum(trial.state != TrialState.WAITING for trial in own_trials(searched))
+        begun = sum(trial.state != TrialState.WAITING for trial in without_promoted(own_trials(searched)))
         confirming = len(trials) - len(searched)
         if self.limit is not None or (confirming and self._wanted is None):
             return begun + confirming
@@ -90,7 +93,7 @@ def reached_limit(spec: StudySpec, trials: Sequence[FrozenTrial]) -> str | None:
         if spent + kept_back * _mean([seconds_of(t) for t in searched if _done(t)]) / 60 >= minutes:
             return f"budget.minutes={minutes:g} is spent ({spent:.1f} min{_for_confirming(kept_back)})"
     if (epochs := limits.get("budget.epochs")) is not None:
-        steps = sum(len(trial.intermediate_values) for trial in trials)
+        steps = sum(map(own_steps, trials))
         complete = [len(trial.intermediate_values) for trial in searched if _done(trial)]
         if complete and not any(complete):
             raise ConfigError(

@@ -12,6 +12,7 @@ from optuna.trial import FrozenTrial
 from fer_lightning.messages import counted
 from fer_lightning.runs.removed_checkpoints import CHECKPOINT_NAMES, find_checkpoints, remove_checkpoints
 from fer_lightning.sweeps.plan.confirmation import is_comparable, is_confirming
+from fer_lightning.sweeps.queue.promotion import Rungs, hopeful
 from fer_lightning.sweeps.study.lock import claim_lock
 from fer_lightning.sweeps.study.open import StudySpec
 from fer_lightning.sweeps.study.taken import own_trials
@@ -67,6 +68,10 @@ class CheckpointKeeper:
         with claim_lock(self._spec.url, self._spec.name):
             trials = self._study.get_trials(deepcopy=False)
             kept = kept_numbers(trials, self._count, maximize=self._spec.maximize)
+            if self._spec.options.promote and self._spec.options.pruner is not None:
+                rungs = Rungs(self._spec.options.pruner)
+                best = hopeful(trials, rungs, self._count, maximize=self._spec.maximize)
+                kept |= {trial.number for trial in best}
             folders = self._folders(trials)
             for trial in trials:
                 if trial.number not in kept | self._done and trial.number in folders:

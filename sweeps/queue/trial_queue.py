@@ -15,6 +15,7 @@ from fer_lightning.sweeps.plan.enqueue import enqueue, latest_by_key
 from fer_lightning.sweeps.queue.claim import Claim, Claimer
 from fer_lightning.sweeps.queue.ending import Ending
 from fer_lightning.sweeps.queue.owner import Owner
+from fer_lightning.sweeps.queue.promotion import Promotion
 from fer_lightning.sweeps.queue.recovery import ATTEMPTS, Recovery, requeue, seconds_since_start
 from fer_lightning.sweeps.study.lock import claim_lock
 from fer_lightning.sweeps.study.objective_values import last_value
@@ -41,6 +42,7 @@ class TrialQueue:
         self._exhausted = False
         self._ending = Ending(study, spec)
         self._claimer = Claimer(study, spec)
+        self._promotion = Promotion(study, spec)
         self._last_claims: list[Claim] = []
         with claim_lock(spec.url, spec.name):
             self._enqueue_tuned()
@@ -118,7 +120,8 @@ class TrialQueue:
             done = started >= (self._budget or 0) or self._ending.at_limit(trials)
             return self._resume(waiting[0]) if waiting and not done else None
         if self._ending.goes_on(trials):
-            return self._ask()
+            promoted = self._promotion.next(trials)
+            return self._ask() if promoted is None else self._resume(promoted)
         planned = self._ending.next_confirming()
         return None if planned is None else self._resume(planned)
 
