@@ -87,14 +87,15 @@ def hopeful(
     trials
         All of the study.
     count
-        How many of the best of each rung; None for those that are promoted now, one in `reduction_factor`.
+        How many of each rung; None for those that are promoted now, among the best one in `reduction_factor`.
     """
     current = own_trials(without_promoted(search_trials(trials)))
     found = []
     for rung in reversed(range(rungs.count(current))):
         ranked = rungs.ranked(current, rung, maximize=maximize)
-        best = ranked[: len(ranked) // rungs.factor if count is None else count]
-        found += [trial for trial in best if rungs.stopped_at(trial, rung) and not violated(trial)]
+        best = ranked if count is not None else ranked[: len(ranked) // rungs.factor]
+        pruned = [trial for trial in best if rungs.stopped_at(trial, rung) and not violated(trial)]
+        found += pruned[:count]
     return found
 
 

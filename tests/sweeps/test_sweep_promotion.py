@@ -125,14 +125,14 @@ def test_who_is_promoted_follows_from_the_rungs() -> None:
     beyond = frozen_trial(1, "PRUNED", 5.0, intermediate={0: 5.0, 1: 5.0}, constraints={"a<1": 1.0})
     assert hopeful([trials[0], beyond, *trials[2:]], rungs, None, maximize=True) == []
     # What may go on later keeps its checkpoint: the best of each rung, as many as of the others.
-    assert {trial.number for trial in hopeful(trials, rungs, 2, maximize=True)} == {1}
-    assert {trial.number for trial in hopeful(trials, rungs, 3, maximize=True)} == {1, 3}
+    assert {trial.number for trial in hopeful(trials, rungs, 1, maximize=True)} == {1}
+    assert {trial.number for trial in hopeful(trials, rungs, 2, maximize=True)} == {1, 3}
     assert kept_numbers(trials, 1, maximize=True) == {0}
 
 
 def test_it_works_where_only_the_best_keep_their_checkpoints(program: Program) -> None:
     trials = program.run(
-        resuming, *WORDS, "hydra.sweeper.promote=true", "hydra.sweeper.keep_checkpoints=best:2"
+        resuming, *WORDS, "hydra.sweeper.promote=true", "hydra.sweeper.keep_checkpoints=best:1"
     )
     assert 5.0 in {trial.params["x"] for trial in trials if PROMOTED in trial.attrs}
     steps = ran(program)
