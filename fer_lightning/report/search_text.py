@@ -69,7 +69,8 @@ def search_text(trials: Sequence[Trial], objective: Objective, data: dict[str, A
         said += [str(default.reason)] if default.infeasible else []
         lines.append(f"The default setting is trial {default.number}: {', '.join(said)}.")
     if promoted:
-        lines.append(f"{counted(len(promoted), 'pruned trial')} went on from their checkpoints, as others.")
+        pairs = [f"{trial.number} from {promotion_of(trial.frozen)['trial']}" for trial in promoted]
+        lines.append(f"{counted(len(promoted), 'trial')} promoted from pruned ones: {', '.join(pairs)}.")
     if infeasible:
         lines.append(_constraints_line(infeasible))
     return "\n".join(lines)

@@ -22,7 +22,7 @@ from fer_lightning.sweeps.jobs.error_file import ERROR_FILE
 from fer_lightning.sweeps.plan.confirmation import SEARCH_SEED, search_trials, waiting_trial
 from fer_lightning.sweeps.study.constraints import violated
 from fer_lightning.sweeps.study.open import StudySpec
-from fer_lightning.sweeps.study.promoted import PROMOTED, without_promoted
+from fer_lightning.sweeps.study.promoted import PROMOTED, promotion_of, without_promoted
 from fer_lightning.sweeps.study.taken import own_trials
 
 # What belongs to the pruned run alone: its record, its error, its W&B run, Hydra's files.
@@ -112,15 +112,20 @@ class Promotion:
         if not self._spec.options.promote or pruner is None:
             return None
         for trial in hopeful(trials, Rungs(pruner), None, maximize=self._spec.maximize):
-            if find_checkpoints(self._spec.sweep_dir / trial.user_attrs["directory"]):
+            if self._has_checkpoint(trial, trials):
                 self._study.add_trial(_continuation(trial))
                 waiting = self._study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
-                return next(
-                    found
-                    for found in waiting
-                    if found.user_attrs.get(PROMOTED, {}).get("trial") == trial.number
-                )
+                return next(found for found in waiting if promotion_of(found).get("trial") == trial.number)
         return None
+
+    def _has_checkpoint(self, trial: FrozenTrial, trials: Sequence[FrozenTrial]) -> bool:
+        """Whether a trial has left a checkpoint, in a folder of its own within the study's."""
+        root = self._spec.sweep_dir.resolve()
+        names = [other.user_attrs.get("directory") for other in trials if other.number != trial.number]
+        folder = (root / trial.user_attrs["directory"]).resolve()
+        own = folder != root and folder.is_relative_to(root)
+        own = own and not any((root / name).resolve().is_relative_to(folder) for name in names if name)
+        return own and bool(find_checkpoints(folder))
 
 
 def _continuation(trial: FrozenTrial) -> FrozenTrial:
@@ -129,16 +134,16 @@ def _continuation(trial: FrozenTrial) -> FrozenTrial:
     attrs[PROMOTED] = {
         "trial": trial.number,
         "directory": trial.user_attrs["directory"],
-        "seconds": trial.user_attrs.get("seconds", 0.0),
+        "seconds": trial.user_attrs.get("seconds", 0.0) + promotion_of(trial).get("seconds", 0.0),
         "steps": {str(step): value for step, value in trial.intermediate_values.items()},
     }
     return waiting_trial(trial.params, trial.distributions, attrs)
 
 
 def bring_along(source: Path, folder: Path) -> None:
-    """Copy what a pruned run has left into the folder of the trial that goes on with it, whole or not at all."""
-    partial = folder.with_name(f".{folder.name}.part")
-    shutil.rmtree(partial, ignore_errors=True)
-    shutil.copytree(source, partial, symlinks=True, ignore=shutil.ignore_patterns(*_LEFT_BEHIND))
-    shutil.rmtree(folder, ignore_errors=True)  # of an attempt that never began
-    partial.rename(folder)
+    """Copy what a pruned run has left into the folder of the trial that goes on with it.
+
+    Killed in between, it is done again, for the trial's attempt begins only afterwards.
+    """
+    ignored = shutil.ignore_patterns(*_LEFT_BEHIND)
+    shutil.copytree(source, folder, symlinks=True, ignore=ignored, dirs_exist_ok=True)

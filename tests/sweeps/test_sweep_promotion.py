@@ -85,7 +85,7 @@ def test_a_pruned_trial_goes_on_where_it_stopped(program: Program) -> None:
     assert len(steps) == len(set(steps)) == sum(own_steps(trial.frozen) for trial in trials)
     text = search_text(trials, Objective.of("objective", higher_is_better=True), {})
     assert f"{len(steps)} epochs" in text
-    assert "went on from their checkpoints" in text
+    assert "promoted from pruned ones: " in text
     # Again: it is finished.
     assert len(program.run(resuming, *WORDS, "hydra.sweeper.promote=true")) == len(trials)
     assert ran(program) == steps
