@@ -106,6 +106,13 @@ class Composition:
         config = self.compose(given, key) if given else self.config
         return selected(config, key)
 
+    def values(self, given: Sequence[str] = ()) -> dict[str, Any]:
+        """Return the whole configuration but Hydra's part as plain containers, interpolations unresolved."""
+        config = self.compose(given, "the configuration") if given else self.config
+        plain = OmegaConf.to_container(config, resolve=False)
+        assert isinstance(plain, dict)
+        return {str(key): value for key, value in plain.items() if key != "hydra"}
+
     def is_group(self, key: str) -> bool:
         """Whether a key is a group of which the command has an option, or is to choose one."""
         return bool(self.options(key))

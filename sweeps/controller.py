@@ -15,8 +15,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from fer_lightning.signals import raise_if_stopped, shielded, stop_requested, stoppable
 from fer_lightning.sweeps.optuna_private import storage_of
 from fer_lightning.sweeps.progress_lines import Progress
+from fer_lightning.sweeps.queue.claim import Claim
 from fer_lightning.sweeps.queue.heartbeat import Heartbeat, record_beat
-from fer_lightning.sweeps.queue.trial_queue import Claim, TrialQueue
+from fer_lightning.sweeps.queue.kept_checkpoints import CheckpointKeeper
+from fer_lightning.sweeps.queue.trial_queue import TrialQueue
 from fer_lightning.sweeps.study.open import StudySpec
 
 log = logging.getLogger(__name__)
@@ -48,6 +50,7 @@ class Controller:
         self._run_batch = run_batch
         self._may_go_on = may_go_on
         self._queue = TrialQueue(study, spec)
+        self._keeper = CheckpointKeeper(study, spec)
         self._progress = Progress(spec, lambda: self._queue.budget)
 
     def run(self) -> None:
@@ -65,6 +68,7 @@ class Controller:
         with stoppable():
             try:
                 self._progress.begin(self._queue.trials())
+                self._keeper.tidy()
                 while self._may_go_on():
                     raise_if_stopped()
                     batch = self._queue.claim(self._spec.options.n_jobs)
@@ -72,6 +76,7 @@ class Controller:
                         with self._beating(batch):
                             self._run_batch(self._queue, batch)
                         self._progress.after(self._queue.trials(), batch)
+                        self._keeper.tidy()
                     elif self._queue.exhausted:
                         break
                     else:
@@ -82,6 +87,7 @@ class Controller:
                     self._stop()
                 raise
         self._progress.end(self._queue.trials(), self._queue.limit)
+        self._keeper.say()
 
     def trials(self) -> list[FrozenTrial]:
         """The study's trials that belong to this command."""

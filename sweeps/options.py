@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, TypedDict
-
-from pydantic import Field
+from typing import Any
 
 from fer_lightning.config.threads import available_threads
 from fer_lightning.config.values import (
@@ -14,7 +12,6 @@ from fer_lightning.config.values import (
     Count,
     CountOrZero,
     Name,
-    Positive,
     Processors,
     Seeds,
     Share,
@@ -24,23 +21,11 @@ from fer_lightning.config.values import (
     short_direction,
 )
 from fer_lightning.errors import ConfigError
+from fer_lightning.sweeps import option_kinds as kinds
+from fer_lightning.sweeps.study.constraints import Constraint, parse_constraints
+from fer_lightning.sweeps.study.promoted import check_promotion
 
-Unit = Annotated[str, Field(pattern=r"\S", description="share, or a unit such as s")]
-Folds = Annotated[int, Field(ge=2)]
-SeedKey = Annotated[str, Field(pattern=r"^[+~]*[^+~=]", description="the key of the seed, such as seed")]
-Directions = Annotated[
-    Sequence[Literal["maximize", "minimize"]], Field(description="max or min, or a list of them")
-]
-ConfirmSeeds = Annotated[int | list[int], Field(description="how many seeds, or a list of them")]
-Settings = Annotated[Sequence[Mapping[str, Any]], Field(description="a list of settings such as [{lr: 0.1}]")]
 _OPTUNAS = {"max": "maximize", "min": "minimize"}
-
-
-class Budget(TypedDict, total=False):
-    """What a study may cost; a null is no limit."""
-
-    minutes: Positive | None
-    epochs: Count | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,6 +48,8 @@ class SweepOptions:
     first
         Settings that a search tries next, before those of its sampler: values by the names or keys of what is searched,
         the rest as in the configuration.
+    begin_from
+        Folders or storages of earlier studies whose trials a search takes over: see `sweeps.plan.earlier_study`.
     budget
         ``{minutes, epochs}``: after so many minutes or reported steps, of all trials together, no further trial begins.
         What a confirmation will take is kept back.
@@ -72,6 +59,12 @@ class SweepOptions:
         How many of a search's best settings are run again afterwards, beside the configuration's own.
     confirm_seeds
         The seeds of that: a list, or how many that the search did not use.
+    constraints
+        Limits such as ``parameters<2e6`` that the winner must meet: see `sweeps.study.constraints`.
+    keep_checkpoints
+        "all", "none", or "best:5": whose checkpoints stay when trials have ended.
+    promote
+        Whether a trial that successive halving pruned goes on when it has become one of the best at its rung.
     objective, direction
         Metric names and whether more or less of each is better; one or several.
     unit
@@ -123,14 +116,18 @@ class SweepOptions:
     storage: str | None = None
     n_trials: Count | None = None
     begin_with_default: bool = True
-    first: Settings | None = None
-    budget: Budget | None = None
+    first: kinds.Settings | None = None
+    begin_from: kinds.Places | None = None
+    budget: kinds.Budget | None = None
     patience: Count | None = None
     confirm: Count | None = None
-    confirm_seeds: ConfirmSeeds = 5
+    confirm_seeds: kinds.ConfirmSeeds = 5
+    constraints: kinds.Constraints | None = None
+    keep_checkpoints: kinds.Kept = "all"
+    promote: bool = False
     objective: Sequence[str] = ("val/acc",)
-    direction: Directions = ("maximize",)
-    unit: Unit | None = None
+    direction: kinds.Directions = ("maximize",)
+    unit: kinds.Unit | None = None
     sampler: Mapping[str, Any]
     pruner: Mapping[str, Any] | None = None
     seed: CountOrZero | None = None
@@ -139,9 +136,9 @@ class SweepOptions:
     custom_search_space: Name | None = None
     plan: Mapping[str, Any] | None = None
     seeds: Sequence[Any] | None = None
-    seed_key: SeedKey = "seed"
-    folds: Folds | None = None
-    fold_key: SeedKey = "data.fold"
+    seed_key: kinds.SeedKey = "seed"
+    folds: kinds.Folds | None = None
+    fold_key: kinds.SeedKey = "data.fold"
     workers: Processors = 1
     n_jobs: Count = 1
     max_failures: Count | None = None
@@ -160,6 +157,10 @@ class SweepOptions:
                 values = tuple(_OPTUNAS.get(short_direction(word), word) for word in values)
             object.__setattr__(self, name, values)
         check_fields(self, "hydra.sweeper.")
+        texts = tuple(constraint.text for constraint in parse_constraints(self.constraints))
+        object.__setattr__(self, "constraints", texts or None)
+        places = (self.begin_from,) if isinstance(self.begin_from, str) else self.begin_from
+        object.__setattr__(self, "begin_from", places and tuple(places))
         self._check_search()
         if len(self.direction) != len(self.objective):
             raise ConfigError(
@@ -171,6 +172,8 @@ class SweepOptions:
                 "hydra.sweeper.pruner: trials with several objectives cannot be pruned; "
                 "use hydra/sweeper/pruner=none"
             )
+        if self.promote:
+            check_promotion(self.pruner, kept=self.kept_checkpoints, has_plan=self.plan is not None)
         for name, given in (("sampler", self.sampler), ("pruner", self.pruner)):
             if given is not None and "_target_" not in given:
                 raise ConfigError(f"hydra.sweeper.{name}={given}: expected a mapping with _target_")
@@ -181,16 +184,36 @@ class SweepOptions:
         check_value(seeds, Count if isinstance(seeds, int) else Seeds, "hydra.sweeper.confirm_seeds")
         if not isinstance(seeds, int) and len(set(seeds)) < len(seeds):
             raise ConfigError(f"hydra.sweeper.confirm_seeds={seeds}: a seed is listed twice")
-        asked = [name for name in ("first", "patience", "confirm") if getattr(self, name) is not None]
+        asked = [
+            name
+            for name in ("first", "begin_from", "patience", "confirm", "constraints")
+            if getattr(self, name) is not None
+        ]
         if asked and self.plan is not None:
             raise ConfigError(
                 f"hydra.sweeper.{asked[0]}={getattr(self, asked[0])}: is for a search; expected null with a plan"
             )
         one = [name for name in ("patience", "confirm") if getattr(self, name) is not None]
+        if len(self.objective) > 1 and self.kept_checkpoints:
+            raise ConfigError(
+                f"hydra.sweeper.keep_checkpoints={self.keep_checkpoints}: several objectives have no best trial; "
+                "expected all or none"
+            )
         if one and len(self.objective) > 1:
             raise ConfigError(
                 f"hydra.sweeper.{one[0]}={getattr(self, one[0])}: several objectives have no best trial; expected null"
             )
+
+    @property
+    def kept_checkpoints(self) -> int | None:
+        """How many of the best trials keep their checkpoints; None where all do."""
+        word, _, count = self.keep_checkpoints.partition(":")
+        return {"all": None, "none": 0}.get(word, int(count or 0))
+
+    @property
+    def limits_of_trials(self) -> tuple[Constraint, ...]:
+        """The constraints, read."""
+        return parse_constraints(self.constraints)
 
     @property
     def limits(self) -> dict[str, float]:

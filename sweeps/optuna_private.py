@@ -44,7 +44,9 @@ def stale_trial_ids(study: optuna.Study) -> set[int] | None:
     return None if stale is None else set(stale(study._study_id))
 
 
-def only_trials(study: optuna.Study, chosen: Callable[[FrozenTrial], bool]) -> optuna.Study:
+def only_trials(
+    study: optuna.Study, chosen: Callable[[list[FrozenTrial]], list[FrozenTrial]]
+) -> optuna.Study:
     """The same study as its sampler, its pruner and figures are to see it: without the other trials."""
 
     class Part(optuna.Study):
@@ -54,6 +56,6 @@ def only_trials(study: optuna.Study, chosen: Callable[[FrozenTrial], bool]) -> o
             states: Container[TrialState] | None = None,
             use_cache: bool = False,
         ) -> list[FrozenTrial]:
-            return [trial for trial in super()._get_trials(deepcopy, states, use_cache) if chosen(trial)]
+            return chosen(super()._get_trials(deepcopy, states, use_cache))
 
     return Part(study.study_name, study._storage, study.sampler, study.pruner)

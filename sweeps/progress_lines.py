@@ -16,9 +16,12 @@ from fer_lightning.sweeps.jobs.error_file import ERROR_FILE
 from fer_lightning.sweeps.plan.confirmation import DEFAULT_ARM, best_of
 from fer_lightning.sweeps.plan.enqueue import key_of_trial
 from fer_lightning.sweeps.plan.planned_trial import Stage
-from fer_lightning.sweeps.queue.trial_queue import Claim
+from fer_lightning.sweeps.queue.claim import Claim
 from fer_lightning.sweeps.space.first_points import DEFAULT
+from fer_lightning.sweeps.study.constraints import violated
 from fer_lightning.sweeps.study.open import StudySpec
+from fer_lightning.sweeps.study.promoted import promotion_of, without_promoted
+from fer_lightning.sweeps.study.taken import own_trials
 
 log = logging.getLogger(__name__)
 
@@ -82,12 +85,14 @@ class Progress:
         done = _count(trials, *_DONE)
         size = self._budget()
         parts = [f"{counted(done, 'trial')} done" if size is None else f"{done} of {size} trials done"]
-        for state, word in (
-            (TrialState.PRUNED, "pruned"),
-            (TrialState.FAIL, "failed"),
-            (TrialState.RUNNING, "running"),
+        met = [trial for trial in trials if not violated(trial)]
+        for count, word in (
+            (_count(met, TrialState.PRUNED), "pruned"),
+            (len(own_trials(trials)) - len(own_trials(met)), "infeasible"),
+            (_count(trials, TrialState.FAIL), "failed"),
+            (_count(trials, TrialState.RUNNING), "running"),
         ):
-            if count := _count(trials, state):
+            if count:
                 parts.append(f"{count} {word}")
         best = self._best(trials)
         if best is not None:
@@ -136,7 +141,8 @@ class Progress:
 
 
 def _count(trials: list[FrozenTrial], *states: TrialState) -> int:
-    counts = Counter(trial.state for trial in trials)
+    """How many of the study's own trials are in one of some states, each that was promoted once."""
+    counts = Counter(trial.state for trial in without_promoted(own_trials(trials)))
     return sum(counts[state] for state in states)
 
 
@@ -144,7 +150,10 @@ def _arm(trial: FrozenTrial) -> str:
     """The arm, seed and fold of a plan's trial, in brackets."""
     key = key_of_trial(trial)
     if key is None:
-        return f" ({_FIRST})" if trial.user_attrs.get("first") == DEFAULT else ""
+        source = promotion_of(trial).get("trial")
+        said = [_FIRST] if trial.user_attrs.get("first") == DEFAULT else []
+        said += [] if source is None else [f"promoted from trial {source}"]
+        return f" ({', '.join(said)})" if said else ""
     if key.stage == Stage.CONFIRM:
         return f" (confirms {_FIRST if key.arm == DEFAULT_ARM else key.arm}, seed {key.seed})"
     what = {Stage.TUNING: f", tuning point {key.point}", Stage.TUNED: ", tuned"}.get(key.stage, "")
@@ -156,7 +165,10 @@ def _outcome(trial: FrozenTrial) -> str:
     match trial.state:
         case TrialState.COMPLETE:
             values = ", ".join(f"{value:.4g}" for value in trial.values)
-            return f"done: {values} in {_duration(float(trial.user_attrs.get('seconds', 0.0)))}"
+            took = _duration(float(trial.user_attrs.get("seconds", 0.0)))
+            return f"done: {values} in {took}" + (
+                f", {trial.user_attrs.get('reason')}" if violated(trial) else ""
+            )
         case TrialState.PRUNED:
             return str(trial.user_attrs.get("reason", "pruned"))
         case TrialState.FAIL:

@@ -28,8 +28,10 @@ from fer_lightning.sweeps.jobs.workers import Workers, given_place, starter_live
 from fer_lightning.sweeps.options import SweepOptions
 from fer_lightning.sweeps.plan.beginning import Beginning, read_beginning
 from fer_lightning.sweeps.plan.checked_plan import read_plan, replaced_levels
+from fer_lightning.sweeps.plan.earlier_study import read_earlier
+from fer_lightning.sweeps.queue.claim import Claim
 from fer_lightning.sweeps.queue.lease import storage_failures_halt
-from fer_lightning.sweeps.queue.trial_queue import Claim, TrialQueue
+from fer_lightning.sweeps.queue.trial_queue import TrialQueue
 from fer_lightning.sweeps.space.checked_space import read_space, replaced_values
 from fer_lightning.sweeps.space.custom_space import CustomSpace
 from fer_lightning.sweeps.space.override import key_of, node_of, override
@@ -37,6 +39,7 @@ from fer_lightning.sweeps.space.search_space import SearchSpace
 from fer_lightning.sweeps.study.address import storage_url
 from fer_lightning.sweeps.study.best import write_best
 from fer_lightning.sweeps.study.code import searched_targets
+from fer_lightning.sweeps.study.constraints import sampler_note
 from fer_lightning.sweeps.study.identity import fixed_part, study_name
 from fer_lightning.sweeps.study.judgement import settle_judgement
 from fer_lightning.sweeps.study.open import StudySpec, numbered_directory, open_study
@@ -114,6 +117,8 @@ class StudySweep:
         }
         if self._custom is not None:
             fixed["hydra.sweeper.custom_search_space"] = self._custom.name
+        if options.constraints is not None:
+            fixed["hydra.sweeper.constraints"] = list(options.constraints)
         place = given_place()
         name = options.study_name if place is None else place[0]
         if name == "auto":
@@ -124,9 +129,11 @@ class StudySweep:
             )
             name = study_name(options.label, data, fixed)
         sweep_dir = self._settle_directory(name, None if place is None else place[1])
+        url = storage_url(options.storage, sweep_dir)
+        taken = read_earlier(options, self._space, self._composition, fixed, (url, name))
         return StudySpec(
             name=name,
-            url=storage_url(options.storage, sweep_dir),
+            url=url,
             sweep_dir=sweep_dir,
             options=options,
             fixed=fixed,
@@ -135,12 +142,20 @@ class StudySweep:
             lookup=self._composition.lookup,
             custom=self._custom,
             subdirectory=self._subdirectory,
-            notes=(*self._notes, *self._repeated(), *self._replaced(), *self._beginning.notes),
+            notes=(
+                *self._notes,
+                *self._repeated(),
+                *self._replaced(),
+                *self._beginning.notes,
+                *taken.notes,
+                *sampler_note(options.limits_of_trials, str(options.sampler["_target_"])),
+            ),
             code=self._read_code(),
             origin=origin_of(self._task_function),
             first=self._beginning.points,
             confirmation=self._beginning.confirmation,
             choices=self._composition.choices,
+            taken=taken.trials,
         )
 
     def _replaced(self) -> list[str]:

@@ -24,6 +24,7 @@ from fer_lightning.evaluation import evaluate as measuring
 from fer_lightning.evaluation.evaluate import data_of
 from fer_lightning.evaluation.evaluation import Evaluation, write_evaluation
 from fer_lightning.messages import counted, one_line
+from fer_lightning.runs.removed_checkpoints import why_removed
 from fer_lightning.runs.run import Run
 from fer_lightning.training.checkpoints import load_classifier
 from fer_lightning.training.contract import TrainedModule
@@ -171,5 +172,7 @@ def _path(checkpoint: Checkpoint) -> Path:
     if not isinstance(checkpoint, Run):
         return typed_path(checkpoint)
     if checkpoint.checkpoint is None:
-        raise DataError(f"{checkpoint.folder}: no checkpoint; expected the folder of a run that was trained")
+        gone = "" if checkpoint.folder is None else why_removed(checkpoint.folder)
+        expected = "; expected the folder of a run that was trained"
+        raise DataError(f"{checkpoint.folder}: no checkpoint{gone or expected}")
     return checkpoint.checkpoint

@@ -70,10 +70,8 @@ class Study:
 
     @property
     def best(self) -> Trial | None:
-        """The complete trial with the best value, of a search without those that confirm it."""
-        done = [
-            trial for trial in searched(self.trials) if trial.state == "COMPLETE" and trial.value is not None
-        ]
+        """The best complete trial that meets every constraint, of a search without those that confirm it."""
+        done = [trial for trial in searched(self.trials) if trial.can_win]
         return min(done, key=lambda trial: self.objective.sort_key(trial.value or 0.0), default=None)
 
     @property
@@ -88,7 +86,12 @@ class Study:
         if self.findings.report is not None:
             return Comparison(self.findings.report).to_pandas()
         rows = [
-            {"trial": trial.number, "state": trial.state, **trial.params, self.objective.name: trial.value}
+            {
+                "trial": trial.number,
+                "state": "INFEASIBLE" if trial.infeasible else trial.state,
+                **trial.params,
+                self.objective.name: trial.value,
+            }
             for trial in searched(self.trials)
         ]
         return pd.DataFrame(rows).set_index("trial")

@@ -148,7 +148,7 @@ def _of_trial(trial: Trial, study_name: str) -> Row:
         "trial": trial.number,
         "arm": trial.arm,
         "seed": trial.seed,
-        "state": states.get(trial.state),
+        "state": "infeasible" if trial.infeasible else states.get(trial.state),
         "reason": trial.reason,
         "seconds": trial.seconds,
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from inspect import signature
 from typing import Any, Final, get_args
 
@@ -15,6 +15,7 @@ from fer_lightning.errors import ConfigError, nearest
 
 _OF_CALLBACKS: Final = ("seconds/", "dead_units/")
 _OF_RUNS: Final = ("parameters", "seconds", "seconds/train_total")
+_LIMITED: Final = (*_OF_RUNS, "multiply_adds", "epochs")
 
 
 def check_combinations(config: Mapping[str, Any]) -> None:
@@ -132,6 +133,19 @@ def check_measured(config: Mapping[str, Any], class_names: Sequence[str] | None 
             )
 
 
+def check_constrained(config: Mapping[str, Any], names: Iterable[str], class_names: Sequence[str]) -> None:
+    """Check that every run of a study comes to the numbers that its constraints limit.
+
+    Raises
+    ------
+    ConfigError
+        Naming the number and the nearest that there is.
+    """
+    for name in names:
+        if name not in _LIMITED:
+            _require_measured("hydra.sweeper.constraints", name, config, class_names, _LIMITED)
+
+
 def check_objectives(
     config: Mapping[str, Any], objectives: Sequence[str], class_names: Sequence[str]
 ) -> None:
@@ -153,10 +167,14 @@ def check_objectives(
 
 
 def _require_measured(
-    key: str, metric: str, config: Mapping[str, Any], class_names: Sequence[str] | None
+    key: str,
+    metric: str,
+    config: Mapping[str, Any],
+    class_names: Sequence[str] | None,
+    others: Sequence[str] = (),
 ) -> None:
     own = [f"val/{name}" for name in config.get("metrics") or {}]
-    known = [*measured_names(class_names or ()), *own]
+    known = [*measured_names(class_names or ()), *own, *others]
     if metric.startswith(tuple(f"{name}/" for name in own)):  # of a class
         return
     of_class = metric.startswith("val/") and metric.count("/") > 1 and find_metric(metric) is not None

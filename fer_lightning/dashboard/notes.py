@@ -11,6 +11,7 @@ from optuna.trial import FrozenTrial, TrialState
 from fer_lightning.dashboard.trial_pictures import address_of
 from fer_lightning.redact import redact_text
 from fer_lightning.runs.run import Run
+from fer_lightning.sweeps.study.constraints import violated
 
 STATES = {
     TrialState.COMPLETE: "complete",
@@ -41,7 +42,10 @@ def _about(trial: FrozenTrial) -> str:
     attrs = trial.user_attrs
     if "directory" not in attrs and "arm" not in attrs:
         return ""
-    words = [f"**{_text(attrs['arm'])}**" if "arm" in attrs else "", STATES[trial.state]]
+    words = [
+        f"**{_text(attrs['arm'])}**" if "arm" in attrs else "",
+        "infeasible" if violated(trial) else STATES[trial.state],
+    ]
     words += [f"{key} {attrs[key]}" for key in ("seed", "fold") if key in attrs]
     words += [f"{attrs['seconds']:.0f} s" if "seconds" in attrs else ""]
     line = " · ".join(word for word in words if word)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from matplotlib.axes import Axes
 
-from fer_lightning.plots.style import BLUE, GREY, VERMILION, figure_style, new_axes
+from fer_lightning.plots.style import BLUE, GREY, ORANGE, VERMILION, figure_style, new_axes
+from fer_lightning.sweeps.study.constraints import violated
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -42,7 +43,10 @@ def log_parameters(trials: Sequence[FrozenTrial]) -> frozenset[str]:
 
 @dataclass(frozen=True)
 class HistoryData:
-    """Points of the optimisation history: numbers and values by state, and the best so far."""
+    """Points of the optimisation history: numbers and values by state, and the best so far.
+
+    ``infeasible`` are trials that violate a constraint; no other list has them.
+    """
 
     complete: tuple[tuple[int, float], ...]
     pruned: tuple[tuple[int, float], ...]
@@ -50,6 +54,7 @@ class HistoryData:
     best: tuple[tuple[int, float], ...]
     metric: str
     title: str
+    infeasible: tuple[tuple[int, float], ...] = ()
 
 
 def history_data(
@@ -60,7 +65,7 @@ def history_data(
     maximize: bool = True,
     title: str = "",
 ) -> HistoryData:
-    """What the history shows of the objective at a place; the best so far counts complete trials only."""
+    """What the history shows of the objective at a place; the best so far is of complete, feasible trials only."""
     drawn = {
         state: [
             (trial.number, last_value(trial, place) or 0.0)
@@ -69,7 +74,9 @@ def history_data(
         ]
         for state in ("COMPLETE", "PRUNED")
     }
-    complete, pruned = drawn["COMPLETE"], drawn["PRUNED"]
+    refused = {trial.number for trial in trials if violated(trial)}
+    infeasible = [point for points in drawn.values() for point in points if point[0] in refused]
+    complete, pruned = ([p for p in drawn[state] if p[0] not in refused] for state in ("COMPLETE", "PRUNED"))
     failed = tuple(
         trial.number
         for trial in trials
@@ -81,7 +88,7 @@ def history_data(
         best.append((number, value if improved else best[-1][1]))
     if best and trials:
         best.append((max(t.number for t in trials), best[-1][1]))
-    return HistoryData(tuple(complete), tuple(pruned), failed, tuple(best), metric, title)
+    return HistoryData(tuple(complete), tuple(pruned), failed, tuple(best), metric, title, tuple(infeasible))
 
 
 def plot_history(data: HistoryData, ax: Axes | None = None) -> Axes:
@@ -91,6 +98,7 @@ def plot_history(data: HistoryData, ax: Axes | None = None) -> Axes:
         for points, color, marker, label in (
             (data.complete, BLUE, "o", f"complete ({len(data.complete)})"),
             (data.pruned, GREY, "x", f"pruned, last value ({len(data.pruned)})"),
+            (data.infeasible, ORANGE, "d", f"infeasible ({len(data.infeasible)})"),
         ):
             if points:
                 x, y = zip(*points, strict=True)

@@ -16,12 +16,15 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from fer_lightning.plots.search import is_drawn, last_value, log_parameters
-from fer_lightning.plots.style import GREY, SEQUENTIAL, VERMILION, figure_style, new_axes
+from fer_lightning.plots.style import GREY, ORANGE, SEQUENTIAL, VERMILION, figure_style, new_axes
+from fer_lightning.sweeps.study.constraints import violated
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 ABSENT = "not set"
+# The state of a trial that violates a constraint, whatever Optuna calls it.
+INFEASIBLE = "INFEASIBLE"
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,11 @@ def space_data(
     names = list(params) if params is not None else list(dict.fromkeys(n for t in drawn for n in t.params))
     scales = tuple(parameter_scale(name, drawn) for name in names if any(name in t.params for t in drawn))
     values = tuple(float(last_value(trial, place) or 0.0) for trial in drawn)
-    return SpaceData(values, tuple(trial.state.name for trial in drawn), scales, metric, title, maximize)
+    return SpaceData(values, tuple(map(_state, drawn)), scales, metric, title, maximize)
+
+
+def _state(trial: FrozenTrial) -> str:
+    return INFEASIBLE if violated(trial) else trial.state.name
 
 
 def _colors(data: SpaceData) -> ScalarMappable:
@@ -130,7 +137,7 @@ def plot_parallel(data: SpaceData, ax: Axes | None = None) -> Axes:
         for i, value in enumerate(data.values):
             places = [scale.positions[i] for scale in data.scales]
             y = [-0.12 if math.isnan(place) else place for place in places]
-            if data.states[i] == "PRUNED":
+            if data.states[i] != "COMPLETE":
                 ax.plot(range(len(y)), y, marker=marker, color="#BDBDBD", alpha=0.5, lw=0.7, zorder=1.5)
             elif i == best:
                 label = f"best: {value:.4g}"
@@ -164,7 +171,10 @@ def _tick(scale: Scale) -> str:
 
 
 def plot_slices(data: SpaceData, figure: Figure | None = None) -> Figure:
-    """Draw the value against each parameter, one panel a parameter, four in a row; pruned trials are crosses."""
+    """Draw the value against each parameter, one panel a parameter, four in a row; pruned trials are crosses.
+
+    Infeasible ones are diamonds.
+    """
     count = max(len(data.scales), 1)
     columns = min(count, 4)
     rows = math.ceil(count / columns)
@@ -186,14 +196,13 @@ def plot_slices(data: SpaceData, figure: Figure | None = None) -> Figure:
 def _draw_slice(ax: Axes, scale: Scale, data: SpaceData) -> None:
     """One panel; levels of a categorical parameter are spread a little, so that equal points stay visible."""
     rng = np.random.default_rng(0)
-    for state, marker in (("COMPLETE", "o"), ("PRUNED", "x")):
+    for state, marker, color in (("COMPLETE", "o", None), ("PRUNED", "x", GREY), (INFEASIBLE, "d", ORANGE)):
         chosen = [i for i, s in enumerate(data.states) if s == state and not math.isnan(scale.positions[i])]
         y = [data.values[i] for i in chosen]
         if scale.numbers is not None:
             x = [scale.numbers[i] for i in chosen]
         else:
             x = [scale.positions[i] + 0.04 * rng.uniform(-1, 1) for i in chosen]
-        color = GREY if state == "PRUNED" else None
         ax.plot(x, y, marker, color=color, markersize=3.5, alpha=0.75)
     if scale.numbers is None:
         ax.set_xticks(scale.ticks, scale.labels, rotation=30 if len(scale.labels) > 2 else 0, ha="center")

@@ -54,11 +54,7 @@ def _arm(report: AblationReport, row: ArmSummary) -> list[Any]:
 
 def trial_rows(trials: Sequence[Trial], objective: Objective, most: int = MOST_TRIALS) -> Rows:
     """Return the header and the best trials of a search: number, value in the report's unit, seconds, parameters."""
-    done = [
-        (trial, trial.value)
-        for trial in trials
-        if trial.state == "COMPLETE" and trial.value is not None and math.isfinite(trial.value)
-    ]
+    done = [(trial, trial.value) for trial in trials if trial.can_win and trial.value is not None]
     done.sort(key=lambda pair: objective.sort_key(pair[1]))
     chosen = done[:most]
     names = list(dict.fromkeys(name for trial, _ in chosen for name in trial.params))

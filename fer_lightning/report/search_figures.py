@@ -11,6 +11,7 @@ from fer_lightning.plots.search import history_data, plot_history, plot_importan
 from fer_lightning.plots.search_parameters import plot_parallel, plot_slices, space_data
 from fer_lightning.plots.style import save_figure
 from fer_lightning.stats.importance import objective_importance
+from fer_lightning.sweeps.study.constraints import violated
 
 if TYPE_CHECKING:
     import optuna
@@ -53,11 +54,17 @@ def write_search_figures(
     metric = objective.name if objective.is_share else objective.heading
     title = f"Optimisation history ({objective.direction}){ending}"
     history = history_data(trials, metric, place=place, maximize=maximize, title=title)
+    infeasible = any(map(violated, trials))
+    refused, also = (" or infeasible", ", diamonds: infeasible") if infeasible else ("", "")
     parallel = space_data(
-        trials, metric, place=place, maximize=maximize, title=f"Parameters (grey: pruned){ending}"
+        trials, metric, place=place, maximize=maximize, title=f"Parameters (grey: pruned{refused}){ending}"
     )
     slices = space_data(
-        trials, metric, place=place, maximize=maximize, title=f"Value by parameter (crosses: pruned){ending}"
+        trials,
+        metric,
+        place=place,
+        maximize=maximize,
+        title=f"Value by parameter (crosses: pruned{also}){ending}",
     )
     paths = {
         "history": save_figure(plot_history(history), folder / "history.png"),

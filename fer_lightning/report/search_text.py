@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import textwrap
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,7 +18,9 @@ from fer_lightning.report.what_next import Step, steps_markdown, steps_text
 from fer_lightning.stats.collapse import collapse_notes, guessing_levels
 from fer_lightning.stats.winners_curse import Confirmed
 from fer_lightning.sweeps.plan.planned_trial import Stage
+from fer_lightning.sweeps.study.promoted import own_steps, promotion_of
 from fer_lightning.sweeps.study.results import Trial
+from fer_lightning.sweeps.study.taken import is_taken
 
 BEST = 5
 
@@ -31,20 +33,21 @@ def search_text(trials: Sequence[Trial], objective: Objective, data: dict[str, A
     trials
         Of the search itself: see `searched`.
     """
-    done = [
-        (trial, trial.value)
-        for trial in trials
-        if trial.state == "COMPLETE" and trial.value is not None and math.isfinite(trial.value)
-    ]
+    done = [(trial, trial.value) for trial in trials if trial.can_win and trial.value is not None]
     done.sort(key=lambda pair: objective.sort_key(pair[1]))
+    everything, trials = trials, [trial for trial in trials if not is_taken(trial.frozen)]
     counts = {
-        state: sum(trial.state == state for trial in trials) for state in ("COMPLETE", "PRUNED", "FAIL")
+        state: sum(trial.state == state and not trial.infeasible for trial in trials)
+        for state in ("COMPLETE", "PRUNED", "FAIL")
     }
+    infeasible = [trial for trial in trials if trial.infeasible]
     label = data_label(data.get("name", ""), bool(data.get("synthetic")))
-    epochs = sum(len(trial.intermediate) for trial in trials)
+    epochs = sum(own_steps(trial.frozen) for trial in trials)
+    promoted = [trial for trial in trials if promotion_of(trial.frozen)]
     lines = [
         f"Search · Data: {label}." if label else "Search",
-        f"{counted(counts['COMPLETE'], 'trial')} complete, {counts['PRUNED']} pruned, {counts['FAIL']} failed; "
+        f"{counted(counts['COMPLETE'], 'trial')} complete, {counts['PRUNED']} pruned, {counts['FAIL']} failed"
+        f"{f', {len(infeasible)} infeasible' if infeasible else ''}; "
         f"{counted(epochs, 'epoch')}, {sum(trial.seconds or 0.0 for trial in trials):.0f} s in all.",
         "",
         f"Best by {objective.name}, {objective.direction}:",
@@ -56,11 +59,28 @@ def search_text(trials: Sequence[Trial], objective: Objective, data: dict[str, A
             for key, setting in trial.params.items()
         )
         width = max(10, len(objective.heading))
-        lines.append(f"{trial.number:>6}  {objective.text(value):>{width}}  {chosen}")
-    default = next((trial for trial, _ in done if trial.attrs.get("first") == "default"), None)
-    if default is not None and default.value is not None:
-        lines.append(f"The default setting is trial {default.number}: {objective.shown(default.value)}.")
+        taken = f" ({trial.reason})" if is_taken(trial.frozen) else ""
+        lines.append(f"{trial.number:>6}  {objective.text(value):>{width}}  {chosen}{taken}")
+    if len(everything) > len(trials):
+        lines.append(f"{counted(len(everything) - len(trials), 'trial')} taken over from earlier studies.")
+    default = next((trial for trial in reversed(everything) if trial.attrs.get("first") == "default"), None)
+    if default is not None and (default.infeasible or default.number in [trial.number for trial, _ in done]):
+        said = [] if default.value is None else [objective.shown(default.value)]
+        said += [str(default.reason)] if default.infeasible else []
+        lines.append(f"The default setting is trial {default.number}: {', '.join(said)}.")
+    if promoted:
+        pairs = [f"{trial.number} from {promotion_of(trial.frozen)['trial']}" for trial in promoted]
+        lines.append(f"{counted(len(promoted), 'trial')} promoted from pruned ones: {', '.join(pairs)}.")
+    if infeasible:
+        lines.append(_constraints_line(infeasible))
     return "\n".join(lines)
+
+
+def _constraints_line(infeasible: Sequence[Trial]) -> str:
+    """How many trials violate each constraint."""
+    counts = Counter(text for trial in infeasible for text in trial.infeasible)
+    said = ", ".join(f"{text} by {counted(count, 'trial')}" for text, count in counts.most_common())
+    return f"Constraints violated: {said}; these trials never win."
 
 
 def searched(trials: Sequence[Trial]) -> list[Trial]:

@@ -107,7 +107,9 @@ def _best(
 ) -> tuple[Trial, list[str]]:
     """A trial with the best setting, and lines that say what that is worth."""
     if report is None:
-        done = [t for t in searched(trials) if t.state == "COMPLETE" and t.value is not None]
+        done = [trial for trial in searched(trials) if trial.can_win]
+        if not done:
+            raise ConfigError("experiment: no complete trial of the search meets its constraints")
         best = min(done, key=lambda trial: objective.sort_key(trial.value or 0.0))
         value = objective.shown(best.value or 0.0)
         return best, [

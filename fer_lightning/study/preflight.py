@@ -11,7 +11,7 @@ from contextlib import suppress
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from fer_lightning.config.combinations import check_measured, check_objectives
+from fer_lightning.config.combinations import check_constrained, check_measured, check_objectives
 from fer_lightning.config.compose import compose_config
 from fer_lightning.config.flags import CommandLine
 from fer_lightning.config.schema import check_config
@@ -21,6 +21,8 @@ from fer_lightning.errors import ConfigError, UserError
 from fer_lightning.messages import counted, progress
 from fer_lightning.runs.files import require_plain, require_writable
 from fer_lightning.study.configurations import Configuration, configurations, without_sweeps
+from fer_lightning.study.earlier_data import check_earlier_data
+from fer_lightning.sweeps.study.constraints import parse_constraints
 from fer_lightning.training.build import build_data, build_module, check_parts, check_trainer
 from fer_lightning.training.build_loss import build_loss
 from fer_lightning.training.distillation import read_teachers
@@ -138,3 +140,6 @@ class _Check:
             given = self._sweeper.objective or config.metric
             self._objectives = self._objectives or ([given] if isinstance(given, str) else list(given))
             check_objectives(config, self._objectives, data.faces.class_names)
+            check_earlier_data(self._sweeper.get("begin_from"), data.faces.name, data.faces.fingerprint)
+            limited = parse_constraints(self._sweeper.get("constraints"))
+            check_constrained(config, [limit.name for limit in limited], data.faces.class_names)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,10 +116,10 @@ def report_search(
 
 
 def best_first(trials: Sequence[Trial], objective: Objective) -> list[Trial]:
-    """Return the complete trials with a value, the best first."""
+    """Return the trials that can win, the best first."""
     done = [
         (objective.sort_key(trial.value), trial)
         for trial in trials
-        if trial.state == "COMPLETE" and trial.value is not None and math.isfinite(trial.value)
+        if trial.can_win and trial.value is not None
     ]
     return [trial for _, trial in sorted(done, key=lambda pair: pair[0])]

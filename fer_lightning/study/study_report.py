@@ -18,6 +18,7 @@ from omegaconf import DictConfig, OmegaConf
 from fer_lightning.config.objective import study_objective
 from fer_lightning.config.typed import shown
 from fer_lightning.errors import ConfigError, DataError, UserError
+from fer_lightning.messages import counted
 from fer_lightning.report.page import page_gallery, page_model, write_page
 from fer_lightning.report.report_files import write_report
 from fer_lightning.report.text import to_text
@@ -114,7 +115,9 @@ def report_study(
     if asked.words:
         raise ConfigError(f"{asked.words[0]}: {place} is no ablation; expected one, a search has no verdicts")
     if not any(trial.state == "COMPLETE" for trial in trials):
-        raise DataError(f"{place}: no trial is complete yet")
+        number = sum(bool(trial.infeasible) for trial in trials)
+        said = f"; {counted(number, 'trial')} infeasible" if number else ""
+        raise DataError(f"{place}: no trial is complete yet{said}")
     found = report_search(study, trials, objective, folder, rules, page=page, gallery=gallery, asked=asked)
     return StudyFindings(
         study.study_name,

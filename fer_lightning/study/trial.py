@@ -14,6 +14,7 @@ from fer_lightning.callbacks.pruning import TrialPruning
 from fer_lightning.sweeps.jobs.attached import attach
 from fer_lightning.sweeps.jobs.session import TrialSession
 from fer_lightning.tracking.run_metadata import safe_id
+from fer_lightning.training.size_known import known_sizes
 from fer_lightning.training.train import RunResult, train
 
 
@@ -29,6 +30,7 @@ def run_trial(config: DictConfig, folder: Path) -> float | None:
     if session is None:
         raise RuntimeError("no trial is set in the environment")
     with session:
+        session.admit(**known_sizes(config, session.limited))
         _take_over(config, session)
         result = train(
             config,
@@ -86,5 +88,6 @@ def _metrics(result: RunResult) -> dict[str, float]:
     return best | {
         "parameters": float(result.record["parameters"]["total"]),
         "seconds": float(result.record["seconds"]),
+        "epochs": float(result.epochs),
         "seconds/train_total": float(result.record["train_seconds"]),
     }

@@ -11,6 +11,7 @@ from omegaconf import OmegaConf
 
 from fer_lightning.config.renamed import current_config
 from fer_lightning.errors import ConfigError, DataError
+from fer_lightning.runs.removed_checkpoints import why_removed
 from fer_lightning.training.build import assemble
 from fer_lightning.training.construct import build
 from fer_lightning.training.contract import TrainedModule
@@ -35,7 +36,7 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     """
     path = Path(path)
     if not path.is_file():
-        raise DataError(f"{path}: no such checkpoint")
+        raise DataError(f"{path}: no such checkpoint{why_removed(path)}")
     checkpoint = load_plain(path, _OWN)
     if not isinstance(checkpoint, dict) or CHECKPOINT_KEY not in checkpoint:
         raise DataError(f"{path}: a checkpoint, but not of fer_lightning; {_OWN}")

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from fer_lightning.config.typed import typed_path
 from fer_lightning.errors import ConfigError, DataError
+from fer_lightning.runs.removed_checkpoints import why_removed
 
 _SHOWN = 4
 _DEEPEST = 3  # names before the net's own, such as state_dict's model.backbone.
@@ -61,7 +62,7 @@ def read_weights(path: str) -> dict[str, Tensor]:
     """
     place, asked = typed_path(path), f"model.weights={path}"
     if not place.is_file():
-        raise ConfigError(f"{asked}: no such file; expected a checkpoint or a state dict")
+        raise ConfigError(f"{asked}: no such file; expected a checkpoint or a state dict{why_removed(place)}")
     try:
         held = load_plain(place, "expected tensors: torch.save(model.state_dict(), FILE)")
     except DataError as error:

@@ -11,6 +11,7 @@ from fer_lightning.config.renamed import ADDED
 from fer_lightning.config.typed import typed_path
 from fer_lightning.errors import ConfigError
 from fer_lightning.runs.code_fingerprint import in_words
+from fer_lightning.runs.removed_checkpoints import why_removed
 from fer_lightning.training.checkpoints import read_checkpoint, require
 from fer_lightning.training.module import CHECKPOINT_KEY
 
@@ -37,7 +38,7 @@ def find_checkpoint(resume: bool | str, folder: Path) -> Path | None:
         path = typed_path(resume)
         path = path / "checkpoints" / "last.ckpt" if path.is_dir() else path
         if not path.is_file():
-            raise ConfigError(f"resume={resume}: no such checkpoint or run folder")
+            raise ConfigError(f"resume={resume}: no such checkpoint or run folder{why_removed(path)}")
         return path
     last = folder / "checkpoints" / "last.ckpt"
     return last if resume and last.is_file() else None

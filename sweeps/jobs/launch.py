@@ -15,8 +15,9 @@ from fer_lightning.signals import interruption_behind, raise_if_stopped
 from fer_lightning.sweeps.hydra_private import job_result
 from fer_lightning.sweeps.jobs.attached import NO_RESULT
 from fer_lightning.sweeps.jobs.environment import THREADS, TRIAL, Job
+from fer_lightning.sweeps.queue.claim import Claim
 from fer_lightning.sweeps.queue.lease import StudyHaltedError
-from fer_lightning.sweeps.queue.trial_queue import Claim, TrialQueue
+from fer_lightning.sweeps.queue.trial_queue import TrialQueue
 from fer_lightning.sweeps.space.override import override
 from fer_lightning.sweeps.study.objective_values import choose
 from fer_lightning.sweeps.study.open import StudySpec
@@ -133,6 +134,7 @@ def _tell(spec: StudySpec, queue: TrialQueue, claim: Claim, result: JobReturn) -
     else:
         try:
             values = choose(value, spec.options.objective)
+            queue.judge(claim, value, values)
         except ValueError as error:
             queue.tell(claim, TrialState.FAIL, reason=redact_text(str(error)))
         else:

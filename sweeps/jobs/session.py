@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import logging
-import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import ExitStack, suppress
 from types import TracebackType
 from typing import Any
 
 import optuna
 from optuna import TrialPruned
-from optuna.exceptions import ExperimentalWarning, StorageInternalError, UpdateFinishedTrialError
+from optuna.exceptions import StorageInternalError
 from optuna.trial import TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -31,11 +30,14 @@ from fer_lightning.sweeps.optuna_private import last_read
 from fer_lightning.sweeps.plan.confirmation import is_confirming, search_part
 from fer_lightning.sweeps.queue.heartbeat import Heartbeat
 from fer_lightning.sweeps.queue.lease import Lease, StudyHaltedError, TrialTakenError
-from fer_lightning.sweeps.queue.recovery import SPENT, seconds_since_start
+from fer_lightning.sweeps.queue.recovery import seconds_in_all
 from fer_lightning.sweeps.study.algorithms import build_pruner
+from fer_lightning.sweeps.study.constraints import CONSTRAINTS
 from fer_lightning.sweeps.study.lock import claim_lock
 from fer_lightning.sweeps.study.objective_values import Values, choose, last_value
+from fer_lightning.sweeps.study.promoted import promotion_of, repeat_reports
 from fer_lightning.sweeps.study.storage import open_storage
+from fer_lightning.sweeps.study.trial_limits import TrialLimits
 
 log = logging.getLogger(__name__)
 
@@ -69,6 +71,9 @@ class TrialSession:
         self.resumed = self._lease.take()
         self._trial = optuna.Trial(search_part(study), job.trial_id)
         self.confirms = is_confirming(last_read(self._trial))
+        self._limits = TrialLimits(about.get(CONSTRAINTS), self._trial)
+        with self._lease.storage_errors():
+            repeat_reports(self._trial)
         self._around = ExitStack()
         self._begun = False
         self.told = False
@@ -112,7 +117,7 @@ class TrialSession:
         self._lease.check()
         if len(self._objectives) > 1 or step in self.reported_steps:
             return
-        with self._storage_errors():
+        with self._lease.storage_errors():
             self._trial.report(float(value), step)
 
     def should_prune(self) -> bool:
@@ -124,13 +129,29 @@ class TrialSession:
         self._lease.check()
         if len(self._objectives) > 1 or self.confirms:
             return False
-        with self._storage_errors():
+        with self._lease.storage_errors():
             return self._trial.should_prune()
 
     def set_attr(self, key: str, value: Any) -> None:
         """Keep a JSON value with the trial."""
-        with self._storage_errors():
+        with self._lease.storage_errors():
             self._trial.set_user_attr(key, value)
+
+    @property
+    def limited(self) -> frozenset[str]:
+        """The numbers that the study's constraints limit."""
+        return self._limits.names
+
+    def admit(self, **known: float) -> None:
+        """Ask whether a trial of which so much is known need be trained: ``trial.admit(parameters=3_000_000)``.
+
+        Raises
+        ------
+        optuna.TrialPruned
+            It violates a constraint of the study, and ends as infeasible.
+        """
+        with self._lease.storage_errors():
+            self._limits.admit(known)
 
     def complete(self, values: Values, attrs: Mapping[str, Any] | None = None) -> None:
         """Tell the result.
@@ -147,10 +168,17 @@ class TrialSession:
             self.set_attr(key, value)
         try:
             chosen = choose(values, self._objectives)
+            trial = self._lease.trial() if self.limited else None
+            seconds = (
+                0.0 if trial is None else seconds_in_all(trial) + promotion_of(trial).get("seconds", 0.0)
+            )
+            excess, reason = self._limits.judge(values, chosen, self._objectives, seconds)
         except ValueError as error:
             self.fail(str(error))
             return
-        self._tell(TrialState.COMPLETE, values=chosen)
+        with self._lease.storage_errors():
+            self._limits.keep(excess)
+        self._tell(TrialState.COMPLETE, values=chosen, reason=reason or None)
 
     def prune(self, reason: str | None = None) -> None:
         """Tell that the trial was given up early; its value is the last one reported."""
@@ -168,10 +196,9 @@ class TrialSession:
             self.told = True
 
     def _tell(self, state: TrialState, values: list[float] | None = None, reason: str | None = None) -> None:
-        with self._storage_errors(), claim_lock(self.job.storage, self.job.study):
+        with self._lease.storage_errors(), claim_lock(self.job.storage, self.job.study):
             trial = self._lease.trial()
-            seconds = float(trial.system_attrs.get(SPENT, 0.0)) + seconds_since_start(trial)
-            self._storage.set_trial_user_attr(self.job.trial_id, "seconds", round(seconds, 3))
+            self._storage.set_trial_user_attr(self.job.trial_id, "seconds", round(seconds_in_all(trial), 3))
             if reason is not None:
                 self._storage.set_trial_user_attr(self.job.trial_id, "reason", reason)
             # What `Study.tell` does for a random sampler; it would read the trial twice more.
@@ -179,21 +206,6 @@ class TrialSession:
                 values = last_value(trial)
             self._storage.set_trial_state_values(self.job.trial_id, state, values)
             self.told = True
-
-    @contextmanager
-    def _storage_errors(self) -> Iterator[None]:
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", ExperimentalWarning)
-                yield
-        except UpdateFinishedTrialError as error:
-            raise TrialTakenError(
-                f"trial {self.number} of study {self.study_name} was finished by another process"
-            ) from error
-        except (StorageInternalError, SQLAlchemyError) as error:
-            raise StudyHaltedError(
-                f"the study's storage {self.job.storage} failed: {reason_of(error)}"
-            ) from error
 
     def __exit__(
         self,
@@ -226,7 +238,7 @@ class TrialSession:
             self.fail("the job ended without a result")
             return False
         if isinstance(error, ProcessLostError):
-            with self._storage_errors(), shielded():
+            with self._lease.storage_errors(), shielded():
                 self._lease.give_back(loss=redact_text(str(error)))
                 self.told = True
             return False

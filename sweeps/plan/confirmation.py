@@ -15,6 +15,8 @@ from fer_lightning.sweeps.optuna_private import only_trials
 from fer_lightning.sweeps.plan.enqueue import latest_by_key
 from fer_lightning.sweeps.plan.planned_trial import Stage, TrialKey
 from fer_lightning.sweeps.space.override import override
+from fer_lightning.sweeps.study.constraints import violated
+from fer_lightning.sweeps.study.promoted import without_promoted
 
 # The arm of the configuration's own setting.
 DEFAULT_ARM = "default"
@@ -96,11 +98,11 @@ class Confirmation:
         }
         if source is not None:
             attrs[CONFIRMS] = source.number
-            return _waiting(source.params, source.distributions, attrs)
-        return _waiting(self.default_params, self.default_distributions, attrs)
+            return waiting_trial(source.params, source.distributions, attrs)
+        return waiting_trial(self.default_params, self.default_distributions, attrs)
 
 
-def _waiting(
+def waiting_trial(
     params: Mapping[str, Any], distributions: Mapping[str, BaseDistribution], attrs: Mapping[str, Any]
 ) -> FrozenTrial:
     """A trial to be run with given parameters, of which no sampler draws any."""
@@ -129,17 +131,13 @@ def search_trials(trials: Iterable[FrozenTrial]) -> list[FrozenTrial]:
 
 
 def search_part(study: optuna.Study) -> optuna.Study:
-    """A study without the trials that confirm its search."""
-    return only_trials(study, lambda trial: not is_confirming(trial))
+    """A study without the trials that confirm its search, and those that go on as others."""
+    return only_trials(study, lambda trials: without_promoted(search_trials(trials)))
 
 
 def is_comparable(trial: FrozenTrial) -> bool:
     """Whether a trial is complete with a finite value, and met every constraint."""
-    return (
-        trial.state == TrialState.COMPLETE
-        and math.isfinite(trial.values[0])
-        and all(value <= 0 for value in trial.constraints.values())
-    )
+    return trial.state == TrialState.COMPLETE and math.isfinite(trial.values[0]) and not violated(trial)
 
 
 def best_of(trials: Sequence[FrozenTrial], *, maximize: bool) -> FrozenTrial | None:
@@ -155,4 +153,4 @@ def retry_failed(study: optuna.Study) -> None:
         if key.stage == Stage.CONFIRM and trial.state == TrialState.FAIL:
             kept = ("arm", "seed", "stage", "overrides", CONFIRMS)
             attrs = {name: trial.user_attrs[name] for name in kept if name in trial.user_attrs}
-            study.add_trial(_waiting(trial.params, trial.distributions, attrs))
+            study.add_trial(waiting_trial(trial.params, trial.distributions, attrs))

@@ -10,7 +10,10 @@ from optuna.trial import FrozenTrial, TrialState
 from fer_lightning.errors import ConfigError
 from fer_lightning.sweeps.plan.confirmation import best_of, is_confirming, search_trials
 from fer_lightning.sweeps.queue.recovery import SPENT, seconds_since_start
+from fer_lightning.sweeps.study.constraints import is_untrained
 from fer_lightning.sweeps.study.open import StudySpec
+from fer_lightning.sweeps.study.promoted import own_steps, without_promoted
+from fer_lightning.sweeps.study.taken import own_trials
 
 # The study's attribute that says which limits ended its search before the confirmation began, and why.
 _ENDED = "ended"
@@ -33,7 +36,9 @@ class Ending:
 
     def goes_on(self, trials: Sequence[FrozenTrial]) -> bool:
         """Whether a search is to begin another trial."""
-        begun = sum(trial.state != TrialState.WAITING for trial in search_trials(trials))
+        begun = sum(
+            trial.state != TrialState.WAITING for trial in without_promoted(own_trials(search_trials(trials)))
+        )
         return (self._wanted is None or begun < self._wanted) and not self.at_limit(trials)
 
     def at_limit(self, trials: Sequence[FrozenTrial]) -> bool:
@@ -62,7 +67,7 @@ class Ending:
         """How many trials a search with its confirmation comes to; None while that is open."""
         assert self._spec.confirmation is not None
         searched = search_trials(trials)
-        begun = sum(trial.state != TrialState.WAITING for trial in searched)
+        begun = sum(trial.state != TrialState.WAITING for trial in without_promoted(own_trials(searched)))
         confirming = len(trials) - len(searched)
         if self.limit is not None or (confirming and self._wanted is None):
             return begun + confirming
@@ -80,6 +85,7 @@ def reached_limit(spec: StudySpec, trials: Sequence[FrozenTrial]) -> str | None:
         The epochs are to end a study whose trials report none.
     """
     limits = spec.options.limits
+    everything, trials = search_trials(trials), own_trials(trials)
     searched = search_trials(trials)
     kept_back = _confirmation_cost(spec, trials)
     if (minutes := limits.get("budget.minutes")) is not None:
@@ -87,7 +93,7 @@ def reached_limit(spec: StudySpec, trials: Sequence[FrozenTrial]) -> str | None:
         if spent + kept_back * _mean([seconds_of(t) for t in searched if _done(t)]) / 60 >= minutes:
             return f"budget.minutes={minutes:g} is spent ({spent:.1f} min{_for_confirming(kept_back)})"
     if (epochs := limits.get("budget.epochs")) is not None:
-        steps = sum(len(trial.intermediate_values) for trial in trials)
+        steps = sum(map(own_steps, trials))
         complete = [len(trial.intermediate_values) for trial in searched if _done(trial)]
         if complete and not any(complete):
             raise ConfigError(
@@ -96,7 +102,7 @@ def reached_limit(spec: StudySpec, trials: Sequence[FrozenTrial]) -> str | None:
         if steps + kept_back * _mean(complete) >= epochs:
             return f"budget.epochs={epochs:g} is spent ({steps} epochs{_for_confirming(kept_back)})"
     patience = limits.get("patience")
-    if patience is not None and _since_best(searched, maximize=spec.maximize) >= patience:
+    if patience is not None and _since_best(everything, maximize=spec.maximize) >= patience:
         return f"patience={patience:g}: so many trials were no better"
     return None
 
@@ -129,6 +135,9 @@ def _mean(values: Sequence[float]) -> float:
 
 
 def _since_best(searched: Sequence[FrozenTrial], *, maximize: bool) -> int:
-    """How many trials have ended that began after the best one."""
+    """How many of the study's own trials have ended that began after the best one, the untrained ones left out."""
     best = best_of(searched, maximize=maximize)
-    return 0 if best is None else sum(t.state.is_finished() and t.number > best.number for t in searched)
+    if best is None:
+        return 0
+    later = [trial for trial in own_trials(searched) if trial.number > best.number]
+    return sum(trial.state.is_finished() and not is_untrained(trial) for trial in later)

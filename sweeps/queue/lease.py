@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from optuna.exceptions import StorageInternalError
+from optuna.exceptions import ExperimentalWarning, StorageInternalError, UpdateFinishedTrialError
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
@@ -122,6 +123,29 @@ class Lease:
                 requeue(self._storage, trial, seconds)
             else:
                 bury(self._storage, trial, seconds, self._job.max_deaths, loss)
+
+    @contextmanager
+    def storage_errors(self) -> Iterator[None]:
+        """Turn what the storage raises into the error that says what it means for the trial.
+
+        Raises
+        ------
+        TrialTakenError
+            Another process has finished the trial.
+        StudyHaltedError
+            The storage has failed.
+        """
+        job = self._job
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", ExperimentalWarning)
+                yield
+        except UpdateFinishedTrialError as error:
+            raise TrialTakenError(
+                f"trial {job.number} of study {job.study} was finished by another process"
+            ) from error
+        except (StorageInternalError, SQLAlchemyError) as error:
+            raise StudyHaltedError(f"the study's storage {job.storage} failed: {reason_of(error)}") from error
 
     def _is_held(self, trial: FrozenTrial) -> bool:
         owner = Owner.of(trial.system_attrs)

@@ -99,6 +99,11 @@ def seconds_since_start(trial: FrozenTrial) -> float:
     return max(0.0, (datetime.datetime.now() - trial.datetime_start).total_seconds())
 
 
+def seconds_in_all(trial: FrozenTrial) -> float:
+    """Seconds that a running trial has run, over all attempts."""
+    return float(trial.system_attrs.get(SPENT, 0.0)) + seconds_since_start(trial)
+
+
 def _is_dead(trial: FrozenTrial, silent: set[int]) -> bool:
     owner = Owner.of(trial.system_attrs)
     if owner is None:

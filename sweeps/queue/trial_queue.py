@@ -3,44 +3,29 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from typing import Any
 
 import optuna
-from optuna.exceptions import ExperimentalWarning
 from optuna.trial import FrozenTrial, TrialState
 
 from fer_lightning.errors import RunsFailedError
-from fer_lightning.sweeps.optuna_private import fixed_params, last_read, storage_of, trial_id
-from fer_lightning.sweeps.plan.confirmation import SEARCH_SEED, search_part
-from fer_lightning.sweeps.plan.enqueue import enqueue, key_of_trial, latest_by_key
+from fer_lightning.sweeps.optuna_private import storage_of, trial_id
+from fer_lightning.sweeps.plan.confirmation import search_part
+from fer_lightning.sweeps.plan.enqueue import enqueue, latest_by_key
+from fer_lightning.sweeps.queue.claim import Claim, Claimer
 from fer_lightning.sweeps.queue.ending import Ending
-from fer_lightning.sweeps.queue.heartbeat import record_beat
-from fer_lightning.sweeps.queue.owner import OWNER, Owner
+from fer_lightning.sweeps.queue.owner import Owner
+from fer_lightning.sweeps.queue.promotion import Promotion
 from fer_lightning.sweeps.queue.recovery import ATTEMPTS, Recovery, requeue, seconds_since_start
-from fer_lightning.sweeps.space.override import key_of
-from fer_lightning.sweeps.space.search_space import suggest
 from fer_lightning.sweeps.study.lock import claim_lock
 from fer_lightning.sweeps.study.objective_values import last_value
 from fer_lightning.sweeps.study.open import StudySpec
+from fer_lightning.sweeps.study.taken import own_trials
+from fer_lightning.sweeps.study.trial_limits import TrialLimits
 
 
 class TooManyFailuresError(RunsFailedError):
     """More of the study's trials have failed than its options allow."""
-
-
-@dataclass(frozen=True)
-class Claim:
-    """A trial that this process holds and is about to run.
-
-    `directory` is its folder in the sweep's, the same for every attempt.
-    """
-
-    trial_id: int
-    number: int
-    token: str
-    overrides: list[str]
-    directory: str
-    resume: bool
 
 
 class TrialQueue:
@@ -56,6 +41,8 @@ class TrialQueue:
         self._keys = None if spec.plan is None else spec.plan.trial_keys
         self._exhausted = False
         self._ending = Ending(study, spec)
+        self._claimer = Claimer(study, spec)
+        self._promotion = Promotion(study, spec)
         self._last_claims: list[Claim] = []
         with claim_lock(spec.url, spec.name):
             self._enqueue_tuned()
@@ -91,10 +78,11 @@ class TrialQueue:
             self._recovery.run(self._study, self._spec.sweep_dir)
             self._enqueue_tuned()
             while len(claims) < count:
-                trial = self._next(self.trials())
+                trials = self.trials()
+                trial = self._next(trials)
                 if trial is None:
                     break
-                claims.append(self._own(trial))
+                claims.append(self._claimer.own(trial, trials))
             # Asked under the lock, under which results are told too: afterwards the last tuning trial may have
             # ended, and its arm's comparisons would be missed.
             self._exhausted = not claims and not any(t.state == TrialState.RUNNING for t in self.trials())
@@ -132,11 +120,13 @@ class TrialQueue:
             done = started >= (self._budget or 0) or self._ending.at_limit(trials)
             return self._resume(waiting[0]) if waiting and not done else None
         if self._ending.goes_on(trials):
-            return self._ask()
+            promoted = self._promotion.next(trials)
+            return self._ask() if promoted is None else self._resume(promoted)
         planned = self._ending.next_confirming()
         return None if planned is None else self._resume(planned)
 
     def _stop_if_hopeless(self, trials: list[FrozenTrial]) -> None:
+        trials = own_trials(trials)
         limit, rate = self._spec.options.max_failures, self._spec.options.max_failure_rate
         failed = [trial for trial in trials if trial.state == TrialState.FAIL]
         ended = sum(trial.state.is_finished() for trial in trials)
@@ -163,50 +153,6 @@ class TrialQueue:
             warnings.simplefilter("ignore")
             self._search.sampler = self._study.sampler
             return self._search.ask()
-
-    def _own(self, trial: optuna.Trial) -> Claim:
-        overrides = self._overrides(trial)
-        attempts = int(last_read(trial).system_attrs.get(ATTEMPTS, 0))
-        directory = trial.user_attrs.get("directory") or self._directory(trial.number, overrides)
-        owner = Owner.this_process()
-        claim = Claim(trial_id(trial), trial.number, owner.token, overrides, directory, resume=attempts > 0)
-        if attempts == 0:
-            trial.set_user_attr("directory", directory)
-            trial.set_user_attr("overrides", overrides)
-            seed = self._search_seed(trial, overrides)
-            if seed is not None:
-                trial.set_user_attr(SEARCH_SEED, seed)
-        self._storage.set_trial_system_attr(trial_id(trial), ATTEMPTS, attempts + 1)
-        record_beat(self._storage, trial_id(trial))
-        # Last, because a running trial without an owner counts as one whose claim was not finished.
-        self._storage.set_trial_system_attr(trial_id(trial), OWNER, owner.as_attr())
-        return claim
-
-    def _search_seed(self, trial: optuna.Trial, overrides: list[str]) -> int | None:
-        """The seed of a search's trial, which a confirmation must not use again."""
-        if self._spec.plan is not None or key_of_trial(last_read(trial)) is not None:
-            return None
-        key = key_of(self._spec.options.seed_key)
-        found = self._spec.lookup(key, overrides) if key in map(key_of, overrides) else self._spec.lookup(key)
-        return found if isinstance(found, int) and not isinstance(found, bool) else None
-
-    def _directory(self, number: int, overrides: list[str]) -> str:
-        """The folder of a new trial; its number is added where another trial has the folder already."""
-        directory = self._spec.subdirectory(number, overrides)
-        taken = {trial.user_attrs.get("directory") for trial in self.trials()}
-        return f"{directory}_{number}" if directory in taken else directory
-
-    def _overrides(self, trial: optuna.Trial) -> list[str]:
-        plan = self._spec.plan
-        if plan is not None:
-            for name in fixed_params(last_read(trial)):
-                suggest(trial, name, plan.distribution(name))
-        if key_of_trial(last_read(trial)) is not None:
-            return list(trial.user_attrs["overrides"])
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ExperimentalWarning)
-            drawn = self._spec.space.suggest(trial, self._spec.lookup)
-            return drawn if self._spec.custom is None else [*drawn, *self._spec.custom.suggest(trial)]
 
     def requeue(self, claims: list[Claim]) -> None:
         """Put trials that this process holds and has not finished back into the queue."""
@@ -236,6 +182,23 @@ class TrialQueue:
                 values = last_value(trial)
             self._storage.set_trial_user_attr(claim.trial_id, "seconds", round(seconds_since_start(trial), 3))
             self._storage.set_trial_state_values(claim.trial_id, state, values)
+
+    def judge(self, claim: Claim, told: Any, values: list[float]) -> None:
+        """Measure a complete trial against the study's constraints.
+
+        Raises
+        ------
+        ValueError
+            A limited number is missing or not finite.
+        """
+        trial = self._held(claim) if self._spec.options.constraints else None
+        if trial is None:
+            return
+        limits = TrialLimits.of(self._study, claim.trial_id)
+        excess, reason = limits.judge(told, values, self._spec.options.objective, seconds_since_start(trial))
+        limits.keep(excess)
+        if reason:
+            self._storage.set_trial_user_attr(claim.trial_id, "reason", reason)
 
     def has_begun(self, claim: Claim) -> bool:
         """Whether the trial's job has taken it over, or told its result already."""

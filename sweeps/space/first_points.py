@@ -52,7 +52,7 @@ def default_point(space: SearchSpace, composition: Composition) -> FirstPoint:
     def lookup(key: str, _overrides: Sequence[str] = ()) -> Any:
         return composition.lookup(key)  # its own options are composed already
 
-    return _point(DEFAULT, {}, space, lookup)
+    return point_of(DEFAULT, {}, space, lookup)
 
 
 def first_points(options: SweepOptions, space: SearchSpace, composition: Composition) -> list[FirstPoint]:
@@ -87,7 +87,7 @@ def _named(where: str, entry: Mapping[str, Any], space: SearchSpace, composition
             raise ConfigError(f"{where}.{key}: is not searched; {nearest(key, list(targets))}")
         values[targets[key]] = value
     try:
-        point = _point(where.removeprefix("hydra.sweeper."), values, space, composition.lookup)
+        point = point_of(where.removeprefix("hydra.sweeper."), values, space, composition.lookup)
     except OutsideError as error:
         raise ConfigError(f"{where}: {error}") from error
     left = values.keys() - {space.by_name(name).target for name in point.params}
@@ -103,13 +103,35 @@ def _names(parameter: Parameter) -> tuple[str, ...]:
     return (parameter.target, parameter.name)
 
 
-def _point(name: str, given: Mapping[str, Any], space: SearchSpace, lookup: Lookup) -> FirstPoint:
+def point_of(
+    name: str, given: Mapping[str, Any], space: SearchSpace, lookup: Lookup, *, whole: bool = False
+) -> FirstPoint:
+    """Return given values, by what they set, as a point of a space.
+
+    Parameters
+    ----------
+    name
+        Of the point.
+    given
+        Those that its conditions leave out are passed over.
+    lookup
+        Returns what is fixed, and the values that are not given.
+    whole
+        Whether every value must be given.
+
+    Raises
+    ------
+    OutsideError
+        It is no point of the space.
+    """
     point, params = Point(), {}
     for parameter in space.parameters:
         if not parameter.applies(point, lookup):
             continue
         if parameter.target in given:
             value = given[parameter.target]
+        elif whole:
+            raise OutsideError(f"of which no {parameter.target} is known")
         elif parameter.key.startswith("+"):
             raise OutsideError(f"the configuration has no {parameter.target}")
         else:

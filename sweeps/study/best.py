@@ -19,8 +19,10 @@ from fer_lightning.redact import MASK, redact, redact_text
 from fer_lightning.runs.files import write_text
 from fer_lightning.runs.provenance import typed_command
 from fer_lightning.runs.run import Run
-from fer_lightning.sweeps.plan.confirmation import best_of
+from fer_lightning.sweeps.plan.confirmation import best_of, search_trials
 from fer_lightning.sweeps.space.override import key_of
+from fer_lightning.sweeps.study.constraints import CONSTRAINTS, violated
+from fer_lightning.sweeps.study.taken import is_taken
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +35,7 @@ _OF_A_SWEEP = ("hydra.sweep", "hydra/sweeper", "hydra.launcher", "hydra/launcher
 
 def _say_where(best: FrozenTrial, folder: Path, searched: Collection[str]) -> None:
     """Name the folder of the best trial, and the commands that look at it and run it once more."""
-    trial = folder / best.user_attrs["directory"]
+    place = folder / best.user_attrs.get("directory", "")
     flags = {"-m", "--multirun"} & set(sys.argv)
     kept = [
         word
@@ -43,8 +45,9 @@ def _say_where(best: FrozenTrial, folder: Path, searched: Collection[str]) -> No
         and not word.lstrip("+").startswith(_OF_A_SWEEP)
     ]
     again = [*kept, *best.user_attrs["overrides"], *([] if flags else ["hydra.mode=RUN"])]
-    log.info("best: trial %d, in %s", best.number, redact_text(shown(trial)))
-    run = Run(trial)
+    found_in = best.user_attrs["reason"] if is_taken(best) else f"in {redact_text(shown(place))}"
+    log.info("best: trial %d, %s", best.number, found_in)
+    run = Run(None if is_taken(best) else place)
     if run.record and run.checkpoint is not None:  # one of this package's own
         place = shlex.quote(redact_text(shown(run.checkpoint)))
         log.info("to measure it: python -m fer_lightning evaluate checkpoint=%s", place)
@@ -65,6 +68,9 @@ def write_best(study: optuna.Study, folder: Path, searched: Collection[str]) -> 
         The keys that it searches.
     """
     trials = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    searched_trials = search_trials(study.get_trials(deepcopy=False))
+    if searched_trials and all(map(violated, searched_trials)):
+        log.info("no trial meets the constraints %s", ", ".join(study.user_attrs.get(CONSTRAINTS, ())))
     if not trials:
         return
     found: dict[str, Any] = {"name": "optuna"}

@@ -90,11 +90,12 @@ def require_same(name: str, stored: Mapping[str, Any], present: Mapping[str, Any
     for key in sorted({*before, *now}, key=lambda key: (key.split(".")[0] not in _VARIED, key)):
         if before.get(key) != now.get(key) or (key in before) != (key in now):
             raise ConfigError(
-                f"study {name} exists with {key}={_shown(before, key)}, this command has "
-                f"{key}={_shown(now, key)}: repeat the command that began it, or give "
+                f"study {name} exists with {key}={shown_fixed(before, key)}, this command has "
+                f"{key}={shown_fixed(now, key)}: repeat the command that began it, or give "
                 "hydra.sweeper.study_name=<another name>"
             )
 
 
-def _shown(values: Mapping[str, Any], key: str) -> str:
+def shown_fixed(values: Mapping[str, Any], key: str) -> str:
+    """Return a value of the fixed part as a message has it."""
     return json.dumps(values[key]) if key in values else "nothing"

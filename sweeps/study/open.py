@@ -14,6 +14,7 @@ import optuna
 from optuna.exceptions import ExperimentalWarning
 from optuna.storages import BaseStorage
 from optuna.study import StudyDirection
+from optuna.trial import FrozenTrial
 
 from fer_lightning.errors import ConfigError
 from fer_lightning.redact import redact, redact_text
@@ -28,12 +29,14 @@ from fer_lightning.sweeps.space.search_space import Lookup, SearchSpace
 from fer_lightning.sweeps.study.address import storage_file
 from fer_lightning.sweeps.study.algorithms import build_pruner, build_sampler
 from fer_lightning.sweeps.study.code import check_code, keep_code
+from fer_lightning.sweeps.study.constraints import CONSTRAINTS
 from fer_lightning.sweeps.study.identity import require_same
 from fer_lightning.sweeps.study.judgement import JUDGED_BY
 from fer_lightning.sweeps.study.lock import claim_lock
 from fer_lightning.sweeps.study.origin import keep_origin
 from fer_lightning.sweeps.study.place import read_place
 from fer_lightning.sweeps.study.storage import open_storage
+from fer_lightning.sweeps.study.taken import TAKEN, identity, is_taken, own_trials
 
 _STARTS = "fer:starts"
 
@@ -49,7 +52,8 @@ class StudySpec:
 
     `subdirectory` gives a trial's folder within `sweep_dir` from its number and overrides, `custom` suggests parameters
     beyond `space`, a search begins with the settings in `first`, `notes` are lines that its reader must know,
-    `origin` is what the command comes from, and `choices` are the options of the configuration's groups.
+    `origin` is what the command comes from, `choices` are the options of the configuration's groups, and `taken` are
+    trials of earlier studies.
     """
 
     name: str
@@ -68,6 +72,7 @@ class StudySpec:
     first: tuple[FirstPoint, ...] = ()
     confirmation: Confirmation | None = None
     choices: Mapping[str, Any] = field(default_factory=dict)
+    taken: tuple[FrozenTrial, ...] = ()
 
     @property
     def maximize(self) -> bool:
@@ -114,7 +119,9 @@ def open_study(spec: StudySpec) -> optuna.Study:
         study = _create_or_load(spec, storage)
         starts = int(storage.get_study_system_attrs(study_id(study)).get(_STARTS, 0))
         storage.set_study_system_attr(study_id(study), _STARTS, starts + 1)
-        study.sampler = build_sampler(dict(options.sampler), spec.space, options.seed, starts)
+        # With the seed of an earlier study a sampler would draw that one's first points again.
+        drawn = starts + len(spec.taken)
+        study.sampler = build_sampler(dict(options.sampler), spec.space, options.seed, drawn)
         if spec.plan is not None:
             enqueue(study, spec.plan, maximize=spec.maximize, retry_failed=options.retry_failed)
         else:
@@ -125,8 +132,17 @@ def open_study(spec: StudySpec) -> optuna.Study:
 
 
 def _enqueue_first(study: optuna.Study, spec: StudySpec) -> None:
-    """Enqueue the settings that a search begins with; its default only where it has no trial yet."""
-    begun = bool(study.get_trials(deepcopy=False))
+    """Take over trials of earlier studies, then enqueue the settings that a search begins with.
+
+    Its default is enqueued only where it has no trial yet, and where it is none of those taken over.
+    """
+    trials = study.get_trials(deepcopy=False)
+    begun = bool(own_trials(trials))
+    present = {identity(trial.user_attrs[TAKEN]) for trial in trials if is_taken(trial)}
+    for taken in spec.taken:
+        if (key := identity(taken.user_attrs[TAKEN])) not in present:
+            study.add_trial(taken)
+            present.add(key)
     for point in spec.first:
         if point.name != DEFAULT or not begun:
             study.enqueue_trial(dict(point.params), user_attrs={"first": point.name}, skip_if_exists=True)
@@ -190,6 +206,8 @@ def _create_or_load(spec: StudySpec, storage: BaseStorage) -> optuna.Study:
         study.set_user_attr("objectives", list(options.objective))
         study.set_user_attr(JUDGED_BY, "objectives")
         study.set_user_attr("pruner", pruner)
+        if options.constraints is not None:
+            study.set_user_attr(CONSTRAINTS, list(options.constraints))
         # A study's file is passed on; a server's users need the place in full, having other homes.
         in_file = storage_file(spec.url) is not None
         directory = redact_text(str(spec.sweep_dir)) if in_file else str(spec.sweep_dir)

@@ -13,6 +13,7 @@ from fer_lightning.sweeps.plan.confirmation import is_confirming, search_trials
 from fer_lightning.sweeps.plan.enqueue import key_of_trial
 from fer_lightning.sweeps.plan.planned_trial import Stage
 from fer_lightning.sweeps.study.open import StudySpec
+from fer_lightning.sweeps.study.taken import own_trials
 
 _SHOWN = 3
 
@@ -25,7 +26,7 @@ def failure_of(trials: Sequence[FrozenTrial], spec: StudySpec) -> RunsFailedErro
     trials
         The study's trials that belong to the command, of which none is at work any more.
     """
-    ended = [trial for trial in trials if trial.state.is_finished()]
+    ended = [trial for trial in own_trials(trials) if trial.state.is_finished()]
     groups = (
         _of_search(ended) if spec.plan is None else {a.name: _runs_of(a.name, ended) for a in spec.plan.arms}
     )

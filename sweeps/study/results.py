@@ -13,9 +13,11 @@ from optuna.trial import FrozenTrial, TrialState
 from fer_lightning.errors import DataError
 from fer_lightning.runs.run import Run
 from fer_lightning.sweeps.optuna_private import fixed_params
+from fer_lightning.sweeps.plan.confirmation import is_comparable
 from fer_lightning.sweeps.plan.enqueue import key_of_trial, latest_by_key
 from fer_lightning.sweeps.plan.planned_trial import Stage, TrialKey
 from fer_lightning.sweeps.study.address import storage_file, storage_url
+from fer_lightning.sweeps.study.constraints import violated
 from fer_lightning.sweeps.study.place import own_storage, read_place
 from fer_lightning.sweeps.study.storage import open_storage
 
@@ -94,8 +96,18 @@ class Trial:
         return self.frozen.intermediate_values
 
     @property
+    def infeasible(self) -> tuple[str, ...]:
+        """The constraints that it violates, such as "parameters<2e6"; a search's winner has none."""
+        return violated(self.frozen)
+
+    @property
+    def can_win(self) -> bool:
+        """Whether it is complete with a finite value, and meets every constraint."""
+        return is_comparable(self.frozen)
+
+    @property
     def reason(self) -> str | None:
-        """Why it failed or was pruned."""
+        """Why it failed, was pruned or is infeasible."""
         return self.attrs.get("reason")
 
     @property

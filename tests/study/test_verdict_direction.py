@@ -25,7 +25,8 @@ from fer_lightning.sweeps.jobs.environment import Job
 from fer_lightning.sweeps.jobs.session import TrialSession
 from fer_lightning.sweeps.options import SweepOptions
 from fer_lightning.sweeps.plan.parse_plan import parse_plan
-from fer_lightning.sweeps.queue.trial_queue import Claim, TrialQueue
+from fer_lightning.sweeps.queue.claim import Claim
+from fer_lightning.sweeps.queue.trial_queue import TrialQueue
 from fer_lightning.sweeps.space.parse_space import parse_space
 from fer_lightning.sweeps.study.address import storage_url
 from fer_lightning.sweeps.study.open import StudySpec, open_study

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from optuna.distributions import BaseDistribution, CategoricalDistribution
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial, TrialState, create_trial
 
 
 def frozen_trial(
@@ -17,6 +17,7 @@ def frozen_trial(
     *,
     distributions: Mapping[str, BaseDistribution] | None = None,
     intermediate: Mapping[int, float] | None = None,
+    constraints: Mapping[str, float] | None = None,
     **attrs: Any,
 ) -> FrozenTrial:
     """A trial of one objective; a parameter without a distribution has its own value as the only choice."""
@@ -31,7 +32,7 @@ def frozen_trial(
         params=params,
         distributions={**chosen, **(distributions or {})},
         user_attrs=attrs,
-        system_attrs={},
+        system_attrs=create_trial(value=0.0, constraints=dict(constraints or {})).system_attrs,
         intermediate_values=dict(intermediate or {}),
         trial_id=number,
     )

@@ -31,8 +31,9 @@ from fer_lightning.signals import (
     stoppable,
 )
 from fer_lightning.sweeps.controller import Controller
+from fer_lightning.sweeps.queue.claim import Claim
 from fer_lightning.sweeps.queue.heartbeat import Heartbeat
-from fer_lightning.sweeps.queue.trial_queue import Claim, TrialQueue
+from fer_lightning.sweeps.queue.trial_queue import TrialQueue
 from fer_lightning.sweeps.study import lock
 from fer_lightning.sweeps.study.address import storage_file, storage_url
 from fer_lightning.sweeps.study.lock import claim_lock

@@ -18,9 +18,10 @@ from fer_lightning.sweeps.jobs.attached import attach
 from fer_lightning.sweeps.jobs.environment import Job
 from fer_lightning.sweeps.jobs.session import TrialSession
 from fer_lightning.sweeps.options import SweepOptions
+from fer_lightning.sweeps.queue.claim import Claim
 from fer_lightning.sweeps.queue.lease import StudyHaltedError, TrialTakenError
 from fer_lightning.sweeps.queue.owner import OWNER
-from fer_lightning.sweeps.queue.trial_queue import Claim, TrialQueue
+from fer_lightning.sweeps.queue.trial_queue import TrialQueue
 from fer_lightning.sweeps.space.override import override
 from fer_lightning.sweeps.space.parse_space import parse_space
 from fer_lightning.sweeps.study.address import storage_url

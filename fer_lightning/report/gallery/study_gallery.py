@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fer_lightning.errors import DataError, UserError
 from fer_lightning.messages import counted, one_line
-from fer_lightning.report.gallery.face_table import face_table
+from fer_lightning.report.gallery.face_table import FaceTable, face_table
 from fer_lightning.report.gallery.gallery import Gallery, gallery, sampled
 from fer_lightning.report.gallery.shown_faces import ShownFaces, shown_faces
 from fer_lightning.report.gallery.shown_slices import ShownSlices

@@ -75,6 +75,7 @@ def search_drawings(
         "history": {
             "complete": [[number, rounded(value)] for number, value in history.complete],
             "pruned": [[number, rounded(value)] for number, value in history.pruned],
+            "infeasible": [[number, rounded(value)] for number, value in history.infeasible],
             "failed": list(history.failed),
             "best": [[number, rounded(value)] for number, value in history.best],
         },

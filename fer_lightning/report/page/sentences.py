@@ -26,6 +26,9 @@ STATES = {
 }
 
 
+INFEASIBLE = "infeasible"
+
+
 def listed(words: Sequence[str], last: str = "and") -> str:
     """Words as English enumerates them."""
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} {last} {words[-1]}" if words else ""
@@ -35,6 +38,8 @@ def state_of(trial: Trial) -> str:
     """A trial's state as the page calls it; one that finished without a finite value has failed."""
     if trial.superseded:
         return "failed, run again"
+    if trial.infeasible:
+        return INFEASIBLE
     if trial.state == "COMPLETE" and not (trial.value is not None and math.isfinite(trial.value)):
         return "failed"
     return STATES[trial.state]
@@ -155,7 +160,7 @@ def _short(value: Any) -> str:
 
 def lost_lines(trials: Sequence[Trial]) -> list[tuple[str, str, list[str]]]:
     """State, reason and names of the runs that failed, were pruned or are not finished; equal reasons once."""
-    order = ("failed", "failed, run again", "pruned", "running", "waiting")
+    order = ("failed", "failed, run again", INFEASIBLE, "pruned", "running", "waiting")
     groups: dict[tuple[str, str], list[str]] = {}
     for trial in trials:
         state = state_of(trial)

@@ -93,9 +93,10 @@ function widthOf(node, least = 260) {
   return Math.max(Math.floor(node.clientWidth), least);
 }
 
-// A point of a run, by state: a circle, or a cross for one that was pruned.
+// A point of a run, by state: a circle, a cross for one that was pruned, a diamond for one that violates a constraint.
 function mark(x, y, index, kind) {
   const attributes = { class: `mark ${kind}`, "data-run": index, "data-tip": "" };
+  if (kind === "infeasible") return draw("path", { ...attributes, d: `M${x},${y - 5}l4,5l-4,5l-4,-5z` });
   if (kind !== "pruned") return draw("circle", { ...attributes, cx: x, cy: y, r: 3.6 });
   return draw("path", { ...attributes, d: `M${x - 3},${y - 3}l6,6m0,-6l-6,6` });
 }

@@ -2,8 +2,8 @@
 
 function drawHistory() {
   const place = byId("history");
-  const { complete, pruned, failed, best } = study.history;
-  const values = [...complete, ...pruned].map(([, value]) => value);
+  const { complete, pruned, infeasible, failed, best } = study.history;
+  const values = [...complete, ...pruned, ...infeasible].map(([, value]) => value);
   if (!values.length) return replace(place, make("p", {}, "No run has a value yet."));
   const width = widthOf(place), height = 260;
   const box = { left: 48, top: 26, width: width - 60, height: height - 74 };
@@ -17,6 +17,7 @@ function drawHistory() {
   for (const run of failed)
     svg.append(draw("path", { class: "mark failed", d: `M${toX(run)},${box.top + box.height - 9}v9`, "data-run": index.get(run), "data-tip": "" }));
   for (const [run, value] of pruned) svg.append(mark(toX(run), toY(value), index.get(run), "pruned"));
+  for (const [run, value] of infeasible) svg.append(mark(toX(run), toY(value), index.get(run), "infeasible"));
   for (const [run, value] of complete) svg.append(mark(toX(run), toY(value), index.get(run), "complete"));
   if (best.length) {
     const steps = best.map(([run, value], i) => (i ? `H${toX(run).toFixed(1)}V${toY(value).toFixed(1)}` : `M${toX(run)},${toY(value)}`));
@@ -24,7 +25,7 @@ function drawHistory() {
   }
   const last_best = best.at(-1);
   replace(place, svg, make("p", { class: "small" },
-    `${complete.length} complete (dots), ${pruned.length} pruned (crosses, at their last value), ${failed.length} failed (ticks below); ` +
+    `${complete.length} complete (dots), ${pruned.length} pruned (crosses, at their last value), ${infeasible.length ? `${infeasible.length} infeasible (diamonds), ` : ""}${failed.length} failed (ticks below); ` +
     (last_best ? `line: the best so far, ${readable(objective, last_best[1])}${objective.unit && ` ${objective.unit}`}.` : "none complete.")));
   return markDrawings();
 }

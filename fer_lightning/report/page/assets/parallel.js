@@ -8,7 +8,7 @@ function parallelAxes() {
   return axes.map((column) => ({ column, scale: columnScale(column) }));
 }
 
-// Fifths of the complete runs by their value, the best 4; pruned and failed runs have none.
+// Fifths of the complete runs by their value, the best 4; pruned, infeasible and failed runs have none.
 function grades() {
   const done = runs.map((_, index) => index).filter((index) => isComplete(index) && objective?.cells[index] !== null);
   done.sort((a, b) => (study.higher ? 1 : -1) * (objective.cells[a] - objective.cells[b]));

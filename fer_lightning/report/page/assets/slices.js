@@ -24,7 +24,7 @@ function slice(column, width) {
   const spread = column.kind === "level" ? Math.min(0.5 / Math.max(column.levels.length, 1), 0.12) : 0;
   for (const index of shown) {
     const x = box.left + box.width * (at(column.cells[index]) + spread * jitter(index));
-    const kind = runs[index].state === "pruned" ? "pruned" : "complete";
+    const kind = ["pruned", "infeasible"].includes(runs[index].state) ? runs[index].state : "complete";
     svg.append(mark(x, box.top + box.height * (1 - y.at(objective.cells[index])), index, kind));
   }
   return svg;
