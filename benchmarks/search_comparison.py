@@ -4,7 +4,8 @@
 
 Random search trains every configuration to its last epoch, `+experiment=search` (TPE, successive halving) runs as it
 stands. Both go through the command line, each in a folder of its own. An epoch counts when it was trained, that of a
-pruned trial too, in the order of the trials. Running it again goes on where it stopped; `--read` only reads.
+pruned trial too, in the order of the trials. Running it again goes on where it stopped; `--read` only reads. `--curves`
+keeps every epoch in a table, from which a search is taken whose study is no longer there.
 
 A first comparison set each seed of TPE against one random search of 24 trials and found more luck than method, since
 the best of one search is one number (docs/results.md). What was decided before TPE ran again:
@@ -24,17 +25,23 @@ the best of one search is one number (docs/results.md). What was decided before 
 from __future__ import annotations
 
 import argparse
-import csv
-import math
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 from matplotlib.axes import Axes
-from scipy import stats
-from searches import Pool, Search, read
+from search_table import THIRD, mean_share, rows, write_table
+from searches import (
+    Curve,
+    Pool,
+    Search,
+    read,
+    read_curves,
+    read_table_of_curves,
+    search_of,
+    write_table_of_curves,
+)
 
 from fer_lightning.plots.style import (
     BLUE,
@@ -66,8 +73,6 @@ RANDOM = (
 )
 # Its first points are random too: with the same seed they would be random search's own, and no comparison.
 OTHER_SEEDS = 200
-THIRD = 3
-NEAR = 0.005
 # Trials of the first comparison's random searches.
 FIRST = 24
 
@@ -90,77 +95,17 @@ def search_until(
 ) -> Search:
     """Run TPE with pruning for `least` epochs, then on until it has reached `target` or spent `most`."""
     found = read(folder)
-    while (spent := len(found.values)) < least or (found.epochs_to(target) is None and spent < most):
+    while not _is_enough(found, target, least, most):
+        spent = len(found.values)
         left = (least if spent < least else most) - spent
         # With pruning a trial comes to five epochs or so.
         found = run(folder, found.trials + max(1, left // 5), seed, words)
     return found
 
 
-def rows(pool: Pool, trials: int, pairs: dict[int, tuple[Search, Search]]) -> list[dict[str, str | int]]:
-    """The table: a row for each seed. Accuracies are fractions; `at` is the best after a third of the epochs."""
-    whole = trials * pool.length
-    third, target = whole // THIRD, pool.best_of(trials)
-    table = []
-    for seed, (random, tpe) in pairs.items():
-        needed, then = tpe.epochs_to(target), tpe.best_within(third)
-        table.append(
-            {
-                "seed": seed,
-                "target": f"{target:.4f}",
-                "random_epochs": whole,
-                "tpe_epochs_to_target": _spent(tpe, target),
-                "share": "–" if needed is None else f"{needed / whole:.2f}",
-                "within_third": "yes" if needed is not None and needed <= third else "no",
-                "random_epochs_to_near": f"{pool.epochs_to(target - NEAR):.0f}",
-                "tpe_epochs_to_near": _spent(tpe, target - NEAR),
-                "third": third,
-                "random_at": f"{pool.best_of(trials // THIRD):.4f}",
-                "tpe_at": f"{then:.4f}",
-                "searches_equalled": f"{pool.share_up_to(then, trials):.2f}",
-                "tpe_epochs": len(tpe.values),
-                "tpe_trials": tpe.trials,
-                "tpe_pruned": tpe.pruned,
-                "tpe_best": f"{tpe.best:.4f}",
-                "own_random_best": f"{random.best:.4f}",
-                "own_random_epochs": len(random.values),
-                "tpe_epochs_to_own": _spent(tpe, random.best),
-            }
-        )
-    return table
-
-
-def _spent(search: Search, target: float) -> str | int:
-    needed = search.epochs_to(target)
-    return f"> {len(search.values)}" if needed is None else needed
-
-
-def mean_share(
-    pool: Pool, trials: int, tpes: Sequence[Search], confidence: float = 0.95
-) -> tuple[float, float, float, int]:
-    """The mean over seeds of TPE's epochs to the target, as a share of random search's, with its t interval.
-
-    A search that has not reached it counts with the epochs that it spent, so the mean is then a lower bound.
-
-    Returns
-    -------
-    The mean, both ends of the interval (NaN with one seed), and how many searches have not reached the target.
-    """
-    whole, target = trials * pool.length, pool.best_of(trials)
-    needed = [search.epochs_to(target) for search in tpes]
-    shares = np.array(
-        [
-            (spent if spent is not None else len(search.values)) / whole
-            for spent, search in zip(needed, tpes, strict=True)
-        ]
-    )
-    half = math.nan
-    if len(shares) > 1:
-        half = (
-            stats.t.ppf((1 + confidence) / 2, len(shares) - 1) * shares.std(ddof=1) / math.sqrt(len(shares))
-        )
-    mean = float(shares.mean())
-    return mean, mean - float(half), mean + float(half), needed.count(None)
+def _is_enough(found: Search, target: float, least: int, most: int) -> bool:
+    spent = len(found.values)
+    return spent >= least and (found.epochs_to(target) is not None or spent >= most)
 
 
 def draw(pool: Pool, trials: int, tpes: dict[int, Search], ax: Axes | None = None) -> Axes:
@@ -197,13 +142,6 @@ def draw(pool: Pool, trials: int, tpes: dict[int, Search], ax: Axes | None = Non
     return ax
 
 
-def write_table(table: list[dict[str, str | int]], path: Path) -> None:
-    with path.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.DictWriter(stream, list(table[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(table)
-
-
 def arguments_of() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -221,6 +159,7 @@ def arguments_of() -> argparse.Namespace:
     )
     parser.add_argument("--read", action="store_true", help="run nothing")
     parser.add_argument("--only-random", action="store_true", help="run random search only")
+    parser.add_argument("--curves", type=Path, help="keep every epoch of every search here as CSV")
     parser.add_argument("--table", type=Path, help="write the table here as CSV")
     parser.add_argument("--figure", type=Path, help="draw the best so far here")
     parser.add_argument("overrides", nargs="*", default=OVERRIDES, help="data, model and trainer")
@@ -230,13 +169,23 @@ def arguments_of() -> argparse.Namespace:
 def main() -> None:
     arguments = arguments_of()
     output, words = arguments.output.absolute(), list(arguments.overrides)
+    kept: dict[str, list[Curve]] = {}
+    if arguments.curves and arguments.curves.is_file():
+        kept = read_table_of_curves(arguments.curves)
+
+    def curves(name: str) -> list[Curve]:
+        return read_curves(output / name) or kept.get(name, [])
+
     randoms, pairs = [], {}
     for seed, trials in zip(arguments.seeds, arguments.trials, strict=True):
-        folder = output / f"random_{seed}"
-        if not arguments.read:
-            run(folder, trials, seed, [*words, *RANDOM])
-        randoms.append(read(folder, trials))
-        pairs[seed] = (read(folder, FIRST), read(output / f"tpe_{seed}"))
+        name = f"random_{seed}"
+        if not arguments.read and len(curves(name)) < trials:
+            run(output / name, trials, seed, [*words, *RANDOM])
+        randoms.append(search_of(curves(name)[:trials]))
+        pairs[seed] = (search_of(curves(name)[:FIRST]), search_of(curves(f"tpe_{seed}")))
+        if arguments.curves:
+            kept[name] = curves(name)
+            write_table_of_curves(kept, arguments.curves)
     pool = Pool(tuple(best for random in randoms for best in random.bests), EPOCHS)
     whole, target = arguments.compare * EPOCHS, pool.best_of(arguments.compare)
     if not (arguments.read or arguments.only_random):
@@ -244,8 +193,12 @@ def main() -> None:
         for share in (1 / THIRD, arguments.share):
             for seed, (random, _) in pairs.items():
                 folder, most = output / f"tpe_{seed}", max(whole // THIRD, int(share * whole))
-                tpe = search_until(folder, OTHER_SEEDS + seed, words, target, whole // THIRD, most)
-                pairs[seed] = (random, tpe)
+                if not _is_enough(pairs[seed][1], target, whole // THIRD, most):
+                    tpe = search_until(folder, OTHER_SEEDS + seed, words, target, whole // THIRD, most)
+                    pairs[seed] = (random, tpe)
+                if arguments.curves:
+                    kept[folder.name] = curves(folder.name)
+                    write_table_of_curves(kept, arguments.curves)
     table = rows(pool, arguments.compare, pairs)
     for name in table[0]:
         print(f"{name:>28}", *(f"{row[name]!s:>8}" for row in table))

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import csv
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from fer_lightning.sweeps.study.promoted import earlier_steps
 from fer_lightning.sweeps.study.results import Trial, load_trials
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One trial: how it ended, and the monitored metric of each epoch that it trained itself."""
+
+    state: str
+    values: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -80,24 +90,59 @@ class Pool:
         return math.comb(below, count) / math.comb(len(self.bests), count)
 
 
-NOTHING = Search((), (), 0, 0, 0)
-
-
-def search_of(trials: Sequence[Trial], count: int | None = None) -> Search:
-    """A search from the first `count` of its study's trials; one that still runs or waits does not count yet.
-
-    Trials that confirm its settings are none of it.
-    """
+def curves_of(trials: Sequence[Trial]) -> list[Curve]:
+    """The trials of a study that have ended, in their order; those that confirm its settings are none of it."""
     ended = ("COMPLETE", "PRUNED", "FAIL")
-    done = [trial for trial in trials if trial.state in ended and trial.stage != "confirm"][:count]
+    done = [trial for trial in trials if trial.state in ended and trial.stage != "confirm"]
+    return [
+        Curve(
+            trial.state,
+            tuple(
+                trial.intermediate[step]
+                for step in sorted(trial.intermediate.keys() - earlier_steps(trial.frozen).keys())
+            ),
+        )
+        for trial in done
+    ]
+
+
+def search_of(curves: Sequence[Curve]) -> Search:
+    """A search from what its trials reported."""
     return Search(
-        values=tuple(trial.intermediate[step] for trial in done for step in sorted(trial.intermediate)),
-        bests=tuple(max(trial.intermediate.values(), default=-math.inf) for trial in done),
-        trials=len(done),
-        pruned=sum(trial.state == "PRUNED" for trial in done),
-        failed=sum(trial.state == "FAIL" for trial in done),
+        values=tuple(value for curve in curves for value in curve.values),
+        bests=tuple(max(curve.values, default=-math.inf) for curve in curves),
+        trials=len(curves),
+        pruned=sum(curve.state == "PRUNED" for curve in curves),
+        failed=sum(curve.state == "FAIL" for curve in curves),
     )
 
 
+def read_curves(folder: Path) -> list[Curve]:
+    """The trials of a study's folder; none where there is no study."""
+    return curves_of(load_trials(folder)) if (folder / "study.db").exists() else []
+
+
 def read(folder: Path, count: int | None = None) -> Search:
-    return search_of(load_trials(folder), count) if (folder / "study.db").exists() else NOTHING
+    return search_of(read_curves(folder)[:count])
+
+
+def write_table_of_curves(searches: Mapping[str, Sequence[Curve]], path: Path) -> None:
+    """Write every epoch of several searches, a row a trial; `read_table_of_curves` reads them again."""
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(["search", "trial", "state", "values"])
+        for name, curves in searches.items():
+            for number, curve in enumerate(curves):
+                writer.writerow(
+                    [name, number, curve.state, " ".join(f"{value:.6g}" for value in curve.values)]
+                )
+
+
+def read_table_of_curves(path: Path) -> dict[str, list[Curve]]:
+    """Read the searches of a table by their names."""
+    found: dict[str, list[Curve]] = {}
+    with path.open(encoding="utf-8", newline="") as stream:
+        for row in csv.DictReader(stream):
+            values = tuple(float(value) for value in row["values"].split())
+            found.setdefault(row["search"], []).append(Curve(row["state"], values))
+    return found

@@ -27,14 +27,40 @@ def test_every_epoch_counts_also_of_pruned_trials_and_none_of_a_running_one() ->
         trial(2, [0.9], "RUNNING"),
         trial(3, [0.3, 0.5, 0.6]),
     ]
-    search = searches.search_of(trials)
+    curves = searches.curves_of(trials)
+    search = searches.search_of(curves)
     assert search.values == (0.2, 0.4, 0.3, 0.1, 0.35, 0.3, 0.5, 0.6)
     assert (search.trials, search.pruned, search.failed) == (3, 1, 0)
     assert search.bests == (0.4, 0.35, 0.6)
     assert search.best_so_far() == [0.2, 0.4, 0.4, 0.4, 0.4, 0.4, 0.5, 0.6]
     assert [search.epochs_to(value) for value in (0.4, 0.5, 0.6, 0.7)] == [2, 7, 8, None]
     assert [search.best_within(epochs) for epochs in (1, 6, 8)] == [0.2, 0.4, 0.6]
-    assert searches.search_of(trials, 2).values == (0.2, 0.4, 0.3, 0.1, 0.35)
+    assert searches.search_of(curves[:2]).values == (0.2, 0.4, 0.3, 0.1, 0.35)
+
+
+def test_a_table_of_curves_gives_the_same_search_again(tmp_path: Path) -> None:
+    path = tmp_path / "curves.csv"
+    curves = [
+        searches.Curve("COMPLETE", (0.25, 0.5)),
+        searches.Curve("PRUNED", (0.125,)),
+        searches.Curve("FAIL", ()),
+    ]
+    searches.write_table_of_curves({"random_0": curves, "tpe_0": curves[:1]}, path)
+    assert searches.read_table_of_curves(path) == {"random_0": curves, "tpe_0": curves[:1]}
+
+
+def test_epochs_that_a_promoted_trial_has_from_another_count_once() -> None:
+    promoted = Trial(
+        frozen_trial(
+            1,
+            "COMPLETE",
+            0.6,
+            intermediate={0: 0.2, 1: 0.4, 2: 0.6},
+            promoted_from={"trial": 0, "steps": {"0": 0.2, "1": 0.4}},
+        )
+    )
+    found = searches.search_of(searches.curves_of([trial(0, [0.2, 0.4], "PRUNED"), promoted]))
+    assert found.values == (0.2, 0.4, 0.6)
 
 
 def test_the_pools_means_are_those_over_every_order() -> None:
@@ -70,8 +96,8 @@ def test_the_table_says_whether_a_third_was_enough(
     equalled: str,
 ) -> None:
     pool = searches.Pool((0.5, 0.5, 0.5, 0.3), 3)
-    searched = searches.search_of([trial(number, values, "PRUNED") for number, values in enumerate(tpe)])
-    random = searches.search_of([trial(0, [0.2, 0.3, 0.5])])
+    searched = searches.search_of([searches.Curve("PRUNED", tuple(values)) for values in tpe])
+    random = searches.search_of([searches.Curve("COMPLETE", (0.2, 0.3, 0.5))])
     (row,) = comparison.rows(pool, 3, {0: (random, searched)})
     assert (row["random_epochs"], row["third"], row["target"], row["random_at"]) == (9, 3, "0.5000", "0.4500")
     assert (row["tpe_epochs_to_target"], row["share"], row["within_third"]) == (needed, share, met)
@@ -103,7 +129,7 @@ def test_tpe_spends_the_third_whole_and_goes_on_only_without_success(
 
         def read(folder: Path) -> object:
             count = asked[-1] if asked else 0
-            return searches.search_of([trial(n, [0.0, values[n]], "PRUNED") for n in range(count)])
+            return searches.search_of([searches.Curve("PRUNED", (0.0, values[n])) for n in range(count)])
 
         def run(folder: Path, trials: int, seed: int, words: object) -> object:
             asked.append(trials)
@@ -121,7 +147,7 @@ def test_tpe_spends_the_third_whole_and_goes_on_only_without_success(
 
 
 def test_the_figure_shows_random_search_also_three_times_as_fast() -> None:
-    tpe = searches.search_of([trial(0, [0.2, 0.49, 0.45])])
+    tpe = searches.search_of([searches.Curve("COMPLETE", (0.2, 0.49, 0.45))])
     ax = comparison.draw(searches.Pool((0.5, 0.4, 0.3), 3), 3, {200: tpe})
     lines = {str(line.get_label()): line for line in ax.lines}
     assert list(lines["TPE with successive halving, seed 200"].get_ydata()) == pytest.approx([20, 49, 49])
