@@ -5,7 +5,9 @@
 Random search trains every configuration to its last epoch, `+experiment=search` (TPE, successive halving) runs as it
 stands. Both go through the command line, each in a folder of its own. An epoch counts when it was trained, that of a
 pruned trial too, in the order of the trials. Running it again goes on where it stopped; `--read` only reads. `--curves`
-keeps every epoch in a table, from which a search is taken whose study is no longer there.
+keeps every epoch in a table, from which a search is taken whose study is no longer there. `--confirm 1` then runs the
+best setting of each TPE search and the default over five new seeds, and says by how much the search's own value was
+too good.
 
 A first comparison set each seed of TPE against one random search of 24 trials and found more luck than method, since
 the best of one search is one number (docs/results.md). What was decided before TPE ran again:
@@ -31,6 +33,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from matplotlib.axes import Axes
+from search_claims import claim_rows, mean_curse, read_confirmed
 from search_table import THIRD, mean_share, rows, write_table
 from searches import (
     Curve,
@@ -142,6 +145,27 @@ def draw(pool: Pool, trials: int, tpes: dict[int, Search], ax: Axes | None = Non
     return ax
 
 
+def _confirm(
+    arguments: argparse.Namespace, output: Path, words: list[str], pairs: dict[int, tuple[Search, Search]]
+) -> None:
+    """Confirm the best settings of each search, and print the winner's curse."""
+    found = {}
+    for seed, (_, tpe) in pairs.items():
+        folder = output / f"tpe_{seed}"
+        if not arguments.read:
+            more = [*words, f"hydra.sweeper.confirm={arguments.confirm}"]
+            run(folder, tpe.trials, OTHER_SEEDS + seed, more)
+        if (confirmed := read_confirmed(folder)) is not None:
+            found[OTHER_SEEDS + seed] = confirmed
+    table = claim_rows(found)
+    for row in table:
+        print("  ".join(f"{name} {value}" for name, value in row.items()))
+    mean, low, high = mean_curse(list(found.values()))
+    print(f"claimed more than confirmed: {mean:.4f} [{low:.4f}, {high:.4f}], mean of {len(found)} searches")
+    if arguments.claims:
+        write_table(table, arguments.claims)
+
+
 def arguments_of() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -156,6 +180,12 @@ def arguments_of() -> argparse.Namespace:
     )
     parser.add_argument(
         "--share", type=float, default=1 / THIRD, help="TPE's most epochs, of random search's"
+    )
+    parser.add_argument(
+        "--confirm", type=int, default=0, help="run so many of TPE's best settings over new seeds"
+    )
+    parser.add_argument(
+        "--claims", type=Path, help="write what they claimed and what was confirmed here as CSV"
     )
     parser.add_argument("--read", action="store_true", help="run nothing")
     parser.add_argument("--only-random", action="store_true", help="run random search only")
@@ -209,6 +239,8 @@ def main() -> None:
     )
     if arguments.table:
         write_table(table, arguments.table)
+    if arguments.confirm:
+        _confirm(arguments, output, words, pairs)
     if arguments.figure:
         tpes = {OTHER_SEEDS + seed: tpe for seed, (_, tpe) in pairs.items()}
         save_figure(draw(pool, arguments.compare, tpes), arguments.figure)

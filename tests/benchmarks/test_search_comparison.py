@@ -8,10 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import search_claims
 import search_comparison as comparison
 import searches
 from scipy import stats
 
+from fer_lightning.stats.ablation import ablation_report
+from fer_lightning.stats.records import ArmRun
+from fer_lightning.stats.winners_curse import Confirmed, claims_of
 from fer_lightning.sweeps.study.results import Trial
 from frozen_trials import frozen_trial
 
@@ -158,3 +162,22 @@ def test_the_figure_shows_random_search_also_three_times_as_fast() -> None:
     assert list(slow.get_ydata()) == list(fast.get_ydata()) == pytest.approx([40, 140 / 3, 50])
     aim = lines["the aim: a third of the epochs"]
     assert (aim.get_xdata()[0], aim.get_ydata()[0]) == (3, pytest.approx(50))
+
+
+def test_claims_stand_beside_what_was_confirmed() -> None:
+    def confirmed(claimed: float, values: list[float]) -> Confirmed:
+        runs = [ArmRun(arm="default", seed=seed, value=0.4 + seed / 100) for seed in range(3)]
+        runs += [ArmRun(arm="setting 7", seed=seed, value=value) for seed, value in enumerate(values)]
+        report = ablation_report(runs, baseline="default")
+        return Confirmed(report, claims_of(report, [("setting 7", claimed)]))
+
+    found = {200: confirmed(0.56, [0.5, 0.52, 0.54]), 201: confirmed(0.5, [0.5, 0.5, 0.5])}
+    first, second = search_claims.claim_rows(found)
+    assert (first["claimed"], first["confirmed"], first["too_good"]) == ("0.5600", "0.5200", "0.0400")
+    assert (first["default"], first["difference"], first["seeds"]) == ("0.4100", "0.1100", 3)
+    assert float(first["low"]) < 0.11 < float(first["high"])
+    assert second["too_good"] == "0.0000"
+    mean, low, high = search_claims.mean_curse(list(found.values()))
+    half = stats.t.ppf(0.975, 1) * np.std([0.04, 0], ddof=1) / math.sqrt(2)
+    assert (mean, low, high) == pytest.approx((0.02, 0.02 - half, 0.02 + half))
+    assert math.isnan(search_claims.mean_curse([found[200]])[1])
