@@ -144,11 +144,13 @@ def test_the_link_opens_the_gallery_in_a_browser(study, faces, tmp_path, way):
         with sync.sync_playwright() as playwright, proxy(served.port, way.endswith("strips")) as through:
             browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=list(FLAGS))
             page = browser.new_page(viewport={"width": 1200, "height": 900})
-            page.set_default_timeout(600_000)
+            page.set_default_timeout(120_000)
             page.on("pageerror", lambda error: errors.append(str(error)))
             root = f"http://127.0.0.1:{served.port}" if way == "alone" else through
             page.goto(f"{root}/dashboard/studies/1" + ("" if way == "alone" else f"?token={TOKEN}"))
-            page.get_by_role("link", name="Faces", exact=True).click()
+            with page.expect_response(lambda response: response.url.endswith("/faces")) as gone:
+                page.get_by_role("link", name="Faces", exact=True).click()
+            assert gone.value.status == 200
             page.wait_for_selector("body.ready")
             assert page.url == f"{root}/faces"
             page.wait_for_selector("#faces-gallery [data-face], #faces-gallery canvas, #faces-gallery img")

@@ -236,7 +236,7 @@ def test_markup_in_names_of_classes_arms_and_faces_stays_text(browser, tmp_path)
 def test_the_faces_of_500_runs_take_under_8_megabytes_and_3_seconds(browser, tmp_path):
     """Without saliency grids, whose bytes and seconds are tested with the rest of the page."""
     node = FEW_FACES | {"drawing": {"n_train": 400, "n_val": 3589, "n_test": 20}}
-    folder = make_study(tmp_path / "study", 500, epochs=2, pictures=False, data=node)
+    folder = make_study(tmp_path / "study", 500, epochs=2, pictures=False, data=node, journal=True)
     trials = load_trials(folder)
     complete = sum(trial.state == "COMPLETE" for trial in trials)
     path = write_page(page_model(load_study(folder), trials, gallery=page_gallery(trials, folder)), folder)

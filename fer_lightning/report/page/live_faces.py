@@ -93,6 +93,7 @@ class LiveFaces:
             ],
             command=None,
             matrix=False,
+            label_parts=[],
             back=self.back,
             pictures={key: json_for_html(picture) for key, picture in pictures.items()},
         )
