@@ -160,6 +160,11 @@ def describe_override_error(error: BaseException, overrides: Sequence[str]) -> s
         detail = str(error.__cause__ or "")
         if "not in struct" in detail or "is not in struct" in text or not detail:
             return _unknown_key(key, detail, overrides)
+        if "BasicSweeperConf" in detail:
+            return (
+                f"{key}: no option of an ordinary run or multirun; expected an experiment that is a study, such as "
+                "+experiment=search, or hydra/sweeper=fer_optuna with -m"
+            )
         return f"{key}: {' '.join(detail.split('full_key')[0].split())}"
     option = re.search(r"Could not find '([^']+)/([^'/]+)'", text)
     if option:

@@ -113,6 +113,10 @@ def test_every_file_says_first_what_it_is_for(path):
         ("optimizer.betas=[2,0.9]", "optimizer.betas=[2, 0.9]: Invalid beta parameter at index 0: 2"),
         ("augmentation.rotation=500", "augmentation.rotation=500: expected a number from 0 to 180"),
         ("callbacks.best.moniter=x", "callbacks.best.moniter: no such key; did you mean"),
+        (
+            "hydra.sweeper.n_trials=3",
+            "hydra.sweeper.n_trials: no option of an ordinary run or multirun; expected an experiment that is a study",
+        ),
     ],
 )
 def test_a_mistake_is_named_with_what_was_expected(override, message):
