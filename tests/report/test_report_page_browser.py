@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from browser import CHROMIUM
@@ -220,6 +221,10 @@ def test_drawings_come_by_themselves_and_are_all_on_paper(opened):
     page = opened("search")
     page.wait_for_selector("body.drawn")
     assert page.locator("#parallel .line").count() == 22
+    for axis in page.locator("#parallel .parallel-axis").all():
+        heights = sorted(float(tick.get_attribute("y")) for tick in axis.locator(".tick.halo").all())
+        assert len(heights) > 1
+        assert min(np.diff(heights)) > 13  # texts of 11.5 pixels do not touch
     assert page.locator("#history .mark").count() == 22
     assert page.locator("#slices svg").count() == 5
     # What was not drawn yet when paper is asked for is drawn then.

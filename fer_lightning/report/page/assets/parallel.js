@@ -51,6 +51,15 @@ function parallelLines(axes, toY) {
   return group;
 }
 
+// The ticks whose texts do not touch: both ends, and of the others each that has room.
+function apart(ticks, toY) {
+  const order = [...ticks].sort(([a], [b]) => a - b);
+  const kept = [];
+  for (const tick of [order[0], order[order.length - 1], ...order.slice(1, -1)])
+    if (kept.every((other) => Math.abs(toY(other[0]) - toY(tick[0])) >= 14)) kept.push(tick);
+  return kept;
+}
+
 function parallelAxis(axis, position, box, toY, gap, axes) {
   const { column, scale, x } = axis;
   const group = draw("g", { class: "parallel-axis" });
@@ -62,9 +71,8 @@ function parallelAxis(axis, position, box, toY, gap, axes) {
     draw("text", { class: "tick", x, y: 16, "text-anchor": position ? "middle" : "start", dx: position ? 0 : -20 }, column === objective ? "" : words.join(".")),
     draw("line", { class: "axis", x1: x, x2: x, y1: box.top, y2: box.top + box.height }),
   );
-  const thin = Math.ceil(scale.ticks.length / 14);
-  scale.ticks.filter((_, i) => i % thin === 0).forEach(([at, text]) =>
-    group.append(draw("text", { class: "tick halo", x: x + 7, y: toY(at) + 4 }, text)));
+  for (const [at, text] of apart(scale.ticks, toY))
+    group.append(draw("text", { class: "tick halo", x: x + 7, y: toY(at) + 4 }, text));
   const brush = draw("rect", { class: "brush", x: x - 8, width: 16, y: 0, height: 0, visibility: "hidden" });
   const hit = draw("rect", { class: "hit axis-hit", x: x - 16, width: last ? 32 : 32, y: box.top - 10, height: box.height + 30, "data-axis": column.name });
   bindBrush(hit, brush, axis, box, toY);
