@@ -12,16 +12,18 @@ MEETS_HYDRA := tests/config/test_instantiation.py tests/study/test_experiment_mo
   tests/sweeps/test_sweep_foreign.py \
   tests/sweeps/test_sweep_study.py::test_hydra_finds_the_sweeper_and_its_discovery_loads_nothing_heavy
 
-.PHONY: ablation test fast ci-extras test-next clean
+.PHONY: ablation test lint fast ci-extras test-next clean
 
 ablation: $(VENV)/ready  ## the main job on the embedded data: study, table, figure
 	$(BIN)/python -m fer_lightning +experiment=ablation
 
-test: $(VENV)/ready  ## linter, type checker and all tests
+test: lint  ## linter, type checker and all tests
+	$(BIN)/python -m pytest -n 3 --dist worksteal -q
+
+lint: $(VENV)/ready  ## linter and type checker
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -n 3 --dist worksteal -q
 
 fast: $(VENV)/ready  ## the tests that take seconds
 	$(BIN)/python -m pytest -n 2 -q -m "not slow and not real_data"

@@ -33,7 +33,6 @@ SWEEPS = {
         *(f"~ablation.factors.{name}" for name in ("normalization", "erase", "smoothing", "depth")),
     ],
 }
-ONLY_LR = [f"~search_space.{name}" for name in ("dropout", "activation", "normalization", "augmentation")]
 # Ordinary multiruns: what makes them short, and the folders of their runs.
 MULTIRUNS = {"r2_train_val": (["hydra.sweeper.params.seed='0,1'"], ["0", "1"])}
 STEP = [
@@ -147,18 +146,6 @@ def test_an_ordinary_multirun_needs_no_study(here, tiny):
     assert main(["-m", *tiny, "model.activation=relu,selu", f"hydra.sweep.dir={here}/m"]) == 0
     records = [json.loads(path.read_text()) for path in sorted((here / "m").glob("*/run.json"))]
     assert [record["status"] for record in records] == ["complete", "complete"]
-
-
-@pytest.mark.slow
-def test_each_trial_of_a_study_trains_in_processes_of_its_own(here, tiny):
-    two = ["trainer.devices=2", "callbacks.saliency=null", "study.page=false", "study.workers=1"]
-    words = [*tiny, *two, *ONLY_LR, "hydra.sweeper.n_trials=2", f"hydra.sweep.dir={here}/out"]
-    assert main(["+experiment=search", *words]) == 0
-    trials = load_trials(here / "out")
-    assert [trial.state for trial in trials] == ["COMPLETE"] * 2
-    assert sorted(path.name for path in (here / "out").glob("trial_*")) == ["trial_0000", "trial_0001"]
-    for trial, path in zip(trials, sorted((here / "out").glob("trial_*/run.json")), strict=True):
-        assert json.loads(path.read_text())["best"]["val/acc"] == pytest.approx(trial.value)
 
 
 def test_a_study_that_torchrun_starts_several_times_is_refused(here, tiny, monkeypatch, capsys):
