@@ -42,6 +42,11 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         os.environ["FER_LIGHTNING_CACHE"] = before
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    if item.get_closest_marker("real_data") and not os.environ.get("FER2013_PATH"):
+        pytest.skip("FER2013_PATH is not set")
+
+
 @contextmanager
 def logging_as_before() -> Iterator[None]:
     """Take back the handlers and the level that Hydra gives the root logger in a run."""

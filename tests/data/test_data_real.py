@@ -16,7 +16,6 @@ from fer_lightning.data.source import load_faces
 pytestmark = [
     pytest.mark.real_data,
     pytest.mark.slow,
-    pytest.mark.skipif(not os.environ.get("FER2013_PATH"), reason="FER2013_PATH is not set"),
 ]
 
 
