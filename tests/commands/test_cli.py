@@ -242,6 +242,11 @@ def test_the_module_runs_from_another_folder(tmp_path: Path, tiny):
     assert done.returncode == 0, done.stderr
     assert "Warning" not in done.stderr
     assert (tmp_path / "here" / "run.json").is_file()
+    bad = subprocess.run(
+        [*command, "model=x"], cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert bad.returncode == 2
+    assert "Traceback" not in bad.stderr
 
 
 def test_a_command_says_that_it_loads_pytorch_before_anything_else():

@@ -15,7 +15,7 @@ ONE_SEED = ["seeds=[0]", "study.workers=1", "study.page=false"]
 EACH_EPOCH = [*ONE_SEED, "trainer.check_val_every_n_epoch=1"]
 SWEEPS = {
     "search": ["hydra.sweeper.n_trials=2", "study.page=false"],
-    "ablation": ["ablation.plan=one_factor", "~ablation.factors.normalization", *ONE_SEED],
+    "ablation": ["ablation.plan=one_factor", *ONE_SEED],
     # The VGGs are large: one arm beside the baseline.
     "r1_vgg16": [
         *[*EACH_EPOCH, "~ablation.factors.augmentation"],
@@ -27,11 +27,7 @@ SWEEPS = {
         *[*EACH_EPOCH, "~ablation.factors.net.levels.dnn_batch_norm"],
         "ablation.factors.net.levels.dnn=['model=dnn','model.match=cnn_pad','augmentation=none']",
     ],
-    # Its nets are large: those arms that change what trains them, or how. The others are tried before the first run.
-    "record_ablation": [
-        *EACH_EPOCH,
-        *(f"~ablation.factors.{name}" for name in ("normalization", "erase", "smoothing", "depth")),
-    ],
+    "record_ablation": EACH_EPOCH,
 }
 # Ordinary multiruns: what makes them short, and the folders of their runs.
 MULTIRUNS = {"r2_train_val": (["hydra.sweeper.params.seed='0,1'"], ["0", "1"])}
