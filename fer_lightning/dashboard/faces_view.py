@@ -6,9 +6,10 @@ import hashlib
 import html
 import logging
 from collections.abc import Callable, Iterable
-from typing import Any, Final
+from typing import Final
 
 from fer_lightning.dashboard.read_only import Environ, StartResponse, WsgiApplication
+from fer_lightning.dashboard.whole_answer import whole_answer
 from fer_lightning.messages import one_line
 from fer_lightning.redact import redact_text
 
@@ -87,25 +88,10 @@ class FacesView:
 
     def _linked(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Put the link at the end of one of Optuna's pages."""
-        told: list[Any] = []
-
-        def start(status: str, headers: list[tuple[str, str]], *_: Any) -> None:
-            told[:] = [status, headers]
-
-        # Compressed text cannot be changed, and a page that was not changed since lacks its text.
-        asked = {
-            key: value
-            for key, value in environ.items()
-            if key not in ("HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE")
-        }
-        parts = self.application({**asked, "HTTP_ACCEPT_ENCODING": ""}, start)
-        try:
-            body = b"".join(parts)
-        finally:
-            close = getattr(parts, "close", None)
-            if close is not None:
-                close()
-        status, headers = told
+        # A page that was not changed since lacks its text.
+        conditions = ("HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE")
+        asked = {key: value for key, value in environ.items() if key not in conditions}
+        status, headers, body = whole_answer(self.application, asked)
         length = len(body)
         if status.startswith("200"):
             body = body.replace(b"</body>", f"{_LINK}</body>".encode())

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from io import BytesIO
-from typing import Any
 from urllib.parse import urlsplit
 
 from fer_lightning.dashboard.faces_view import ADDRESS as FACES
 from fer_lightning.dashboard.read_only import Environ, StartResponse, WsgiApplication
 from fer_lightning.dashboard.trial_pictures import PREFIX
+from fer_lightning.dashboard.whole_answer import whole_answer
 from fer_lightning.errors import ConfigError
 
 # Where the pages of Optuna's dashboard (tried with 0.21) and the notes name an address that begins at the server's
@@ -26,8 +26,6 @@ ADDRESSES = {
 }
 # Without these the page stays empty.
 NEEDED = {"/dashboard": '"/static/', "/static/bundle.js": 'url_prefix:"/dashboard"'}
-
-Answer = tuple[str, list[tuple[str, str]], bytes]
 
 
 class UnderPath:
@@ -51,7 +49,7 @@ class UnderPath:
         self.root_path = root_path
         for path, text in NEEDED.items():
             request = {"REQUEST_METHOD": "GET", "PATH_INFO": path, "wsgi.input": BytesIO()}
-            if text.encode() not in self._ask(request)[2]:
+            if text.encode() not in whole_answer(self.application, request)[2]:
                 raise ConfigError(
                     f"root_path={root_path}: the installed optuna-dashboard cannot be served under a path; "
                     "version 0.21 can (pip install 'optuna-dashboard==0.21.*')"
@@ -66,27 +64,11 @@ class UnderPath:
         addresses = next((found for start, found in ADDRESSES.items() if path.startswith(start)), [])
         if path != "/" and not addresses:
             return self.application(environ, start_response)
-        status, headers, body = self._ask(environ)
+        status, headers, body = whole_answer(self.application, environ)
         for before, address in addresses:
             body = body.replace(f"{before}{address}".encode(), f"{before}{self.root_path}{address}".encode())
         start_response(status, [self._header(name, value, body) for name, value in headers])
         return [] if environ.get("REQUEST_METHOD") == "HEAD" else [body]
-
-    def _ask(self, environ: Environ) -> Answer:
-        """Return the application's own answer, uncompressed, for compressed text cannot be changed."""
-        told: list[Any] = []
-
-        def start(status: str, headers: list[tuple[str, str]], *_: Any) -> None:
-            told[:] = [status, headers]
-
-        parts = self.application({**environ, "HTTP_ACCEPT_ENCODING": ""}, start)
-        try:
-            body = b"".join(parts)
-        finally:
-            close = getattr(parts, "close", None)
-            if close is not None:
-                close()
-        return told[0], told[1], body
 
     def _header(self, name: str, value: str, body: bytes) -> tuple[str, str]:
         """Return a header with the length and the address that the changed answer has."""
